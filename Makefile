@@ -1,0 +1,42 @@
+# make run: the local edge and its demo world. make test: every check. Both make their own virtual environment.
+PYTHON ?= python3
+PORT ?= 8080
+AWS_PORT ?= 4566
+BIN := .venv/bin
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: run test lint bench build clean
+
+run: .venv/run.stamp
+	$(BIN)/local-edge --port $(PORT) --aws-port $(AWS_PORT)
+
+test: .venv/test.stamp lint
+	$(BIN)/pytest
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/test.stamp node_modules/.stamp
+	$(BIN)/python -m benchmarks
+
+build: .venv/test.stamp
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
+
+clean:
+	rm -rf .venv .aws-sam node_modules build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.13 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/run.stamp: requirements.txt pyproject.toml | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/test.stamp: requirements-dev.txt .venv/run.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@

@@ -1,0 +1,98 @@
+"""The answers the edge gives by itself: small pages for browsers, JSON for clients that ask for it."""
+
+import html
+import json
+from typing import Any
+
+Request = dict[str, Any]
+"""`Records[0].cf.request` of a Lambda@Edge event."""
+Result = dict[str, Any]
+"""A request to go on with, or a generated response."""
+
+_STATUS = {
+    400: ("Bad Request", "This address cannot be read", "Check the URL for typing errors."),
+    404: ("Not Found", "No environment lives here", "It may not have been created yet, or it was removed."),
+    405: ("Method Not Allowed", "This is a static site", "It answers GET and HEAD only."),
+    410: ("Gone", "This environment has expired", "Whoever created it can bring it back with a new expiry."),
+    502: ("Bad Gateway", "This environment's route is broken", "The platform team can mend its row."),
+    503: ("Service Unavailable", "The routing table does not answer", "Please try again in a moment."),
+}
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex"><title>{status} {title}</title><style>
+:root{{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}}
+body{{display:grid;place-items:center;min-height:100vh;margin:0;background:light-dark(#f6f7f9,#14171c);
+color:light-dark(#1d232b,#e6e9ee)}}
+main{{max-width:34rem;padding:2rem;margin:1rem;border-radius:1rem;background:light-dark(#fff,#1d222a);
+box-shadow:0 1px 3px #0003}}
+b{{color:light-dark(#b4232a,#ff8a80);font-size:.875rem;letter-spacing:.08em}}
+h1{{font-size:1.5rem;line-height:1.2;margin:.25rem 0 1rem}}
+code{{overflow-wrap:anywhere}}small{{color:light-dark(#5b6572,#9aa4b2)}}
+</style></head><body><main><b>{status} {phrase}</b><h1>{title}</h1>
+<p><code>{host}</code></p><p>{reason}. {advice}</p><small>Request {request_id}</small></main></body></html>
+"""
+
+
+def answer(
+    status: int, reason: str, request: Request, request_id: str, extra_headers: dict[str, str] | None = None
+) -> Result:
+    """Return a generated response that says `reason`, in the form that the request accepts.
+
+    `status` is one of 400, 404, 405, 410, 502 and 503.
+    """
+    phrase, title, advice = _STATUS[status]
+    host = _header(request, "host")[:253]
+    if _prefers_json(_header(request, "accept")):
+        content_type = "application/json"
+        body = json.dumps(
+            {"status": status, "title": title, "detail": reason, "host": host, "request_id": request_id},
+        )
+    else:
+        content_type = "text/html; charset=utf-8"
+        body = _PAGE.format(
+            status=status,
+            phrase=phrase,
+            title=title,
+            advice=advice,
+            host=html.escape(host),
+            reason=html.escape(reason[:1].upper() + reason[1:500]),
+            request_id=html.escape(request_id),
+        )
+    headers = {
+        "content-type": content_type,
+        "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
+        "x-request-id": request_id,
+        **(extra_headers or {}),
+    }
+    return {
+        "status": str(status),
+        "statusDescription": phrase,
+        "headers": {name: [{"key": name, "value": value}] for name, value in headers.items()},
+        "body": body,
+        "bodyEncoding": "text",
+    }
+
+
+def redirect(location: str, max_age: int) -> Result:
+    """Return a permanent redirect that caches may keep for `max_age` seconds."""
+    headers = {"location": location, "cache-control": f"public, max-age={max_age}"}
+    return {
+        "status": "301",
+        "statusDescription": "Moved Permanently",
+        "headers": {name: [{"key": name, "value": value}] for name, value in headers.items()},
+    }
+
+
+def _header(request: Request, name: str) -> str:
+    try:
+        return str(request["headers"][name][0]["value"])
+    except (KeyError, IndexError, TypeError):
+        return ""
+
+
+def _prefers_json(accept: str) -> bool:
+    """Tell whether a client asks for JSON and not for a page; `*/*` alone is not asking."""
+    accept = accept.lower()
+    return ("application/json" in accept or "+json" in accept) and "text/html" not in accept

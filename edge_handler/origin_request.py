@@ -1,0 +1,166 @@
+"""origin-request: on a cache miss. Reads the stamp and sets the origin; asks no table."""
+
+import json
+import time
+from http.client import HTTPException
+from typing import Any
+
+from edge_handler.answers import Request, Result, answer, redirect
+from edge_handler.connection import Connection
+from edge_handler.errors import BrokenStamp, MalformedPath
+from edge_handler.log import log
+from edge_handler.route import CustomOrigin, S3Origin
+from edge_handler.settings import load_settings
+from edge_handler.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
+from edge_handler.stamp import HEADER, decode_stamp
+from edge_handler.website import INDEX, decode_path, directory_location, may_be_directory, object_path
+
+# Everything else a viewer sends could steer a signed request, or is none of a bucket's business.
+# Those that are read-only in origin-request have to stay.
+_WEBSITE_HEADERS = frozenset(
+    (
+        "accept-encoding",
+        "content-length",
+        "host",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+        "transfer-encoding",
+        "via",
+    )
+)
+# What frameworks believe about the address they are reached under; a viewer must not say it.
+_FORGEABLE_HEADERS = (
+    "forwarded",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
+)
+_KEEPALIVE_SECONDS = 5
+_READ_SECONDS = 30
+_DIRECTORY_MAX_AGE = 60
+
+_settings = load_settings()
+_connections: dict[str, Connection] = {}
+_signers: dict[str, Signer] = {}
+
+
+def handler(event: dict[str, Any], _context: object) -> Result:
+    """Set the origin that the stamp names, or answer with a page that says why not."""
+    request: Request = {}
+    request_id = "unknown"
+    try:
+        cf = event["Records"][0]["cf"]
+        request, request_id = cf["request"], cf["config"]["requestId"]
+        return _route(request)
+    except MalformedPath as error:
+        return answer(400, str(error), request, request_id)
+    except BrokenStamp as error:
+        log("ERROR", "origin-request got no usable stamp", error=str(error), request_id=request_id)
+        return answer(502, str(error), request, request_id)
+    except Exception as error:
+        text = json.dumps(event, default=str)
+        log("ERROR", "origin-request failed", error=f"{type(error).__name__}: {error}", event=text)
+        return answer(502, "the request could not be handled", request, request_id)
+
+
+def _route(request: Request) -> Result:
+    stamp = request["headers"].pop(HEADER, None)
+    if not stamp:
+        raise BrokenStamp(f"no {HEADER} header: is it in the cache policy?")
+    host, _generation, origin = decode_stamp(stamp[0]["value"])
+    if origin.website:
+        return _to_website(request, origin)
+    assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
+    return _to_application(request, host, origin)
+
+
+def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result:
+    if origin.path:
+        decode_path(request["uri"])
+    headers = request["headers"]
+    for name in _FORGEABLE_HEADERS:
+        headers.pop(name, None)
+    _set_header(headers, "x-forwarded-host", host)
+    _set_header(headers, "host", host if origin.host_header == "viewer" else origin.domain_name)
+    request["origin"] = _custom(origin)
+    return request
+
+
+def _to_website(request: Request, origin: S3Origin | CustomOrigin) -> Result:
+    uri = request["uri"]
+    path = object_path(uri)
+    request["querystring"] = ""
+    headers = request["headers"] = {
+        name: values for name, values in request["headers"].items() if name in _WEBSITE_HEADERS
+    }
+    _set_header(headers, "host", origin.domain_name)
+    if isinstance(origin, CustomOrigin):
+        request["uri"] = path
+        request["origin"] = _custom(origin)
+        return request
+    if may_be_directory(uri) and _exists(origin, f"{origin.prefix}{path}/{INDEX}"):
+        return redirect(directory_location(uri), _DIRECTORY_MAX_AGE)
+    request["uri"] = origin.prefix + path
+    if request["origin"].get("s3", {}).get("domainName") != origin.domain_name:
+        # Not the distribution's own bucket: no origin access control signs for it, so we do.
+        for name, value in _signed(request["method"], request["uri"], origin).items():
+            _set_header(headers, name, value)
+        request["origin"] = {
+            "s3": {
+                "authMethod": "none",
+                "customHeaders": {},
+                "domainName": origin.domain_name,
+                "path": "",
+                "region": origin.region,
+            }
+        }
+    return request
+
+
+def _custom(origin: CustomOrigin) -> dict[str, Any]:
+    return {
+        "custom": {
+            "customHeaders": {},
+            "domainName": origin.domain_name,
+            "keepaliveTimeout": _KEEPALIVE_SECONDS,
+            "path": origin.path,
+            "port": origin.port,
+            "protocol": origin.protocol,
+            "readTimeout": _READ_SECONDS,
+            "sslProtocols": ["TLSv1.2"],
+        }
+    }
+
+
+def _exists(origin: S3Origin, path: str) -> bool:
+    """Ask S3 whether an object is there. Where that cannot be known, it is not: S3 will say so itself."""
+    endpoint = _settings.s3_endpoint or f"https://{origin.domain_name}"
+    connection = _connections.get(endpoint)
+    if connection is None:
+        connection = _connections[endpoint] = Connection(endpoint)
+    try:
+        status, _ = connection.request("HEAD", path, _signed("HEAD", path, origin))
+    except (OSError, HTTPException) as error:
+        log("WARNING", "S3 did not answer", origin=origin.domain_name, error=f"{type(error).__name__}: {error}")
+        return False
+    return status == 200
+
+
+def _signed(method: str, path: str, origin: S3Origin) -> dict[str, str]:
+    signer = _signers.get(origin.region)
+    if signer is None:
+        signer = _signers[origin.region] = Signer("s3", origin.region, load_credentials())
+    headers = {"host": origin.domain_name, "x-amz-content-sha256": UNSIGNED_PAYLOAD}
+    return signer.sign(method, path, headers, UNSIGNED_PAYLOAD, time.time())
+
+
+def _set_header(headers: dict[str, Any], name: str, value: str) -> None:
+    headers[name] = [{"key": name, "value": value}]

@@ -1,0 +1,192 @@
+"""The row of the routing table: one codec, used by the edge that reads and the admin that writes.
+
+NamedTuples, not dataclasses: `import dataclasses` costs 5 ms of CPU at start-up (it imports inspect),
+a tenth of this whole package's.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from edge_handler.errors import BrokenRow
+
+SCHEMA = 1
+ATTRIBUTE_TYPES = {
+    "domain": "S",
+    "target": "S",
+    "environment": "S",
+    "lifetime": "S",
+    "expires_at": "N",
+    "revision": "N",
+    "generation": "N",
+    "schema": "N",
+    "updated_at": "S",
+    "updated_by": "S",
+    "note": "S",
+}
+
+# One attribute value as DynamoDB's JSON has it, e.g. {"S": "env-123"}.
+Item = Mapping[str, Mapping[str, Any]]
+
+
+class S3Origin(NamedTuple):
+    """A prefix of a bucket, read through S3's REST endpoint."""
+
+    domain_name: str
+    """`bucket.s3.region.amazonaws.com`"""
+    region: str
+    prefix: str
+    """Percent-encoded, with a leading and without a trailing slash; empty for the whole bucket."""
+
+    website = True
+    """Answer like a web server: index documents, GET and HEAD only, no query string."""
+
+
+class CustomOrigin(NamedTuple):
+    """Anything that speaks HTTP under a DNS name: a load balancer, an ingress, a storage service."""
+
+    domain_name: str
+    protocol: Literal["http", "https"]
+    port: int
+    path: str
+    """Put before every request's path; percent-encoded, with a leading and without a trailing slash, or empty."""
+    host_header: Literal["viewer", "origin"]
+    """Whose name the origin gets as Host: the viewer's (an ingress routes by it) or its own."""
+    website: bool
+    """Answer like a web server, see `S3Origin.website`."""
+
+
+Origin = S3Origin | CustomOrigin
+
+
+class Route(NamedTuple):
+    """One row: which origin answers for a domain, and what people want to know about it."""
+
+    domain: str
+    target: str
+    """What the person wrote; `origin` is what it resolved to when it was written."""
+    origin: Origin
+    environment: str
+    lifetime: Literal["permanent", "ephemeral"]
+    expires_at: int | None
+    """Epoch seconds; the first second in which the route does not answer any more."""
+    revision: int
+    generation: int
+    """The revision at which what viewers get last changed; part of the CDN's cache key."""
+    updated_at: str
+    """ISO 8601, UTC."""
+    updated_by: str
+    note: str
+
+
+# What CloudFront accepts as the domain name of an origin: a DNS name, not an IP address.
+ORIGIN_DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+# What CloudFront accepts as an origin's path, in the characters a stamp can carry.
+ORIGIN_PATH = re.compile(r"(?=.{0,255}\Z)(?:/[A-Za-z0-9\-._~%!$&'()*+,=:@]+)*")
+_REGION = re.compile(r"[a-z]{2}[a-z-]*-\d{1,2}")
+
+
+def is_origin_port(port: int) -> bool:
+    """Tell whether CloudFront connects to `port` of a custom origin."""
+    return port in (80, 443) or 1024 <= port <= 65535
+
+
+def decode_route(item: Item) -> Route:
+    """Read a row in DynamoDB's JSON. Unknown attributes are ignored.
+
+    Raises:
+        BrokenRow: an attribute is missing, has the wrong type or a value nothing can be done with,
+            or the row's schema is newer than this reader.
+    """
+    try:
+        schema = _integer(item, "schema", 0)
+        if schema != SCHEMA:
+            raise BrokenRow(f"the row has schema {schema}, this reader knows {SCHEMA}")
+        expires_at = _integer(item, "expires_at", 0) if "expires_at" in item else None
+        lifetime = _string(item, "lifetime")
+        if lifetime not in ("permanent", "ephemeral"):
+            raise BrokenRow(f"lifetime is {lifetime[:40]!r}, not permanent or ephemeral")
+        return Route(
+            domain=_string(item, "domain"),
+            target=_string(item, "target"),
+            origin=decode_origin(item["origin"]["M"]),
+            environment=_string(item, "environment"),
+            lifetime=lifetime,  # type: ignore[arg-type]  # narrowed by `in`, which mypy does not follow
+            expires_at=expires_at,
+            revision=_integer(item, "revision", 1),
+            generation=_integer(item, "generation", 1),
+            updated_at=_string(item, "updated_at"),
+            updated_by=_string(item, "updated_by"),
+            note=_string(item, "note"),
+        )
+    except BrokenRow:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise BrokenRow(f"the row cannot be read: {type(error).__name__}: {error}") from error
+
+
+def decode_origin(item: Item) -> Origin:
+    """Read the `origin` attribute. Raises BrokenRow where CloudFront would refuse what it says."""
+    kind = _string(item, "kind")
+    domain_name = _string(item, "domain_name")
+    if not ORIGIN_DOMAIN_NAME.fullmatch(domain_name):
+        raise BrokenRow(f"the origin's domain name is {domain_name[:80]!r}")
+    if kind == "s3":
+        return S3Origin(domain_name, _matching(item, "region", _REGION), _matching(item, "prefix", ORIGIN_PATH))
+    if kind != "custom":
+        raise BrokenRow(f"the origin is of kind {kind[:40]!r}, not s3 or custom")
+    protocol, port, host_header = _string(item, "protocol"), _integer(item, "port", 1), _string(item, "host_header")
+    if protocol not in ("http", "https") or not is_origin_port(port) or host_header not in ("viewer", "origin"):
+        raise BrokenRow(f"the origin is {protocol[:20]!r} on port {port} with Host of the {host_header[:20]!r}")
+    path = _matching(item, "path", ORIGIN_PATH)
+    website = item["website"]["BOOL"]
+    if not isinstance(website, bool):
+        raise BrokenRow("the origin's attribute website is not a boolean")
+    return CustomOrigin(domain_name, protocol, port, path, host_header, website)  # type: ignore[arg-type]
+
+
+def encode_route(route: Route) -> dict[str, dict[str, Any]]:
+    """Write a route as a row in DynamoDB's JSON: the inverse of `decode_route`."""
+    values = {**route._asdict(), "schema": SCHEMA}
+    item: dict[str, dict[str, Any]] = {
+        name: {kind: str(values[name])} for name, kind in ATTRIBUTE_TYPES.items() if values[name] is not None
+    }
+    item["origin"] = {"M": encode_origin(route.origin)}
+    return item
+
+
+def encode_origin(origin: Origin) -> dict[str, dict[str, Any]]:
+    """Write the `origin` attribute."""
+    if isinstance(origin, S3Origin):
+        return {"kind": {"S": "s3"}, **{name: {"S": value} for name, value in origin._asdict().items()}}
+    return {
+        "kind": {"S": "custom"},
+        "domain_name": {"S": origin.domain_name},
+        "protocol": {"S": origin.protocol},
+        "port": {"N": str(origin.port)},
+        "path": {"S": origin.path},
+        "host_header": {"S": origin.host_header},
+        "website": {"BOOL": origin.website},
+    }
+
+
+def _string(item: Item, name: str) -> str:
+    value = item[name]["S"]
+    if not isinstance(value, str):
+        raise BrokenRow(f"attribute {name} is not a string")
+    return value
+
+
+def _matching(item: Item, name: str, pattern: re.Pattern[str]) -> str:
+    value = _string(item, name)
+    if not pattern.fullmatch(value):
+        raise BrokenRow(f"the origin's {name} is {value[:80]!r}")
+    return value
+
+
+def _integer(item: Item, name: str, least: int) -> int:
+    # str(): DynamoDB's JSON carries numbers as strings; int() of a float would silently cut it.
+    value = int(str(item[name]["N"]))
+    if value < least:
+        raise BrokenRow(f"attribute {name} is {value}, less than {least}")
+    return value

@@ -1,0 +1,82 @@
+"""viewer-request: on every request, before the cache. Stamps the route on the request, or refuses.
+
+A hit is one cache look-up, one comparison of times and one header assignment; keep it so.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from edge_handler.answers import Request, Result, answer
+from edge_handler.errors import MalformedHost
+from edge_handler.host import normalise_host
+from edge_handler.log import log
+from edge_handler.resolver import Known, Refusal, Resolver
+from edge_handler.settings import load_settings
+from edge_handler.stamp import HEADER
+from edge_handler.table import RoutesTable
+
+Handler = Callable[[dict[str, Any], object], Result]
+
+
+def make_handler(resolver: Resolver) -> Handler:
+    """Return a Lambda handler that resolves hosts with `resolver`."""
+    known, clock = resolver.known, resolver.clock
+
+    def handler(event: dict[str, Any], _context: object) -> Result:
+        try:
+            cf = event["Records"][0]["cf"]
+            request: Request = cf["request"]
+            headers = request["headers"]
+            try:
+                route: Known | Refusal = known[headers["host"][0]["value"]]
+                if clock() >= route.fresh_until:
+                    route = _resolve(resolver, headers)
+            except (LookupError, TypeError):
+                route = _resolve(resolver, headers)
+            if route.__class__ is Refusal:
+                return _refuse(route, request, cf["config"]["requestId"])
+            if route.website:  # type: ignore[union-attr]
+                if request["method"] not in ("GET", "HEAD"):
+                    return _method_not_allowed(request, cf["config"]["requestId"])
+                # S3 would obey some of it, and every variation would be an object of its own in the cache.
+                request["querystring"] = ""
+                if "authorization" in headers:
+                    del headers["authorization"]
+            headers[HEADER] = route.stamp  # type: ignore[union-attr]
+            return request
+        except Exception as error:
+            return _give_up(event, error)
+
+    return handler
+
+
+def _resolve(resolver: Resolver, headers: dict[str, Any]) -> Known | Refusal:
+    try:
+        values = headers.get("host", ())
+        if len(values) != 1:
+            raise MalformedHost(f"the request has {len(values)} Host headers")
+        host = normalise_host(values[0]["value"])
+    except MalformedHost as error:
+        return Refusal(400, str(error), 0)
+    return resolver.resolve(host)
+
+
+def _refuse(refusal: Any, request: Request, request_id: str) -> Result:
+    extra = {"retry-after": str(refusal.retry_after)} if refusal.retry_after else None
+    return answer(refusal.status, refusal.reason, request, request_id, extra)
+
+
+def _method_not_allowed(request: Request, request_id: str) -> Result:
+    return answer(405, f"{request['method']} is not answered here", request, request_id, {"allow": "GET, HEAD"})
+
+
+def _give_up(event: Any, error: Exception) -> Result:
+    """No dead answer: whatever happened, the viewer gets a page and the log gets the reason."""
+    text = json.dumps(event, default=str)
+    log("ERROR", "viewer-request failed", error=f"{type(error).__name__}: {error}", event=text)
+    return answer(502, "the request could not be handled", {}, "unknown")
+
+
+_settings = load_settings()
+handler = make_handler(Resolver(RoutesTable.from_settings(_settings), _settings))

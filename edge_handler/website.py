@@ -1,0 +1,47 @@
+"""What makes a bucket answer like a web server: index documents, directories, paths that stay inside."""
+
+from urllib.parse import quote, unquote
+
+from edge_handler.errors import MalformedPath
+
+INDEX = "index.html"
+
+
+def object_path(uri: str) -> str:
+    """Return the path of the object that a web server would serve for `uri`, percent-encoded as S3 signs it.
+
+    Raises:
+        MalformedPath: see `decode_path`.
+    """
+    path = decode_path(uri)
+    if path.endswith("/"):
+        path += INDEX
+    return quote(path, safe="/-_.~")
+
+
+def decode_path(uri: str) -> str:
+    """Return `uri` without percent-encoding.
+
+    Raises:
+        MalformedPath: it is not UTF-8, or has `.` or `..` segments. Browsers resolve those before they
+            ask; one that arrives would leave the prefix that the environment is kept under.
+    """
+    try:
+        path = unquote(uri, errors="strict")
+    except UnicodeDecodeError as error:
+        raise MalformedPath("the path is not UTF-8") from error
+    if "/." in path and not {".", ".."}.isdisjoint(path.split("/")):
+        raise MalformedPath("the path has . or .. segments")
+    return path
+
+
+def may_be_directory(uri: str) -> bool:
+    """Tell whether `uri` could name a directory: its last segment does not look like a file's name."""
+    last = uri.rpartition("/")[2]
+    extension = last.rpartition(".")[2]
+    return last != "" and (extension == last or not extension[:1].isalpha())
+
+
+def directory_location(uri: str) -> str:
+    """Return where a directory asked for without its slash is: relative, so that no host is claimed."""
+    return f"./{uri.rpartition('/')[2]}/"
