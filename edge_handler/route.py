@@ -38,8 +38,10 @@ class S3Origin(NamedTuple):
     prefix: str
     """Percent-encoded, with a leading and without a trailing slash; empty for the whole bucket."""
 
-    website = True
-    """Answer like a web server: index documents, GET and HEAD only, no query string."""
+    @property
+    def website(self) -> bool:
+        """Answer like a web server: index documents, GET and HEAD only, no query string."""
+        return True
 
 
 class CustomOrigin(NamedTuple):

@@ -40,7 +40,7 @@ def decode_stamp(value: str) -> tuple[str, int, Origin]:
 
 def _decode_origin(kind: str, fields: list[str]) -> Origin:
     """Check with the row's own codec: what it refuses in a row, it refuses here."""
-    names = ("domain_name", "region", "prefix")
+    names: tuple[str, ...] = ("domain_name", "region", "prefix")
     if kind == "custom":
         *fields, website = fields
         if website not in ("website", "application"):

@@ -1,0 +1,28 @@
+"""What can go wrong, in sentences that say what to do."""
+
+
+class TableAdminError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class InvalidInput(TableAdminError):
+    """What the caller gave cannot be used; nothing was asked or written."""
+
+
+class TargetRefused(TableAdminError):
+    """The target is well-formed, but no viewer could be served from it."""
+
+
+class NotFound(TableAdminError):
+    """There is no such route."""
+
+
+class RevisionConflict(TableAdminError):
+    """Somebody else wrote the domain first; nothing was written. `revision` is what it was lost to."""
+
+    def __init__(self, domain: str, revision: int) -> None:
+        super().__init__(
+            f"{domain} was changed by somebody else, to revision {revision}; nothing was written. "
+            "Look at it (table-admin get) and try again."
+        )
+        self.revision = revision

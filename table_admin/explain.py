@@ -1,0 +1,89 @@
+"""Why a URL shows what it shows: the same resolver and handlers as the edge, run on the table's row."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from edge_handler import origin_request
+from edge_handler.answers import Result
+from edge_handler.resolver import Resolver
+from edge_handler.route import Route
+from edge_handler.settings import load_settings
+from edge_handler.stamp import HEADER
+from edge_handler.viewer_request import make_handler
+from table_admin.errors import InvalidInput, NotFound, TableAdminError
+from table_admin.inputs import epoch_text, parse_domain
+from table_admin.routing_table import RoutingTable
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a GET of a URL meets at the edge."""
+
+    url: str
+    domain: str
+    row: Route | None
+    reason: str
+    viewer_request: dict[str, Any]
+    """What viewer-request does: `stamp`, or the `status` it answers with."""
+    origin_request: dict[str, Any] | None
+    """What origin-request does on a cache miss: `origin`, `host` and `uri`, or the `status` it answers with."""
+
+
+def explain(table: RoutingTable, url: str) -> Explanation:
+    """Run both handlers on a GET of `url`, against the table as it is now. Raises InvalidInput."""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    if not parts.hostname:
+        raise InvalidInput(f"{url[:80]!r} is not a URL; write for example https://env-123.example.com/docs/.")
+    domain = parse_domain(parts.hostname)
+    resolver = Resolver(table, load_settings())
+    event = _event(domain, parts.path or "/", parts.query)
+    result = make_handler(resolver)(event, None)
+    row, reason = _row(table, domain)
+    if "status" in result:
+        refusal = resolver.refusals.get(domain)
+        return Explanation(url, domain, row, refusal.reason if refusal else reason, _generated(result), None)
+    stamp = result["headers"][HEADER][0]["value"]
+    origin_event = _event(domain, result["uri"], result["querystring"])
+    request = origin_event["Records"][0]["cf"]["request"]
+    request["headers"] = copy.deepcopy(result["headers"])
+    request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket"}}
+    forwarded = origin_request.handler(origin_event, None)
+    return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded))
+
+
+def _row(table: RoutingTable, domain: str) -> tuple[Route | None, str]:
+    try:
+        row = table.get(domain)
+    except NotFound:
+        return None, f"no row has the domain {domain}"
+    except TableAdminError as error:
+        return None, str(error)
+    expiry = f", expires {epoch_text(row.expires_at)}" if row.expires_at is not None else ""
+    return row, f"the row {domain} at revision {row.revision} names {row.target}{expiry}"
+
+
+def _generated(result: Result) -> dict[str, Any]:
+    location = result["headers"].get("location")
+    return {"status": int(result["status"]), **({"location": location[0]["value"]} if location else {})}
+
+
+def _forwarded(result: Result) -> dict[str, Any]:
+    if "status" in result:
+        return _generated(result)
+    custom = result["origin"].get("custom")
+    name = result["origin"].get("s3", custom)["domainName"]
+    origin = f"{custom['protocol']}://{name}:{custom['port']}{custom['path']}" if custom else f"https://{name}"
+    return {"origin": origin, "host": result["headers"]["host"][0]["value"], "uri": result["uri"]}
+
+
+def _event(host: str, uri: str, querystring: str) -> dict[str, Any]:
+    request = {
+        "clientIp": "127.0.0.1",
+        "method": "GET",
+        "uri": uri,
+        "querystring": querystring,
+        "headers": {"host": [{"key": "Host", "value": host}]},
+    }
+    return {"Records": [{"cf": {"config": {"requestId": "explain"}, "request": request}}]}

@@ -1,0 +1,60 @@
+"""What people type: domains, durations, names."""
+
+import re
+import time
+
+import idna
+
+from edge_handler.errors import MalformedHost
+from edge_handler.host import normalise_host
+from table_admin.errors import InvalidInput
+
+_DURATION = re.compile(r"(\d{1,9})([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def parse_domain(text: str) -> str:
+    """Return a domain as the table is keyed by it: lower case, A-labels (IDNA 2008, as browsers do).
+
+    Raises:
+        InvalidInput: it is not a domain a viewer could ask for.
+    """
+    if text.startswith("*."):
+        raise InvalidInput(f"{text}: wildcard domains are not resolved yet; write one row per domain.")
+    try:
+        ascii_text = text if text.isascii() else idna.encode(text, uts46=True).decode()
+        domain = normalise_host(ascii_text)
+    except (MalformedHost, idna.IDNAError) as error:
+        raise InvalidInput(f"{text[:80]!r} is not a domain: {error}.") from error
+    if ":" in text or "[" in text:
+        raise InvalidInput(f"{text[:80]!r} is not a domain: give it without port and address literal.")
+    return domain
+
+
+def parse_duration(text: str) -> int:
+    """Return seconds for `90s`, `30m`, `12h`, `7d` or `2w`. Raises InvalidInput."""
+    match = _DURATION.fullmatch(text)
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= 10 * 365 * 86400:
+        raise InvalidInput(f"{text[:40]!r} is not a duration; write for example 90s, 30m, 12h, 7d or 2w.")
+    return seconds
+
+
+def parse_environment(text: str) -> str:
+    """Return a usable environment name. Raises InvalidInput."""
+    if not _ENVIRONMENT.fullmatch(text):
+        raise InvalidInput(f"{text[:40]!r} is not an environment name: letters, digits, dot, dash, underscore.")
+    return text
+
+
+def parse_note(text: str) -> str:
+    """Return a note that is text and fits. Raises InvalidInput."""
+    if len(text) > 1000 or not text.isprintable():
+        raise InvalidInput("A note is one line of at most 1000 characters.")
+    return text
+
+
+def epoch_text(seconds: int | None) -> str:
+    """Return epoch seconds as people read them, in UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds)) if seconds is not None else ""

@@ -1,0 +1,133 @@
+"""Targets: what a person writes, resolved and checked when it is written. The edge never resolves anything."""
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote, urlsplit
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from edge_handler.route import ORIGIN_DOMAIN_NAME, ORIGIN_PATH, CustomOrigin, Origin, S3Origin, is_origin_port
+from table_admin.errors import InvalidInput, TableAdminError, TargetRefused
+
+if TYPE_CHECKING:
+    from mypy_boto3_elbv2.type_defs import ListenerTypeDef, LoadBalancerTypeDef
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LOAD_BALANCER = re.compile(
+    r"arn:aws[a-z-]*:elasticloadbalancing:(?P<region>[a-z0-9-]+):\d{12}:loadbalancer/(?P<type>app|net)/[\w-]+/[0-9a-f]+"
+)
+# Google's storage answers like S3's REST endpoint: objects, no index documents.
+_STORAGE_HOSTS = frozenset(("storage.googleapis.com",))
+MAX_PATH = 255
+
+ClientFactory = Callable[..., Any]
+
+
+def resolve_target(target: str, *, keep_host: bool = False, client: ClientFactory = boto3.client) -> Origin:
+    """Return the origin that `target` stands for now.
+
+    Args:
+        target: `s3://bucket/prefix`, the ARN of an application or network load balancer, or
+            `https://host[:port][/path]`.
+        keep_host: for an `https://` target: it is an ingress that routes by the viewer's host.
+        client: makes boto3 clients, called as `client(service, region_name=...)`.
+
+    Raises:
+        InvalidInput: it is not a target.
+        TargetRefused: it is one, but nothing could be served from it.
+    """
+    if keep_host and not target.startswith("https://"):
+        raise InvalidInput("--keep-host goes with an https:// target: load balancers get the viewer's host anyway.")
+    if target.startswith("s3://"):
+        return _resolve_bucket(target, client)
+    if target.startswith("arn:"):
+        return _resolve_load_balancer(target, client)
+    if target.startswith("https://"):
+        return _resolve_url(target, keep_host)
+    raise InvalidInput(
+        f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]."
+    )
+
+
+def _path(text: str, target: str) -> str:
+    """Return a path percent-encoded as CloudFront takes it: leading slash, no trailing one."""
+    decoded = unquote(text).strip("/")
+    path = quote(f"/{decoded}", safe="/-_.~") if decoded else ""
+    if {".", "..", ""} & set(decoded.split("/")) - ({""} if not decoded else set()):
+        raise InvalidInput(f"{target[:80]!r}: the path has empty, . or .. segments.")
+    if len(path) > MAX_PATH or not ORIGIN_PATH.fullmatch(path):
+        raise InvalidInput(f"{target[:80]!r}: the path is longer than {MAX_PATH} characters, percent-encoded.")
+    return path
+
+
+def _resolve_bucket(target: str, client: ClientFactory) -> S3Origin:
+    bucket, _, prefix = target.removeprefix("s3://").partition("/")
+    if not _BUCKET.fullmatch(bucket) or ".." in bucket:
+        raise InvalidInput(f"{bucket[:80]!r} is not a bucket name.")
+    path = _path(quote(prefix, safe="/"), target)
+    try:
+        answer = client("s3").head_bucket(Bucket=bucket)
+    except ClientError as error:
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if status == 404:
+            raise TargetRefused(f"The bucket {bucket} does not exist.") from error
+        raise TargetRefused(f"The bucket {bucket} exists, but these credentials may not read it ({status}).") from error
+    except BotoCoreError as error:
+        raise TableAdminError(f"S3 does not answer: {error}") from error
+    region = answer.get("BucketRegion") or answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
+    if not region:
+        raise TargetRefused(f"S3 does not say in which region the bucket {bucket} is.")
+    return S3Origin(f"{bucket}.s3.{region}.amazonaws.com", region, path)
+
+
+def _resolve_load_balancer(arn: str, client: ClientFactory) -> CustomOrigin:
+    match = _LOAD_BALANCER.fullmatch(arn)
+    if not match:
+        raise InvalidInput(f"{arn[:120]!r} is not the ARN of an application or network load balancer.")
+    elb = client("elbv2", region_name=match["region"])
+    try:
+        balancer: LoadBalancerTypeDef = elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+        listeners: list[ListenerTypeDef] = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    except (ClientError, LookupError) as error:
+        missing = isinstance(error, LookupError) or error.response["Error"]["Code"].startswith("LoadBalancerNotFound")
+        raise TargetRefused(
+            f"The load balancer {arn} does not exist." if missing else f"It cannot be looked up: {error}"
+        ) from error
+    except BotoCoreError as error:
+        raise TableAdminError(f"Elastic Load Balancing does not answer: {error}") from error
+    if balancer.get("Scheme") != "internet-facing":
+        raise TargetRefused(f"The load balancer {arn} is internal; CloudFront reaches internet-facing ones only.")
+    state = balancer.get("State", {}).get("Code")
+    if state not in ("active", "active_impaired"):
+        raise TargetRefused(f"The load balancer {arn} is {state}, not active; try again when it is.")
+    ports = sorted(filter(None, map(_listener, listeners)), key=lambda found: (found[0] != "https", found[1] != 443))
+    if not ports:
+        raise TargetRefused(f"The load balancer {arn} has no listener that CloudFront could connect to.")
+    protocol, port = ports[0]
+    return CustomOrigin(balancer["DNSName"].lower(), protocol, port, "", "viewer", website=False)
+
+
+def _listener(listener: "ListenerTypeDef") -> Any:
+    protocol, port = listener.get("Protocol"), listener.get("Port", 0)
+    if not is_origin_port(port) or protocol not in ("HTTP", "HTTPS", "TCP", "TLS", "TCP_UDP"):
+        return None
+    # TCP passes TLS through to the ingress; only its port tells.
+    return ("https" if protocol in ("HTTPS", "TLS") or (protocol != "HTTP" and port == 443) else "http", port)
+
+
+def _resolve_url(target: str, keep_host: bool) -> CustomOrigin:
+    try:
+        parts = urlsplit(target)
+        host, port = (parts.hostname or ""), parts.port or 443
+    except ValueError as error:
+        raise InvalidInput(f"{target[:80]!r} is not a URL: {error}.") from error
+    if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+        raise InvalidInput(f"{target[:80]!r}: a target has no query, fragment or user.")
+    if not ORIGIN_DOMAIN_NAME.fullmatch(host):
+        raise InvalidInput(f"{host[:80]!r} is not a DNS name that CloudFront could connect to.")
+    if not is_origin_port(port):
+        raise InvalidInput(f"Port {port}: CloudFront connects to 80, 443 and 1024 to 65535 only.")
+    host_header = "viewer" if keep_host else "origin"
+    return CustomOrigin(host, "https", port, _path(parts.path, target), host_header, host in _STORAGE_HOSTS)  # type: ignore[arg-type]
