@@ -41,7 +41,10 @@ def cli(
 
     def client(service: str, **options: Any) -> Any:
         options.setdefault("region_name", session.region_name or "us-east-1")
-        return session.client(service, endpoint_url=endpoint_url, **options)  # type: ignore[call-overload]
+        try:
+            return session.client(service, endpoint_url=endpoint_url, **options)  # type: ignore[call-overload]
+        except ValueError as error:
+            raise InvalidInput(f"The region or the endpoint cannot be used: {error}.") from error
 
     context.obj = RoutingTable(stack, actor=actor or _user(), client=client)
 
@@ -64,7 +67,7 @@ def _user() -> str:
 @_IF_REVISION
 @_JSON
 @click.pass_obj
-def put(table: RoutingTable, domain: str, target: str, as_json: bool, **options: Any) -> None:
+def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **options: Any) -> None:
     """Send DOMAIN to TARGET: s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path].
 
     What is not given stays as it was. Running it twice changes nothing.
@@ -79,7 +82,7 @@ def put(table: RoutingTable, domain: str, target: str, as_json: bool, **options:
 @_IF_REVISION
 @_JSON
 @click.pass_obj
-def touch(table: RoutingTable, domain: str, as_json: bool, **options: Any) -> None:
+def touch(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
     """Empty the CDN of what it cached for DOMAIN, without an invalidation."""
     change = table.touch(domain, **options)
     (output.print_json if as_json else output.print_change)(change)
@@ -91,7 +94,7 @@ def touch(table: RoutingTable, domain: str, as_json: bool, **options: Any) -> No
 @_IF_REVISION
 @_JSON
 @click.pass_obj
-def delete(table: RoutingTable, domain: str, as_json: bool, **options: Any) -> None:
+def delete(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
     """Remove DOMAIN's route; its history stays."""
     change = table.delete(domain, **options)
     (output.print_json if as_json else output.print_change)(change)

@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from edge_handler import origin_request
 from edge_handler.answers import Result
+from edge_handler.errors import BrokenRow
 from edge_handler.resolver import Resolver
-from edge_handler.route import Route
+from edge_handler.route import Route, decode_route
 from edge_handler.settings import load_settings
 from edge_handler.stamp import HEADER
 from edge_handler.viewer_request import make_handler
-from table_admin.errors import InvalidInput, NotFound, TableAdminError
+from table_admin.errors import InvalidInput
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.routing_table import RoutingTable
 
@@ -33,14 +34,19 @@ class Explanation:
 
 def explain(table: RoutingTable, url: str) -> Explanation:
     """Run both handlers on a GET of `url`, against the table as it is now. Raises InvalidInput."""
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    if not parts.hostname:
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not host:
         raise InvalidInput(f"{url[:80]!r} is not a URL; write for example https://env-123.example.com/docs/.")
-    domain = parse_domain(parts.hostname)
+    domain = parse_domain(host)
+    # First by itself: a table that cannot be read is a failure of this command, not of the URL.
+    row, reason = _row(table, domain)
     resolver = Resolver(table, load_settings())
     event = _event(domain, parts.path or "/", parts.query)
     result = make_handler(resolver)(event, None)
-    row, reason = _row(table, domain)
     if "status" in result:
         refusal = resolver.refusals.get(domain)
         return Explanation(url, domain, row, refusal.reason if refusal else reason, _generated(result), None)
@@ -54,11 +60,12 @@ def explain(table: RoutingTable, url: str) -> Explanation:
 
 
 def _row(table: RoutingTable, domain: str) -> tuple[Route | None, str]:
-    try:
-        row = table.get(domain)
-    except NotFound:
+    rows = table.read((domain,))
+    if not rows:
         return None, f"no row has the domain {domain}"
-    except TableAdminError as error:
+    try:
+        row = decode_route(rows[0])
+    except BrokenRow as error:
         return None, str(error)
     expiry = f", expires {epoch_text(row.expires_at)}" if row.expires_at is not None else ""
     return row, f"the row {domain} at revision {row.revision} names {row.target}{expiry}"

@@ -1,0 +1,141 @@
+"""`make run`: the demo world behind a played CloudFront."""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientSession, DummyCookieJar, web
+from yarl import URL
+
+from local_edge.cloudfront import CloudFront, Exchange, Function
+from local_edge.demo.service import make_backend, make_frontend
+from local_edge.demo.world import BUCKET, SERVICE_HOST, STACK, create_demo_world
+from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
+from local_edge.ingress import Ingress
+from local_edge.template import Distribution, TemplateError, load_template
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run until interrupted."""
+    parser = argparse.ArgumentParser(prog="local-edge", description=__doc__)
+    parser.add_argument("--port", type=int, default=8080, help="of the played CloudFront; 0 for any (default 8080)")
+    parser.add_argument("--aws-port", type=int, default=4566, help="of the embedded AWS; 0 for any (default 4566)")
+    parser.add_argument("--table-endpoint", help="where the edge reads the routing table, instead of the embedded AWS")
+    options = parser.parse_args(arguments)
+    try:
+        asyncio.run(_run(options))
+    except (OSError, TemplateError) as error:
+        sys.exit(f"local-edge: {error}")
+
+
+async def _run(options: argparse.Namespace) -> None:
+    try:
+        aws = EmbeddedAws(options.aws_port)
+    except (OSError, SystemExit) as error:
+        raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
+    template = load_template(stack=STACK, bucket=BUCKET)
+    create_tables(template, aws.client("dynamodb"))
+    load_balancer = create_demo_world(aws)
+    distribution = template.distribution()
+    functions = _load_functions(distribution, aws.endpoint, options.table_endpoint or aws.endpoint)
+    async with (
+        _serving(make_backend()) as backend,
+        _serving(make_frontend(backend)) as frontend,
+        Ingress({SERVICE_HOST: frontend}) as ingress,
+        ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar()) as session,
+    ):
+
+        def locate(url: URL) -> URL:
+            host = url.host or ""
+            if ".s3." in host and host.endswith(".amazonaws.com"):
+                return url.with_scheme("http").with_host("127.0.0.1").with_port(URL(aws.endpoint).port)
+            return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
+
+        cloudfront = CloudFront(distribution, functions, session, locate, log_exchange)
+        runner = web.ServerRunner(web.Server(cloudfront.handle), handler_cancellation=True)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", options.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise OSError(f"port {options.port} is taken; choose another: make run PORT=8081") from error
+        port = runner.addresses[0][1]
+        print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
+        await _until_interrupted()
+        await runner.cleanup()
+    aws.close()
+
+
+def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoint: str) -> dict[str, Function]:
+    """Import the handlers that the template names, in an environment like Lambda's."""
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL_DYNAMODB": table_endpoint,
+        "AWS_ENDPOINT_URL_S3": aws_endpoint,
+        "AWS_LAMBDA_FUNCTION_NAME": f"{STACK}-viewer-request",
+    }
+    os.environ.pop("AWS_SESSION_TOKEN", None)
+    functions: dict[str, Function] = {}
+    for event_type, path in distribution.functions.items():
+        module, _, name = path.rpartition(".")
+        functions[event_type] = getattr(importlib.import_module(module), name)
+    return functions
+
+
+@contextlib.asynccontextmanager
+async def _serving(application: web.Application) -> AsyncIterator[str]:
+    """Serve an application as a pod would, on any port; yield its URL."""
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def _until_interrupted() -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+def _banner(port: int, endpoint: str, backend: str, frontend: str, ingress: Ingress) -> str:
+    return f"""
+The local edge answers. Open:
+  http://env-123.localhost:{port}/   a static site
+  http://env-456.localhost:{port}/   another
+  http://env-789.localhost:{port}/   a containerised service, through its load balancer
+
+Change a route from a second terminal; the edge sees it within 10 seconds:
+  export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={REGION}
+  .venv/bin/table-admin list
+  .venv/bin/table-admin put env-123.localhost s3://{BUCKET}/env-456
+  .venv/bin/table-admin explain http://env-123.localhost:{port}/docs/
+  .venv/bin/table-admin history env-123.localhost
+
+Embedded AWS {endpoint}, ingress {ingress.name}
+on {ingress.port}, frontend (8080 in the cluster) {frontend}, backend (3000) {backend}
+"""
+
+
+def log_exchange(exchange: Exchange) -> None:
+    """Print one line of the access log."""
+    stages = " ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in exchange.stages.items())
+    print(
+        f"{exchange.status} {exchange.x_cache:<6} {exchange.method} {exchange.host}{exchange.path}"
+        f"  [{exchange.route or 'no route'}]  ms: {stages}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""env-789: a frontend (8080 in the cluster) whose page shows what a backend (3000) computed."""
+
+import html
+import platform
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import ClientSession, web
+
+_ASSETS = Path(__file__).parent / "service_assets"
+
+
+async def _primes(request: web.Request) -> web.Response:
+    below = min(int(request.query.get("below", "10000")), 100_000)
+    sieve = bytearray([1]) * below
+    for number in range(2, int(below**0.5) + 1):
+        if sieve[number]:
+            sieve[number * number :: number] = bytes(len(range(number * number, below, number)))
+    primes = [number for number in range(2, below) if sieve[number]]
+    return web.json_response({"below": below, "count": len(primes), "largest": primes[-1], "pod": platform.node()})
+
+
+def make_backend() -> web.Application:
+    """Return the backend: counts primes."""
+    application = web.Application()
+    application.router.add_get("/api/primes", _primes)
+    return application
+
+
+def make_frontend(backend: str) -> web.Application:
+    """Return the frontend. `backend` is the backend's URL."""
+
+    async def page(request: web.Request) -> web.Response:
+        async with ClientSession() as session, session.get(f"{backend}/api/primes") as answer:
+            data = await answer.json()
+        template = (_ASSETS / "index.html").read_text(encoding="utf-8")
+        values = {**data, "host": request.headers.get("host", "")}
+        for name, value in values.items():
+            template = template.replace(f"{{{{{name}}}}}", html.escape(str(value)))
+        return web.Response(text=template, content_type="text/html", headers={"cache-control": "no-store"})
+
+    async def headers(request: web.Request) -> web.Response:
+        found = [[name.lower(), value] for name, value in request.headers.items()]
+        return web.json_response({"headers": found, "path": request.path_qs}, headers={"cache-control": "no-store"})
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read(), headers={"x-method": request.method})
+
+    application = web.Application(client_max_size=64 * 1024 * 1024)
+    application.router.add_get("/", page)
+    application.router.add_get("/headers", headers)
+    application.router.add_route("*", "/echo", echo)
+    application.router.add_get("/style.css", _asset("style.css", "text/css"))
+    application.router.add_get("/logo.svg", _asset("logo.svg", "image/svg+xml"))
+    return application
+
+
+def _asset(name: str, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def serve(_request: web.Request) -> web.Response:
+        body = (_ASSETS / name).read_bytes()
+        return web.Response(body=body, content_type=content_type, headers={"cache-control": "public, max-age=300"})
+
+    return serve

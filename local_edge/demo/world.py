@@ -1,0 +1,54 @@
+"""Fills an embedded AWS with the demo: bucket and sites, a load balancer, the rows that lead to them."""
+
+import mimetypes
+from pathlib import Path
+from typing import Any
+
+from local_edge.embedded_aws import REGION, EmbeddedAws
+from table_admin import RoutingTable
+
+STACK = "edge-routing"
+BUCKET = "acme-static-sites"
+SITES = Path(__file__).parent / "sites"
+SERVICE_HOST = "env-789.localhost"
+
+
+def create_demo_world(aws: EmbeddedAws) -> str:
+    """Make everything and write the routes; return the load balancer's DNS name."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    for file in sorted(SITES.rglob("*")):
+        if file.is_file():
+            s3.put_object(
+                Bucket=BUCKET,
+                Key=file.relative_to(SITES).as_posix(),
+                Body=file.read_bytes(),
+                ContentType=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
+                CacheControl="public, max-age=300",
+            )
+    balancer = _create_load_balancer(aws)
+    table = RoutingTable(STACK, actor="demo", client=aws.client)
+    for environment in ("env-123", "env-456"):
+        table.put(f"{environment}.localhost", f"s3://{BUCKET}/{environment}", note="a static site of the demo")
+    table.put(SERVICE_HOST, balancer["LoadBalancerArn"], note="the containerised service of the demo")
+    name: str = balancer["DNSName"]
+    return name
+
+
+def _create_load_balancer(aws: EmbeddedAws) -> Any:
+    ec2, elb = aws.client("ec2"), aws.client("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=f"{REGION}{zone}")["Subnet"][
+            "SubnetId"
+        ]
+        for index, zone in enumerate("ab")
+    ]
+    answer = elb.create_load_balancer(
+        Name="demo-ingress", Subnets=subnets, Scheme="internet-facing", Type="application"
+    )
+    balancer = answer["LoadBalancers"][0]
+    group = elb.create_target_group(Name="demo-ingress", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
+    action = {"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}
+    elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[action])
+    return balancer

@@ -1,0 +1,120 @@
+"""The ingress controller: nginx where it is installed, else a stand-in that does as little as a demo needs."""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import ClientSession, web
+
+_NGINX_CONF = """
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log off; client_max_body_size 0; proxy_request_buffering off; proxy_buffering off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{ listen 127.0.0.1:{port} default_server; return 404 "no ingress for this host\\n"; }}
+  {servers}
+}}
+"""
+_NGINX_SERVER = """
+  server {{
+    listen 127.0.0.1:{port}; server_name {host};
+    location / {{ proxy_pass {upstream}; proxy_http_version 1.1; proxy_set_header Host $host; }}
+  }}
+"""
+
+
+def nginx_path() -> str | None:
+    """Return where nginx is; Debian puts it where only root's PATH looks."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+class Ingress:
+    """Routes by Host to the frontends' URLs, on a port of its own."""
+
+    def __init__(self, upstreams: Mapping[str, str]) -> None:
+        """`upstreams`: host -> `http://address:port`."""
+        self._upstreams = upstreams
+        self._nginx = nginx_path()
+        self._process: asyncio.subprocess.Process | None = None
+        self._runner: web.ServerRunner | None = None
+        self._folder = tempfile.TemporaryDirectory(prefix="ingress-")
+        self.port = _free_port()
+
+    @property
+    def name(self) -> str:
+        """Say what it is."""
+        return self._nginx or "a stand-in, for nginx is not installed (apt-get install nginx)"
+
+    async def __aenter__(self) -> Self:
+        """Start, and wait until it listens."""
+        if self._nginx:
+            await self._start_nginx(self._nginx)
+        else:
+            self._runner = web.ServerRunner(web.Server(self._stand_in))
+            await self._runner.setup()
+            await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._folder.cleanup()
+
+    async def _start_nginx(self, nginx: str) -> None:
+        servers = "".join(
+            _NGINX_SERVER.format(port=self.port, host=host, upstream=upstream)
+            for host, upstream in self._upstreams.items()
+        )
+        conf = Path(self._folder.name) / "nginx.conf"
+        conf.write_text(_NGINX_CONF.format(folder=self._folder.name, port=self.port, servers=servers), encoding="utf-8")
+        self._process = await asyncio.create_subprocess_exec(
+            nginx, "-p", self._folder.name, "-c", str(conf), "-e", f"{self._folder.name}/error.log"
+        )
+        for _ in range(100):
+            if self._process.returncode is not None:
+                break
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+        raise OSError(f"nginx does not start: {(Path(self._folder.name) / 'error.log').read_text()[-500:]}")
+
+    async def _stand_in(self, request: web.BaseRequest) -> web.StreamResponse:
+        upstream = self._upstreams.get(request.headers.get("host", ""))
+        if upstream is None:
+            return web.Response(status=404, text="no ingress for this host\n")
+        async with (
+            ClientSession(auto_decompress=False) as session,
+            session.request(
+                request.method,
+                f"{upstream}{request.raw_path}",
+                headers=request.headers,
+                data=request.content if request.can_read_body else None,
+                allow_redirects=False,
+            ) as answer,
+        ):
+            headers = {n: v for n, v in answer.headers.items() if n.lower() not in ("transfer-encoding", "connection")}
+            return web.Response(status=answer.status, headers=headers, body=await answer.read())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
