@@ -2,12 +2,15 @@
 
 import html
 import json
+from collections.abc import Callable
 from typing import Any
 
 Request = dict[str, Any]
 """`Records[0].cf.request` of a Lambda@Edge event."""
 Result = dict[str, Any]
 """A request to go on with, or a generated response."""
+Handler = Callable[[dict[str, Any], object], Result]
+"""A Lambda function: event and context to result."""
 
 _STATUS = {
     400: ("Bad Request", "This address cannot be read", "Check the URL for typing errors."),

@@ -5,7 +5,7 @@ import time
 from http.client import HTTPException
 from typing import Any
 
-from edge_handler.answers import Request, Result, answer, redirect
+from edge_handler.answers import Handler, Request, Result, answer, redirect
 from edge_handler.connection import Connection
 from edge_handler.errors import BrokenStamp, MalformedPath
 from edge_handler.log import log
@@ -47,37 +47,40 @@ _KEEPALIVE_SECONDS = 5
 _READ_SECONDS = 30
 _DIRECTORY_MAX_AGE = 60
 
-_settings = load_settings()
 _connections: dict[str, Connection] = {}
 _signers: dict[str, Signer] = {}
 
 
-def handler(event: dict[str, Any], _context: object) -> Result:
-    """Set the origin that the stamp names, or answer with a page that says why not."""
-    request: Request = {}
-    request_id = "unknown"
-    try:
-        cf = event["Records"][0]["cf"]
-        request, request_id = cf["request"], cf["config"]["requestId"]
-        return _route(request)
-    except MalformedPath as error:
-        return answer(400, str(error), request, request_id)
-    except BrokenStamp as error:
-        log("ERROR", "origin-request got no usable stamp", error=str(error), request_id=request_id)
-        return answer(502, str(error), request, request_id)
-    except Exception as error:
-        text = json.dumps(event, default=str)
-        log("ERROR", "origin-request failed", error=f"{type(error).__name__}: {error}", event=text)
-        return answer(502, "the request could not be handled", request, request_id)
+def make_handler(s3_endpoint: str | None) -> Handler:
+    """Return a Lambda handler; `s3_endpoint` is asked about directories instead of S3's own."""
+
+    def handler(event: dict[str, Any], _context: object) -> Result:
+        request: Request = {}
+        request_id = "unknown"
+        try:
+            cf = event["Records"][0]["cf"]
+            request, request_id = cf["request"], cf["config"]["requestId"]
+            return _route(request, s3_endpoint)
+        except MalformedPath as error:
+            return answer(400, str(error), request, request_id)
+        except BrokenStamp as error:
+            log("ERROR", "origin-request got no usable stamp", error=str(error), request_id=request_id)
+            return answer(502, str(error), request, request_id)
+        except Exception as error:
+            text = json.dumps(event, default=str)
+            log("ERROR", "origin-request failed", error=f"{type(error).__name__}: {error}", event=text)
+            return answer(502, "the request could not be handled", {}, "unknown")
+
+    return handler
 
 
-def _route(request: Request) -> Result:
+def _route(request: Request, s3_endpoint: str | None) -> Result:
     stamp = request["headers"].pop(HEADER, None)
     if not stamp:
         raise BrokenStamp(f"no {HEADER} header: is it in the cache policy?")
     host, _generation, origin = decode_stamp(stamp[0]["value"])
     if origin.website:
-        return _to_website(request, origin)
+        return _to_website(request, origin, s3_endpoint)
     assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
     return _to_application(request, host, origin)
 
@@ -94,7 +97,7 @@ def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result
     return request
 
 
-def _to_website(request: Request, origin: S3Origin | CustomOrigin) -> Result:
+def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: str | None) -> Result:
     uri = request["uri"]
     path = object_path(uri)
     request["querystring"] = ""
@@ -106,7 +109,7 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin) -> Result:
         request["uri"] = path
         request["origin"] = _custom(origin)
         return request
-    if may_be_directory(uri) and _exists(origin, f"{origin.prefix}{path}/{INDEX}"):
+    if may_be_directory(uri) and _exists(origin, f"{origin.prefix}{path}/{INDEX}", s3_endpoint):
         return redirect(directory_location(uri), _DIRECTORY_MAX_AGE)
     request["uri"] = origin.prefix + path
     if request["origin"].get("s3", {}).get("domainName") != origin.domain_name:
@@ -140,9 +143,9 @@ def _custom(origin: CustomOrigin) -> dict[str, Any]:
     }
 
 
-def _exists(origin: S3Origin, path: str) -> bool:
+def _exists(origin: S3Origin, path: str, s3_endpoint: str | None) -> bool:
     """Ask S3 whether an object is there. Where that cannot be known, it is not: S3 will say so itself."""
-    endpoint = _settings.s3_endpoint or f"https://{origin.domain_name}"
+    endpoint = s3_endpoint or f"https://{origin.domain_name}"
     connection = _connections.get(endpoint)
     if connection is None:
         connection = _connections[endpoint] = Connection(endpoint)
@@ -164,3 +167,6 @@ def _signed(method: str, path: str, origin: S3Origin) -> dict[str, str]:
 
 def _set_header(headers: dict[str, Any], name: str, value: str) -> None:
     headers[name] = [{"key": name, "value": value}]
+
+
+handler = make_handler(load_settings().s3_endpoint)

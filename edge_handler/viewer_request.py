@@ -4,10 +4,9 @@ A hit is one cache look-up, one comparison of times and one header assignment; k
 """
 
 import json
-from collections.abc import Callable
 from typing import Any
 
-from edge_handler.answers import Request, Result, answer
+from edge_handler.answers import Handler, Request, Result, answer
 from edge_handler.errors import MalformedHost
 from edge_handler.host import normalise_host
 from edge_handler.log import log
@@ -15,8 +14,6 @@ from edge_handler.resolver import Known, Refusal, Resolver
 from edge_handler.settings import load_settings
 from edge_handler.stamp import HEADER
 from edge_handler.table import RoutesTable
-
-Handler = Callable[[dict[str, Any], object], Result]
 
 
 def make_handler(resolver: Resolver) -> Handler:

@@ -2,6 +2,7 @@
 
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from yarl import URL
 
@@ -11,7 +12,7 @@ from local_edge.embedded_aws import CREDENTIALS
 def signed_headers(method: str, url: URL, host: str, region: str) -> dict[str, str]:
     """Return the headers to add to a request of a bucket's object."""
     request = AWSRequest(method=method, url=str(url), headers={"host": host})
-    request.context["payload_signing_enabled"] = False
+    request.context["client_config"] = Config(s3={"payload_signing_enabled": False})
     credentials = Credentials(CREDENTIALS["aws_access_key_id"], CREDENTIALS["aws_secret_access_key"])
     S3SigV4Auth(credentials, "s3", region).add_auth(request)
     return {name: value for name, value in request.headers.items() if name.lower() != "host"}

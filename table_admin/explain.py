@@ -1,18 +1,19 @@
 """Why a URL shows what it shows: the same resolver and handlers as the edge, run on the table's row."""
 
+import contextlib
 import copy
+import sys
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge_handler import origin_request
+from edge_handler import origin_request, viewer_request
 from edge_handler.answers import Result
 from edge_handler.errors import BrokenRow
 from edge_handler.resolver import Resolver
 from edge_handler.route import Route, decode_route
 from edge_handler.settings import load_settings
 from edge_handler.stamp import HEADER
-from edge_handler.viewer_request import make_handler
 from table_admin.errors import InvalidInput
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.routing_table import RoutingTable
@@ -44,9 +45,12 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     domain = parse_domain(host)
     # First by itself: a table that cannot be read is a failure of this command, not of the URL.
     row, reason = _row(table, domain)
-    resolver = Resolver(table, load_settings())
+    settings = load_settings()
+    resolver = Resolver(table, settings)
     event = _event(domain, parts.path or "/", parts.query)
-    result = make_handler(resolver)(event, None)
+    # The handlers log to standard output, which here belongs to the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        result = viewer_request.make_handler(resolver)(event, None)
     if "status" in result:
         refusal = resolver.refusals.get(domain)
         return Explanation(url, domain, row, refusal.reason if refusal else reason, _generated(result), None)
@@ -55,7 +59,8 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     request = origin_event["Records"][0]["cf"]["request"]
     request["headers"] = copy.deepcopy(result["headers"])
     request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket"}}
-    forwarded = origin_request.handler(origin_event, None)
+    with contextlib.redirect_stdout(sys.stderr):
+        forwarded = origin_request.make_handler(settings.s3_endpoint)(origin_event, None)
     return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded))
 
 

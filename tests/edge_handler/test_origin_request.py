@@ -1,0 +1,130 @@
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_handler.answers import Result
+from edge_handler.origin_request import make_handler
+from local_edge.embedded_aws import EmbeddedAws
+from tests.support import OWN_BUCKET, event, header, run
+
+ELB = "demo-ingress-1.us-east-1.elb.amazonaws.com"
+
+
+@pytest.fixture(autouse=True)
+def s3(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_S3_ENDPOINT", aws.endpoint)
+    client = aws.client("s3")
+    for key in ("env-123/index.html", "env-123/docs/index.html", "env-123/v1.2/index.html", "env-123/a b/index.html"):
+        client.put_object(Bucket="acme-static-sites", Key=key, Body=b"x")
+
+
+def handler(event_: Any, context: object) -> Result:
+    return make_handler(os.environ["TEST_S3_ENDPOINT"])(event_, context)
+
+
+def at(name: str, uri: str) -> dict[str, Any]:
+    changed = event(name)
+    changed["Records"][0]["cf"]["request"]["uri"] = uri
+    return changed
+
+
+def test_the_own_bucket_stays_the_origin_and_only_the_uri_is_prefixed() -> None:
+    given_event = event("origin-request-static")
+    result = run(handler, given_event)
+    assert result["uri"] == "/env-123/index.html"
+    assert result["origin"] == given_event["Records"][0]["cf"]["request"]["origin"]
+    assert header(result, "host") == OWN_BUCKET
+    assert header(result, "authorization") is None
+
+
+def test_a_bucket_gets_nothing_a_viewer_could_steer_it_with() -> None:
+    result = run(handler, event("origin-request-static-nested"))
+    assert result["uri"] == "/env-123/docs/index.html"
+    assert set(result["headers"]) == {"host", "via", "accept-encoding"}
+    assert result["querystring"] == ""
+
+
+def test_another_bucket_is_signed_for() -> None:
+    result = run(handler, event("origin-request-other-bucket"))
+    assert result["origin"]["s3"]["domainName"] == header(result, "host") == "other-sites.s3.eu-west-1.amazonaws.com"
+    assert result["origin"]["s3"]["region"] == "eu-west-1"
+    assert "/eu-west-1/s3/aws4_request, SignedHeaders=host;" in str(header(result, "authorization"))
+
+
+def test_an_ingress_gets_the_viewers_host_and_no_forged_one() -> None:
+    result = run(handler, event("origin-request-elb"))
+    custom = result["origin"]["custom"]
+    assert (custom["domainName"], custom["protocol"], custom["port"]) == (ELB, "http", 80)
+    assert header(result, "host") == header(result, "x-forwarded-host") == "env-789.localhost"
+    assert header(result, "forwarded") is None
+    assert header(result, "cookie") == "session=1"
+    assert result["querystring"] == "below=100"
+
+
+def test_googles_storage_gets_its_own_name_and_the_index_document() -> None:
+    result = run(handler, event("origin-request-google-storage"))
+    assert header(result, "host") == "storage.googleapis.com"
+    assert result["uri"] == "/docs/index.html"
+    assert result["origin"]["custom"]["path"] == "/acme-sites/env-654"
+
+
+@pytest.mark.parametrize("name", ["origin-request-no-stamp", "origin-request-client-stamp"])
+def test_without_our_stamp_nothing_is_asked(name: str) -> None:
+    assert run(handler, event(name))["status"] == "502"
+
+
+@pytest.mark.parametrize("name", ["origin-request-static", "origin-request-elb", "origin-request-other-bucket"])
+def test_no_origin_sees_the_stamp(name: str) -> None:
+    assert header(run(handler, event(name)), "x-route") is None
+
+
+@pytest.mark.parametrize(("uri", "location"), [("/docs", "./docs/"), ("/v1.2", "./v1.2/"), ("/a%20b", "./a%20b/")])
+def test_a_directory_without_its_slash_is_redirected_like_a_web_server_does(uri: str, location: str) -> None:
+    result = run(handler, at("origin-request-static", uri))
+    assert (result["status"], header(result, "location")) == ("301", location)
+
+
+@pytest.mark.parametrize("uri", ["/nothing-here", "/LICENSE", "//evil.example", "/style.css"])
+def test_what_is_no_directory_is_left_to_s3(uri: str) -> None:
+    result = run(handler, at("origin-request-static", uri))
+    assert result["uri"] == f"/env-123{uri}"
+
+
+def test_s3_not_answering_about_directories_is_no_dead_answer() -> None:
+    deaf = make_handler("http://127.0.0.1:9")
+    assert run(deaf, at("origin-request-static", "/docs"))["uri"] == "/env-123/docs"
+
+
+@pytest.mark.parametrize("uri", ["/../env-456/", "/%2e%2e/env-456/", "/a/..%2f..%2fenv-456", "/./", "/%ff"])
+@pytest.mark.parametrize("name", ["origin-request-static", "origin-request-google-storage"])
+def test_no_path_leaves_the_prefix(name: str, uri: str) -> None:
+    assert run(handler, at(name, uri))["status"] == "400"
+
+
+@pytest.mark.parametrize(
+    ("uri", "key"),
+    [
+        ("/caf%C3%A9/", "/caf%C3%A9/index.html"),
+        ("/a+b.txt", "/a%2Bb.txt"),
+        ("/%61.txt", "/a.txt"),
+        ("/50%.txt", "/50%25.txt"),
+    ],
+)
+def test_percent_encoding_is_what_s3_signs(uri: str, key: str) -> None:
+    assert run(handler, at("origin-request-static", uri))["uri"] == f"/env-123{key}"
+
+
+@given(st.from_regex(r"/[!-~]{0,60}", fullmatch=True).filter(lambda uri: "#" not in uri and "?" not in uri))
+def test_any_path_stays_under_the_prefix_or_is_refused(uri: str) -> None:
+    # With an extension, so that S3 is not asked about directories for each example.
+    result = run(handler, at("origin-request-static", f"{uri}.txt"))
+    assert result.get("status") == "400" or result["uri"].startswith("/env-123/")
+    assert "/../" not in result.get("uri", "")
+
+
+@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_no_event_makes_it_raise(nonsense: Any) -> None:
+    assert handler(nonsense, None)["status"] == "502"

@@ -1,0 +1,174 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_handler.resolver import MAX_REFUSALS, Known, Refusal, Resolver
+from tests.support import NOW, SETTINGS, Clock, Rows, route
+
+HOST = "env-123.localhost"
+
+
+def make(*routes: object) -> tuple[Resolver, Rows, Clock]:
+    rows, clock = Rows(*routes), Clock()  # type: ignore[arg-type]
+    return Resolver(rows, SETTINGS, clock), rows, clock
+
+
+def status(outcome: Known | Refusal) -> int:
+    return outcome.status if isinstance(outcome, Refusal) else 200
+
+
+def test_a_known_host_is_not_read_again_while_fresh() -> None:
+    resolver, rows, clock = make(route())
+    assert status(resolver.resolve(HOST)) == 200
+    clock.now += SETTINGS.fresh_seconds * 0.7
+    assert status(resolver.resolve(HOST)) == 200
+    assert rows.reads == 1
+
+
+def test_a_change_is_seen_after_the_fresh_time() -> None:
+    resolver, rows, clock = make(route())
+    before = resolver.resolve(HOST)
+    rows.items |= Rows(route(generation=2)).items
+    clock.now += SETTINGS.fresh_seconds
+    after = resolver.resolve(HOST)
+    assert isinstance(before, Known)
+    assert isinstance(after, Known)
+    assert before.stamp != after.stamp
+
+
+def test_an_unknown_host_is_remembered_apart_and_found_once_it_exists() -> None:
+    resolver, rows, clock = make()
+    assert status(resolver.resolve(HOST)) == status(resolver.resolve(HOST)) == 404
+    assert rows.reads == 1
+    rows.items |= Rows(route()).items
+    clock.now += SETTINGS.unknown_seconds
+    assert status(resolver.resolve(HOST)) == 200
+
+
+def test_a_flood_of_unknown_hosts_pushes_no_route_out() -> None:
+    resolver, rows, _ = make(route())
+    resolver.resolve(HOST)
+    for number in range(MAX_REFUSALS + 100):
+        resolver.resolve(f"made-up-{number}.localhost")
+    reads = rows.reads
+    assert status(resolver.resolve(HOST)) == 200
+    assert rows.reads == reads
+    assert len(resolver.refusals) == MAX_REFUSALS
+
+
+def test_a_known_host_outlives_the_table_and_asks_it_again_only_when_worth_it() -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    rows.reachable = False
+    clock.now += SETTINGS.fresh_seconds * 100
+    rows.retry_at = clock.now + 4
+    for _ in range(50):
+        assert status(resolver.resolve(HOST)) == 200
+    assert rows.reads == 2
+    rows.reachable = True
+    rows.items |= Rows(route(generation=2)).items
+    clock.now += 4
+    outcome = resolver.resolve(HOST)
+    assert isinstance(outcome, Known)
+    assert ";2;" in outcome.stamp[0]["value"]
+
+
+def test_stale_ends_after_the_stale_time() -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    rows.reachable = False
+    clock.now += SETTINGS.stale_seconds + 1
+    assert status(resolver.resolve(HOST)) == 503
+
+
+def test_an_unknown_host_without_a_table_is_503_with_a_time_to_retry() -> None:
+    resolver, rows, clock = make()
+    rows.reachable, rows.retry_at = False, clock.now + 3
+    outcome = resolver.resolve(HOST)
+    assert isinstance(outcome, Refusal)
+    assert (outcome.status, outcome.retry_after) == (503, 3)
+
+
+def test_a_route_expires_to_the_second_also_without_a_table() -> None:
+    resolver, rows, clock = make(route(expires_at=int(NOW) + 3, lifetime="ephemeral"))
+    assert status(resolver.resolve(HOST)) == 200
+    rows.reachable = False
+    clock.now += 2.9
+    assert status(resolver.resolve(HOST)) == 200
+    clock.now += 0.1
+    assert status(resolver.resolve(HOST)) == 410
+
+
+def test_a_broken_row_is_502_and_its_neighbours_are_fine() -> None:
+    resolver, rows, _ = make(route(), route("other.localhost"))
+    rows.items[HOST] = {"domain": {"S": HOST}}
+    assert status(resolver.resolve(HOST)) == 502
+    assert status(resolver.resolve("other.localhost")) == 200
+
+
+def test_a_removed_route_is_404_after_the_fresh_time() -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    rows.items.clear()
+    clock.now += SETTINGS.fresh_seconds
+    assert status(resolver.resolve(HOST)) == 404
+
+
+def test_expiries_are_spread_but_never_beyond_the_fresh_time() -> None:
+    ends = set()
+    for _ in range(50):
+        resolver, _, _ = make(route())
+        outcome = resolver.resolve(HOST)
+        assert isinstance(outcome, Known)
+        ends.add(outcome.fresh_until - NOW)
+    assert len(ends) > 40
+    assert SETTINGS.fresh_seconds * 0.8 <= min(ends) <= max(ends) <= SETTINGS.fresh_seconds
+
+
+STEPS = st.lists(
+    st.sampled_from(["put", "delete", "break", "expire", "outage", "mend", "ask", "ask", "wait", "long wait"]),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_answers_are_never_older_than_the_fresh_time_while_the_table_answers(steps: list[str]) -> None:
+    """Against a reference: what the row says, with every state it had in the last fresh time allowed."""
+    resolver, rows, clock = make()
+    history: list[tuple[float, int]] = [(0.0, 404)]
+    outage_since: float | None = None
+    for generation, step in enumerate(steps, 1):
+        if step == "put":
+            rows.items |= Rows(route(generation=generation)).items
+            history.append((clock.now, 200))
+        elif step == "expire":
+            rows.items |= Rows(route(generation=generation, expires_at=int(clock.now) - 1)).items
+            history.append((clock.now, 410))
+        elif step == "delete":
+            rows.items.clear()
+            history.append((clock.now, 404))
+        elif step == "break":
+            rows.items[HOST] = {"domain": {"S": HOST}}
+            history.append((clock.now, 502))
+        elif step in ("outage", "mend"):
+            rows.reachable = step == "mend"
+            outage_since = clock.now if step == "outage" else None
+            rows.retry_at = clock.now
+        elif step == "ask":
+            allowed = {state for at, state in history if at >= clock.now - SETTINGS.fresh_seconds} | {
+                [state for at, state in history if at <= clock.now - SETTINGS.fresh_seconds or at == 0][-1]
+            }
+            got = status(resolver.resolve(HOST))
+            if outage_since is None:
+                assert got in allowed
+            else:
+                assert got in {state for _, state in history} | {503}
+        else:
+            clock.now += 1.3 if step == "wait" else SETTINGS.fresh_seconds
+            rows.retry_at = clock.now
+
+
+def test_the_stamp_is_prepared_once() -> None:
+    resolver, _, _ = make(route())
+    one, other = resolver.resolve(HOST), resolver.resolve(HOST)
+    assert isinstance(one, Known)
+    assert one is other

@@ -1,0 +1,141 @@
+"""What tests share: contract-checked handlers, optional parts, a DynamoDB of each kind."""
+
+import copy
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from edge_handler.errors import TableUnreachable
+from edge_handler.route import Item, Origin, Route, S3Origin, encode_route
+from edge_handler.settings import Settings
+from local_edge.contract import check_result
+from local_edge.embedded_aws import create_tables
+from local_edge.template import load_template
+
+ROOT = Path(__file__).parent.parent
+OWN_BUCKET = "acme-static-sites.s3.us-east-1.amazonaws.com"
+SETTINGS = Settings("edge-routing-routes", ("us-east-1",), None, None, 10, 5, 86400)
+STATIC = S3Origin(OWN_BUCKET, "us-east-1", "/env-123")
+NOW = 1_800_000_000.0
+
+
+def event(name: str) -> dict[str, Any]:
+    """Return a sample event."""
+    loaded: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return loaded
+
+
+def run(handler: Callable[[Any, Any], Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Invoke a handler as Lambda does, through JSON, and check its result against CloudFront's contract."""
+    before = copy.deepcopy(given["Records"][0]["cf"]["request"])
+    result: dict[str, Any] = json.loads(json.dumps(handler(json.loads(json.dumps(given)), None)))
+    check_result(given["Records"][0]["cf"]["config"]["eventType"], before, result)
+    return result
+
+
+def header(result: dict[str, Any], name: str) -> str | None:
+    """Return the first value of a header of a request or response object."""
+    values = result["headers"].get(name)
+    return values[0]["value"] if values else None
+
+
+def route(domain: str = "env-123.localhost", origin: Origin = STATIC, **changes: Any) -> Route:
+    """Return a route with everything filled in."""
+    whole = Route(domain, "s3://x", origin, "env-123", "permanent", None, 1, 1, "2026-01-01T00:00:00Z", "me", "")
+    return whole._replace(**changes)
+
+
+class Rows:
+    """A table in memory that can be made unreachable; it counts what it is asked."""
+
+    def __init__(self, *routes: Route) -> None:
+        self.items: dict[str, Item] = {found.domain: encode_route(found) for found in routes}
+        self.reads = 0
+        self.reachable = True
+        self.retry_at = 0.0
+
+    def read(self, domains: Sequence[str]) -> list[Item]:
+        self.reads += 1
+        if not self.reachable:
+            raise TableUnreachable("no replica of the routing table answers", self.retry_at)
+        return [self.items[domain] for domain in domains if domain in self.items]
+
+
+class Clock:
+    """Time that passes when told to."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def need(present: object, what: str) -> None:
+    """Skip a test that needs an optional part; in CI everything is there, so fail."""
+    if not present:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {what}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise TimeoutError(f"nothing listens on {port}")
+
+
+@contextmanager
+def dynalite() -> Iterator[str]:
+    """Run dynalite with the routes table; yield its endpoint."""
+    script = ROOT / "node_modules" / "dynalite" / "cli.js"
+    node = shutil.which("node")
+    need(node and script.exists(), "node and npm (apt-get install nodejs npm), then make test")
+    port = free_port()
+    with subprocess.Popen([str(node), str(script), "--port", str(port), "--createTableMs", "0"]) as process:
+        try:
+            wait_for_port(port)
+            endpoint = f"http://127.0.0.1:{port}"
+            client = dynamodb_client(endpoint)
+            template = load_template(stack="edge-routing", bucket="unused")
+            properties = template.properties("RoutesTable")
+            wanted = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+            client.create_table(**{name: properties[name] for name in wanted})
+            client.get_waiter("table_exists").wait(TableName="edge-routing-routes", WaiterConfig={"Delay": 1})
+            yield endpoint
+        finally:
+            process.terminate()
+
+
+def dynamodb_client(endpoint: str) -> Any:
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="local",
+        aws_secret_access_key="local",
+    )
+
+
+def make_tables(stack: str, client: Any) -> None:
+    create_tables(load_template(stack=stack, bucket="unused"), client)
