@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import click
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from table_admin import output
@@ -15,6 +16,8 @@ from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.explain import explain as explain_url
 from table_admin.routing_table import RoutingTable
 
+# botocore's own would keep a person waiting for half a minute before it says that nobody answers.
+_PATIENCE = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _NOTE = click.option("--note", default="", help="Why, for people; goes into the history.")
 _IF_REVISION = click.option("--if-revision", type=click.IntRange(0), help="Write only over this revision; 0: only new.")
@@ -42,7 +45,7 @@ def cli(
     def client(service: str, **options: Any) -> Any:
         options.setdefault("region_name", session.region_name or "us-east-1")
         try:
-            return session.client(service, endpoint_url=endpoint_url, **options)  # type: ignore[call-overload]
+            return session.client(service, endpoint_url=endpoint_url, config=_PATIENCE, **options)  # type: ignore[call-overload]
         except ValueError as error:
             raise InvalidInput(f"The region or the endpoint cannot be used: {error}.") from error
 

@@ -1,0 +1,87 @@
+"""`local-edge` as a person runs it: a process, asked over HTTP."""
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from table_admin import RoutingTable
+
+FRESH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def x_cache(self) -> str:
+        return self.headers["x-cache"].removesuffix(" from cloudfront")
+
+
+@dataclass(frozen=True)
+class LocalEdge:
+    port: int
+    aws_endpoint: str
+    banner: str
+    log: list[str]
+
+    def get(self, host: str, path: str = "/", method: str = "GET", body: Any = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        connection.putheader("Host", host)
+        for name, value in headers.items():
+            connection.putheader(name.replace("_", "-"), value)
+        if body is not None:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        response = connection.getresponse()
+        answer = Answer(response.status, {n.lower(): v for n, v in response.getheaders()}, response.read())
+        connection.close()
+        return answer
+
+    def client(self, service: str, **options: Any) -> Any:
+        options.setdefault("region_name", "us-east-1")
+        return boto3.client(service, endpoint_url=self.aws_endpoint, **options)  # type: ignore[call-overload]
+
+    @property
+    def table(self) -> RoutingTable:
+        return RoutingTable(actor="tester", client=self.client)
+
+
+@contextmanager
+def local_edge(*arguments: str, aws_port: int = 0) -> Iterator[LocalEdge]:
+    environ = {**os.environ, "EDGE_FRESH_SECONDS": str(FRESH_SECONDS), "EDGE_UNKNOWN_SECONDS": "0.5"}
+    command = [sys.executable, "-m", "local_edge", "--port", "0", "--aws-port", str(aws_port), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True) as process:
+        assert process.stdout is not None
+        banner = ""
+        for line in process.stdout:
+            banner += line
+            if "backend (3000)" in line:
+                break
+        port = re.search(r"env-123\.localhost:(\d+)", banner)
+        endpoint = re.search(r"AWS_ENDPOINT_URL=(\S+)", banner)
+        assert port, banner
+        assert endpoint
+        log: list[str] = []
+        threading.Thread(target=log.extend, args=(process.stdout,), daemon=True).start()
+        try:
+            yield LocalEdge(int(port[1]), endpoint[1], banner, log)
+        finally:
+            process.terminate()
+            process.wait(10)

@@ -1,0 +1,74 @@
+"""What a developer sees: the three sites in Chromium."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.local_edge.running import local_edge
+from tests.support import need
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with local_edge() as running:
+        yield running.port
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    need(chromium, "Chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser.new_page()
+        browser.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "color"),
+    [
+        ("env-123", "The mountain shop", "rgb(11, 122, 75)"),
+        ("env-456", "The moon observatory", "rgb(91, 63, 214)"),
+        ("env-789", "The prime counter", "rgb(194, 65, 12)"),
+    ],
+)
+def test_each_site_is_styled_and_shows_its_image(
+    page: Page, port: int, name: str, heading: str, color: str, tmp_path: Path
+) -> None:
+    response = page.goto(f"http://{name}.localhost:{port}/")
+    assert response is not None
+    assert response.ok
+    assert page.locator("h1").inner_text() == heading
+    assert page.locator("h1").evaluate("node => getComputedStyle(node).color") == color
+    image = page.locator("header img")
+    assert image.evaluate("node => node.complete && node.naturalWidth > 0")
+    shot = page.screenshot(path=tmp_path / f"{name}.png")
+    # A styled page has more than two colours' worth of bytes; a blank one packs to far less.
+    assert len(shot) > 10_000
+
+
+def test_a_link_to_a_nested_page_works(page: Page, port: int) -> None:
+    page.goto(f"http://env-123.localhost:{port}/")
+    page.get_by_role("link", name="A nested page").click()
+    assert page.locator("h1").inner_text() == "The docs of env-123"
+    assert page.goto(f"http://env-123.localhost:{port}/docs") is not None
+    assert page.url.endswith("/docs/")
+
+
+def test_an_unknown_environment_is_a_page_for_people(page: Page, port: int) -> None:
+    response = page.goto(f"http://env-000.localhost:{port}/")
+    assert response is not None
+    assert response.status == 404
+    assert page.locator("h1").inner_text() == "No environment lives here"
+    assert page.locator("code").inner_text() == f"env-000.localhost:{port}"

@@ -1,0 +1,247 @@
+"""What the first page of the README promises, asked of the running thing."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from edge_handler.route import encode_route
+from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
+from tests.support import free_port, route
+
+WAIT = FRESH_SECONDS + 0.2
+
+
+@pytest.fixture(scope="module")
+def edge() -> Iterator[LocalEdge]:
+    with local_edge() as running:
+        yield running
+
+
+def make_site(edge: LocalEdge, name: str, text: str = "hello") -> str:
+    """Upload a site and route a host of the same name to it."""
+    for key in ("index.html", "docs/index.html", "caf\u00e9/a b+c.txt"):
+        edge.client("s3").put_object(
+            Bucket="acme-static-sites",
+            Key=f"{name}/{key}",
+            Body=f"{text} {key}".encode(),
+            CacheControl="public, max-age=300",
+        )
+    host = f"{name}.localhost"
+    edge.table.put(host, f"s3://acme-static-sites/{name}")
+    return host
+
+
+def test_the_demo_shows_two_sites_and_a_service(edge: LocalEdge) -> None:
+    assert "The mountain shop" in edge.get("env-123.localhost").text
+    assert "The moon observatory" in edge.get("env-456.localhost").text
+    page = edge.get("env-789.localhost").text
+    assert '<dd id="count">1229</dd>' in page
+
+
+def test_the_second_request_is_a_hit(edge: LocalEdge) -> None:
+    host = make_site(edge, "hit")
+    first, second = (edge.get(host, method="HEAD") for _ in range(2))
+    assert (first.x_cache, second.x_cache) == ("Miss", "Hit")
+    assert (edge.get(host).x_cache, edge.get(host).x_cache) == ("Miss", "Hit")
+    hit = edge.get(host)
+    assert "age" in hit.headers
+    assert edge.get(host, If_None_Match=hit.headers["etag"]).status == 304
+
+
+def test_a_cut_over_is_seen_after_the_fresh_time_without_an_invalidation(edge: LocalEdge) -> None:
+    host = make_site(edge, "cut-over", "old")
+    make_site(edge, "other-site", "new")
+    assert edge.get(host).text == "old index.html"
+    assert edge.get(host).x_cache == "Hit"
+    edge.table.put(host, "s3://acme-static-sites/other-site")
+    time.sleep(WAIT)
+    answer = edge.get(host)
+    assert (answer.text, answer.x_cache) == ("new index.html", "Miss")
+    time.sleep(0.2)
+    log = [line for line in edge.log if line.startswith("200") and host in line]
+    assert ";1;s3;" in log[0]
+    assert ";2;s3;" in log[-1]
+
+
+def test_what_cannot_be_served_has_its_status(edge: LocalEdge) -> None:
+    edge.client("dynamodb").put_item(
+        TableName="edge-routing-routes",
+        Item=encode_route(route("expired.localhost", expires_at=1, lifetime="ephemeral")),
+    )
+    edge.client("dynamodb").put_item(TableName="edge-routing-routes", Item={"domain": {"S": "damaged.localhost"}})
+    hosts = {"unknown.localhost": 404, "expired.localhost": 410, "damaged.localhost": 502, "a..b": 400, "a" * 300: 400}
+    for host, status in hosts.items():
+        answer = edge.get(host, Accept="text/html")
+        assert (answer.status, answer.headers["cache-control"]) == (status, "no-store")
+        assert "<h1>" in answer.text
+        assert answer.headers["x-request-id"] == answer.headers["x-amz-cf-id"]
+    assert json.loads(edge.get("unknown.localhost", Accept="application/json").text)["status"] == 404
+
+
+def test_a_clients_stamp_changes_nothing_and_no_origin_sees_it(edge: LocalEdge) -> None:
+    forged = "1;env-123.localhost;1;s3;acme-static-sites.s3.us-east-1.amazonaws.com;us-east-1;/env-456"
+    assert edge.get("env-123.localhost", x_route=forged).body == edge.get("env-123.localhost").body
+    seen = dict(json.loads(edge.get("env-789.localhost", "/headers", x_route=forged).text)["headers"])
+    assert "x-route" not in seen
+    assert seen["host"] == seen["x-forwarded-host"] == "env-789.localhost"
+
+
+def test_a_service_gets_cookies_query_string_and_authorization(edge: LocalEdge) -> None:
+    answer = edge.get("env-789.localhost", "/headers?a=1&b=%20", Cookie="session=1", Authorization="Basic eDp5")
+    seen = json.loads(answer.text)
+    assert seen["path"] == "/headers?a=1&b=%20"
+    assert ["cookie", "session=1"] in seen["headers"]
+    assert ["authorization", "Basic eDp5"] in seen["headers"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_methods_and_bodies_reach_the_service(edge: LocalEdge, method: str) -> None:
+    body = bytes(range(256)) * 4096
+    answer = edge.get("env-789.localhost", "/echo", method, body)
+    assert (answer.status, answer.headers["x-method"]) == (200, method)
+    assert answer.body == body
+
+
+def test_other_methods_are_405_on_a_static_site(edge: LocalEdge) -> None:
+    answer = edge.get("env-123.localhost", method="POST", body=b"x")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("query", ["list-type=2", "response-content-type=text/plain", "versionId=x", "acl"])
+def test_no_query_string_steers_the_bucket(edge: LocalEdge, query: str) -> None:
+    plain, steered = edge.get("env-123.localhost", "/"), edge.get("env-123.localhost", f"/?{query}")
+    assert (steered.status, steered.body) == (200, plain.body)
+    assert steered.headers["content-type"] == plain.headers["content-type"] == "text/html"
+
+
+def test_a_static_site_behaves_like_a_web_server(edge: LocalEdge) -> None:
+    host = make_site(edge, "web-server")
+    assert edge.get(host, "/docs/").text == "hello docs/index.html"
+    redirect = edge.get(host, "/docs")
+    assert (redirect.status, redirect.headers["location"]) == (301, "./docs/")
+    assert edge.get(host, "/caf%C3%A9/a%20b+c.txt").text == "hello caf\u00e9/a b+c.txt"
+    assert edge.get(host, "/nothing.txt").status == 404
+    assert edge.get(host, "/%2e%2e/env-456/index.html").status == 400
+    part = edge.get(host, "/index.html", Range="bytes=0-4")
+    assert (part.status, part.text) == (206, "hello")
+    assert edge.get(host, "/index.html").x_cache == "Miss"
+    part = edge.get(host, "/index.html", Range="bytes=6-10")
+    assert (part.status, part.text, part.x_cache) == (206, "index", "Hit")
+
+
+def test_another_bucket_is_read_with_origin_requests_own_signature(edge: LocalEdge) -> None:
+    s3 = edge.client("s3", region_name="eu-west-1")
+    s3.create_bucket(Bucket="acme-eu-sites", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="acme-eu-sites", Key="here/index.html", Body=b"from the other bucket")
+    edge.table.put("eu.localhost", "s3://acme-eu-sites/here")
+    assert edge.get("eu.localhost").text == "from the other bucket"
+
+
+def test_a_domain_that_comes_back_never_shows_its_former_self(edge: LocalEdge) -> None:
+    host = make_site(edge, "reborn", "former")
+    assert edge.get(host).text == "former index.html"
+    edge.table.delete(host)
+    time.sleep(WAIT)
+    assert edge.get(host).status == 404
+    make_site(edge, "reborn", "new")
+    time.sleep(WAIT)
+    assert edge.get(host).text == "new index.html"
+    assert [entry.revision for entry in edge.table.history(host)] == [3, 2, 1]
+
+
+def test_extending_an_expiry_leaves_the_cache_warm_and_touch_empties_it(edge: LocalEdge) -> None:
+    host = make_site(edge, "warm")
+    edge.get(host)
+    edge.table.put(host, "s3://acme-static-sites/warm", expires_in="7d")
+    time.sleep(WAIT)
+    assert edge.get(host).x_cache == "Hit"
+    edge.table.touch(host)
+    time.sleep(WAIT)
+    assert edge.get(host).x_cache == "Miss"
+
+
+def test_the_log_says_host_status_cache_route_and_stages(edge: LocalEdge) -> None:
+    edge.get("env-123.localhost", "/style.css")
+    time.sleep(0.2)
+    line = next(line for line in edge.log if "env-123.localhost/style.css" in line)
+    for part in ("200 Miss", "1;env-123.localhost;1;s3", "viewer-request", "origin-request", "origin ", "total"):
+        assert part in line
+
+
+def test_a_taken_port_is_one_clear_line(edge: LocalEdge) -> None:
+    command = [sys.executable, "-m", "local_edge", "--aws-port", "0", "--port", str(edge.port)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"port {edge.port} is taken; choose another: make run PORT=8081" in done.stderr
+    assert "Traceback" not in done.stderr
+    command = [sys.executable, "-m", "local_edge", "--aws-port", edge.aws_endpoint.rpartition(":")[2], "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "make run AWS_PORT=4567" in done.stderr
+
+
+class Proxy:
+    """Between the edge and its table, so that a test can cut the line."""
+
+    def __init__(self, port: int, upstream: int) -> None:
+        self.cut = False
+        self._upstream = upstream
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            if self.cut:
+                client.close()
+                continue
+            server = socket.create_connection(("127.0.0.1", self._upstream))
+            self._open += [client, server]
+            for one, other in ((client, server), (server, client)):
+                threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        try:
+            while chunk := one.recv(65536):
+                other.sendall(chunk)
+        except OSError:
+            pass
+        for end in (one, other):
+            end.close()
+
+    def break_line(self) -> None:
+        self.cut = True
+        for end in self._open:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                continue
+
+
+def test_known_hosts_outlive_the_table_and_changes_are_seen_when_it_is_back() -> None:
+    table_port, aws_port = free_port(), free_port()
+    proxy = Proxy(table_port, aws_port)
+    with local_edge("--table-endpoint", f"http://127.0.0.1:{table_port}", aws_port=aws_port) as edge:
+        assert edge.get("env-123.localhost").status == 200
+        assert edge.get("env-789.localhost").status == 200
+        proxy.break_line()
+        edge.table.put("env-123.localhost", "s3://acme-static-sites/env-456")
+        until = time.monotonic() + 5 * FRESH_SECONDS
+        while time.monotonic() < until:
+            assert "The mountain shop" in edge.get("env-123.localhost").text
+            assert edge.get("env-789.localhost").status == 200
+            time.sleep(0.2)
+        unknown = edge.get("never-seen.localhost")
+        assert unknown.status == 503
+        assert int(unknown.headers["retry-after"]) >= 1
+        proxy.cut = False
+        time.sleep(8)  # the longest pause between two tries, below the fresh time of a deployment
+        assert "The moon observatory" in edge.get("env-123.localhost").text
+        assert edge.get("never-seen.localhost").status == 404
