@@ -112,7 +112,9 @@ def dynalite() -> Iterator[str]:
     node = shutil.which("node")
     need(node and script.exists(), "node and npm (apt-get install nodejs npm), then make test")
     port = free_port()
-    with subprocess.Popen([str(node), str(script), "--port", str(port), "--createTableMs", "0"]) as process:
+    with subprocess.Popen(
+        [str(node), str(script), "--port", str(port), "--createTableMs", "0"], stdout=subprocess.DEVNULL
+    ) as process:
         try:
             wait_for_port(port)
             endpoint = f"http://127.0.0.1:{port}"

@@ -119,6 +119,11 @@ class _RuntimeApi(BaseHTTPRequestHandler):
         return
 
 
+def _stop_with(process: subprocess.Popen[bytes], server: HTTPServer) -> None:
+    process.wait()
+    server.shutdown()
+
+
 @pytest.fixture
 def runtime_api() -> Iterator[HTTPServer]:
     server = HTTPServer(("127.0.0.1", 0), _RuntimeApi)
@@ -146,7 +151,7 @@ def test_the_built_package_answers_inside_lambdas_own_runtime(
     command = [sys.executable, "-m", "awslambdaric", f"edge_handler.{module}.handler"]
     with subprocess.Popen(command, cwd=built / function, env=environ) as process:
         # A runtime that dies asks nothing any more: stop serving then, too.
-        threading.Thread(target=lambda: (process.wait(), runtime_api.shutdown()), daemon=True).start()
+        threading.Thread(target=_stop_with, args=(process, runtime_api), daemon=True).start()
         runtime_api.serve_forever()
         process.kill()
     path, result = _RuntimeApi.results[0]
