@@ -172,3 +172,15 @@ def test_the_stamp_is_prepared_once() -> None:
     one, other = resolver.resolve(HOST), resolver.resolve(HOST)
     assert isinstance(one, Known)
     assert one is other
+
+
+def test_a_removed_route_is_forgotten_and_not_served_stale_in_the_next_outage() -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    rows.items.clear()
+    clock.now += SETTINGS.fresh_seconds
+    assert status(resolver.resolve(HOST)) == status(resolver.resolve(HOST)) == 404
+    assert rows.reads == 2
+    rows.reachable = False
+    clock.now += SETTINGS.fresh_seconds
+    assert status(resolver.resolve(HOST)) == 503

@@ -126,6 +126,27 @@ def test_of_two_racing_writers_one_wins_and_the_other_is_told(
     assert table.get(HOST) == winner.after
 
 
+def test_a_domain_that_came_and_went_meanwhile_costs_the_slower_writer_its_write(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = RoutingTable._next_revision
+
+    def meanwhile(*arguments: Any) -> int:
+        revision = original(*arguments)
+        monkeypatch.setattr(RoutingTable, "_next_revision", original)
+        table.put(HOST, B)
+        table.delete(HOST)
+        return revision
+
+    monkeypatch.setattr(RoutingTable, "_next_revision", meanwhile)
+    with pytest.raises(RevisionConflict) as caught:
+        table.put(HOST, A)
+    assert caught.value.revision == 2
+    assert revisions(table) == [2, 1]
+    with pytest.raises(NotFound):
+        table.get(HOST)
+
+
 def test_an_answer_that_was_lost_is_no_conflict(table: RoutingTable, monkeypatch: pytest.MonkeyPatch) -> None:
     write: Callable[..., Any] = table._dynamodb.transact_write_items
 
