@@ -119,7 +119,7 @@ def get(table: RoutingTable, domain: str, as_json: bool) -> None:
 @click.pass_obj
 def list_routes(table: RoutingTable, environment: str | None, as_json: bool) -> None:
     """List routes, as they come from the table."""
-    routes = table.list(environment)
+    routes = table.list(environment, on_broken=_warn)
     if as_json:
         output.print_json_array(routes)
         return
@@ -150,6 +150,10 @@ def explain(table: RoutingTable, url: str, as_json: bool) -> None:
     """Show which row answers for URL, and what the edge does with it."""
     found = explain_url(table, url)
     (output.print_json if as_json else output.print_explanation)(found)
+
+
+def _warn(domain: str, why: str) -> None:
+    click.echo(f"table-admin: the row of {domain} is left out: {why}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -163,8 +163,13 @@ class RoutingTable:
         """Return a route. Raises NotFound; TableAdminError where the row is broken."""
         return self._existing(parse_domain(domain))[1]
 
-    def list(self, environment: str | None = None) -> Iterator[Route]:
-        """Yield the routes page by page, of one environment through its index. Broken rows are left out."""
+    def list(
+        self, environment: str | None = None, on_broken: Callable[[str, str], object] | None = None
+    ) -> Iterator[Route]:
+        """Yield the routes page by page, of one environment through its index.
+
+        Broken rows are left out; `on_broken` is called with the domain of each, and why.
+        """
         if environment is None:
             pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.routes)
         else:
@@ -176,7 +181,12 @@ class RoutingTable:
             )
         with _plain_errors():
             for page in pages:
-                yield from filter(None, map(_decode, page["Items"]))
+                for item in page["Items"]:
+                    try:
+                        yield decode_route(item)
+                    except BrokenRow as error:
+                        if on_broken is not None:
+                            on_broken(str(item["domain"]["S"]), str(error))
 
     def history(self, domain: str) -> Iterator[Revision]:
         """Yield a domain's revisions, newest first."""

@@ -108,6 +108,10 @@ def test_methods_and_bodies_reach_the_service(edge: LocalEdge, method: str) -> N
     assert answer.body == body
 
 
+def test_a_websocket_upgrade_is_501_for_now(edge: LocalEdge) -> None:
+    assert edge.get("env-789.localhost", Connection="Upgrade", Upgrade="websocket").status == 501
+
+
 def test_other_methods_are_405_on_a_static_site(edge: LocalEdge) -> None:
     answer = edge.get("env-123.localhost", method="POST", body=b"x")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")

@@ -126,3 +126,12 @@ def test_a_reader_that_leaves_early_is_no_error(table: RoutingTable, aws: Embedd
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
+
+
+def test_a_broken_row_is_named_beside_the_listing(command: Command, table: RoutingTable, aws: EmbeddedAws) -> None:
+    table.put("env-1.example.com", A)
+    aws.client("dynamodb").put_item(TableName=table.routes, Item={"domain": {"S": "damaged.example.com"}})
+    code, out, err = command("list", "--json")
+    assert [row["domain"] for row in json.loads(out)] == ["env-1.example.com"]
+    assert (code, err.count("\n")) == (0, 1)
+    assert "the row of damaged.example.com is left out" in err
