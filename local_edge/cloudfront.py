@@ -7,21 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs, web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from local_edge.contract import ContractViolation, check_result, is_disallowed
+from local_edge.contract import ContractViolation, check_result
+from local_edge.events import VIA, cache_key, first, origin_request, region_of, viewer_request
 from local_edge.object_cache import MAX_OBJECT_BYTES, CachedObject, Key, ObjectCache, byte_range, is_unmodified
 from local_edge.origin_access_control import signed_headers
-from local_edge.template import Distribution, Selection
+from local_edge.template import Distribution
 
 Function = Callable[[dict[str, Any], object], dict[str, Any]]
 Locate = Callable[[URL], URL]
 """Where an origin's name is found: DNS, which here knows the embedded AWS and the demo's ingress."""
-VIA = "1.1 local-edge.cloudfront.net (CloudFront)"
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -32,19 +31,6 @@ _HOP_BY_HOP = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
-    )
-)
-_ALWAYS_FORWARDED = frozenset(
-    (
-        "content-length",
-        "content-type",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "range",
-        "transfer-encoding",
     )
 )
 
@@ -117,12 +103,12 @@ class CloudFront:
             return _error(exchange, 501, "WebSocket is not played by the local edge.")
         if viewer.method not in self.distribution.allowed_methods:
             return _error(exchange, 403, "This distribution is not configured to allow the HTTP request method.")
-        request = _event_request(viewer, uri, querystring)
+        request = viewer_request(viewer, uri, querystring)
         result = await self._invoke("viewer-request", exchange, request)
         if "status" in result:
             return _generated(exchange, result)
-        exchange.route = _first(result, "x-route") or ""
-        key = self._key(result)
+        exchange.route = first(result, "x-route") or ""
+        key = cache_key(self.distribution, result)
         conditions = {name: values[0]["value"] for name, values in result["headers"].items()}
         stale = None
         if viewer.method in self.distribution.cached_methods:
@@ -143,7 +129,7 @@ class CloudFront:
         conditions: dict[str, str],
     ) -> web.StreamResponse:
         exchange.x_cache = "Miss"
-        forwarded = self._forwarded(request, viewer, stale)
+        forwarded = origin_request(self.distribution, request, viewer.remote or "127.0.0.1", stale)
         result = await self._invoke("origin-request", exchange, forwarded)
         cacheable = viewer.method in self.distribution.cached_methods and "range" not in conditions
         if "status" in result:
@@ -227,69 +213,6 @@ class CloudFront:
         check_result(event_type, before, result)
         return result
 
-    def _key(self, request: dict[str, Any]) -> Key:
-        policy = self.distribution.cache_key
-        headers = sorted(
-            (name, tuple(pair["value"] for pair in values))
-            for name, values in request["headers"].items()
-            if policy.headers.behavior == "whitelist" and policy.headers.includes(name)
-        )
-        cookies = sorted(_select_cookies(policy.cookies, request))
-        querystring = _select_querystring(policy.querystrings, request["querystring"])
-        return request["uri"], querystring, self._encoding(request), *headers, *cookies
-
-    def _encoding(self, request: dict[str, Any]) -> str:
-        accepted = _first(request, "accept-encoding") or ""
-        return ",".join(name for name in self.distribution.encodings if name in accepted)
-
-    def _forwarded(
-        self, request: dict[str, Any], viewer: web.BaseRequest, stale: CachedObject | None
-    ) -> dict[str, Any]:
-        """Return what the policies let through, as origin-request sees it."""
-        key, policy = self.distribution.cache_key, self.distribution.forwarded
-        headers = {
-            name: values
-            for name, values in request["headers"].items()
-            if name in _ALWAYS_FORWARDED or key.headers.includes(name) or policy.headers.includes(name)
-        }
-        headers.pop("cookie", None)
-        cookies = dict(_select_cookies(key.cookies, request)) | dict(_select_cookies(policy.cookies, request))
-        if cookies:
-            _set(headers, "cookie", "; ".join(f"{name}={value}" for name, value in cookies.items()))
-        if not (key.headers.includes("host") or policy.headers.includes("host")):
-            _set(headers, "host", self.distribution.origin_domain_name)
-        headers.setdefault("user-agent", [{"key": "User-Agent", "value": "Amazon CloudFront"}])
-        headers.pop("accept-encoding", None)
-        if encoding := self._encoding(request):
-            _set(headers, "accept-encoding", encoding)
-        _set(headers, "via", VIA)
-        earlier = _first(request, "x-forwarded-for")
-        _set(headers, "x-forwarded-for", f"{earlier}, {viewer.remote}" if earlier else str(viewer.remote))
-        if stale is not None:
-            for name, validator in (("if-none-match", "etag"), ("if-modified-since", "last-modified")):
-                headers.pop(name, None)
-                if validator in stale.headers:
-                    _set(headers, name, stale.headers[validator])
-        querystring = request["querystring"]
-        both = {_select_querystring(p.querystrings, querystring) for p in (key, policy)}
-        custom_headers: dict[str, Any] = {}
-        for name, value in self.distribution.origin_headers.items():
-            _set(custom_headers, name, value)
-        return {
-            **request,
-            "querystring": max(both, key=len),
-            "headers": headers,
-            "origin": {
-                "s3": {
-                    "authMethod": "none",
-                    "customHeaders": custom_headers,
-                    "domainName": self.distribution.origin_domain_name,
-                    "path": "",
-                    "region": _region(self.distribution.origin_domain_name),
-                }
-            },
-        }
-
     def _fetch(self, viewer: web.BaseRequest, request: dict[str, Any]) -> Any:
         ((kind, origin),) = request["origin"].items()
         headers: CIMultiDict[str] = CIMultiDict()
@@ -303,7 +226,9 @@ class CloudFront:
         url = URL(f"{scheme}://{origin['domainName']}:{port}{origin['path']}{request['uri']}{query}", encoded=True)
         own = self.distribution.origin_access_control and origin["domainName"] == self.distribution.origin_domain_name
         if kind == "s3" and own:
-            headers.update(signed_headers(request["method"], url, origin["domainName"], _region(origin["domainName"])))
+            headers.update(
+                signed_headers(request["method"], url, origin["domainName"], region_of(origin["domainName"]))
+            )
         return self._session.request(
             request["method"],
             self._locate(url),
@@ -313,25 +238,6 @@ class CloudFront:
             skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE),
             timeout=ClientTimeout(sock_connect=10, sock_read=origin.get("readTimeout", 30)),
         )
-
-
-def _event_request(viewer: web.BaseRequest, uri: str, querystring: str) -> dict[str, Any]:
-    headers: dict[str, list[dict[str, str]]] = {}
-    for raw_name, raw_value in viewer.raw_headers:
-        name = raw_name.decode("latin-1")
-        if not is_disallowed(name.lower()):
-            headers.setdefault(name.lower(), []).append({"key": name, "value": raw_value.decode("utf-8", "replace")})
-    return {
-        "clientIp": viewer.remote or "127.0.0.1",
-        "headers": headers,
-        "method": viewer.method,
-        "querystring": querystring,
-        "uri": uri,
-    }
-
-
-def _region(domain_name: str) -> str:
-    return domain_name.rpartition(".s3.")[2].partition(".")[0]
 
 
 def _generated(exchange: Exchange, result: dict[str, Any]) -> web.Response:
@@ -354,26 +260,3 @@ def _error(exchange: Exchange, status: int, text: str, x_cache: str = "Error") -
 
 def _without_hops(upstream: ClientResponse) -> CIMultiDict[str]:
     return CIMultiDict((n, v) for n, v in upstream.headers.items() if n.lower() not in _HOP_BY_HOP)
-
-
-def _first(request: dict[str, Any], name: str) -> str | None:
-    values = request["headers"].get(name)
-    return str(values[0]["value"]) if values else None
-
-
-def _set(headers: dict[str, Any], name: str, value: str) -> None:
-    headers[name] = [{"key": name, "value": value}]
-
-
-def _select_cookies(selection: Selection, request: dict[str, Any]) -> list[tuple[str, str]]:
-    pairs = [
-        part.strip().partition("=") for v in request["headers"].get("cookie", ()) for part in v["value"].split(";")
-    ]
-    return [(name, value) for name, _, value in pairs if name and selection.includes(name)]
-
-
-def _select_querystring(selection: Selection, querystring: str) -> str:
-    if selection.behavior in ("all", "none"):
-        return querystring if selection.behavior == "all" else ""
-    names = {name for name, _ in parse_qsl(querystring, keep_blank_values=True) if selection.includes(name)}
-    return "&".join(part for part in querystring.split("&") if part.partition("=")[0] in names)
