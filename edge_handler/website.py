@@ -5,15 +5,19 @@ from urllib.parse import quote, unquote
 from edge_handler.errors import MalformedPath
 
 INDEX = "index.html"
+# The longest name of an object, in S3 and in Google's storage; more could grow past what CloudFront takes as a uri.
+MAX_KEY_BYTES = 1024
 
 
 def object_path(uri: str) -> str:
     """Return the path of the object that a web server would serve for `uri`, percent-encoded as S3 signs it.
 
     Raises:
-        MalformedPath: see `decode_path`.
+        MalformedPath: see `decode_path`; or no object can have so long a name.
     """
     path = decode_path(uri)
+    if len(path.encode()) > MAX_KEY_BYTES:
+        raise MalformedPath(f"the path is longer than {MAX_KEY_BYTES} bytes")
     if path.endswith("/"):
         path += INDEX
     return quote(path, safe="/-_.~")

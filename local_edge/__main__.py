@@ -57,7 +57,7 @@ async def _run(options: argparse.Namespace) -> None:
             return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
 
         cloudfront = CloudFront(distribution, functions, session, locate, log_exchange)
-        runner = web.ServerRunner(web.Server(cloudfront.handle), handler_cancellation=True)
+        runner = cloudfront.server()
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", options.port)
         try:

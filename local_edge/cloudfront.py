@@ -35,6 +35,12 @@ _HOP_BY_HOP = frozenset(
 )
 
 
+# "Maximum length of a request" and "of a URL": more is answered with 413.
+# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
+MAX_REQUEST_BYTES = 20_480
+MAX_URL_BYTES = 8_192
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request on its way: what the access log says about it."""
@@ -71,6 +77,12 @@ class CloudFront:
         self._locate = locate
         self._log = log
 
+    def server(self) -> web.ServerRunner:
+        """Return what serves viewers, not yet listening. It reads more than CloudFront takes, to be able to say so."""
+        enough = 4 * MAX_REQUEST_BYTES
+        server = web.Server(self.handle, max_line_size=enough, max_field_size=enough)
+        return web.ServerRunner(server, handler_cancellation=True)
+
     async def handle(self, viewer: web.BaseRequest) -> web.StreamResponse:
         """Answer one viewer."""
         path = (
@@ -99,6 +111,9 @@ class CloudFront:
     async def _answer(
         self, viewer: web.BaseRequest, exchange: Exchange, uri: str, querystring: str
     ) -> web.StreamResponse:
+        length = len(exchange.path) + sum(len(name) + len(value) + 4 for name, value in viewer.raw_headers)
+        if length > MAX_REQUEST_BYTES or len(exchange.path) > MAX_URL_BYTES:
+            return _error(exchange, 413, "The request is larger than CloudFront takes.")
         if viewer.headers.get("upgrade", "").lower() == "websocket":
             return _error(exchange, 501, "WebSocket is not played by the local edge.")
         if viewer.method not in self.distribution.allowed_methods:

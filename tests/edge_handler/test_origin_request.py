@@ -117,6 +117,12 @@ def test_percent_encoding_is_what_s3_signs(uri: str, key: str) -> None:
     assert run(handler, at("origin-request-static", uri))["uri"] == f"/env-123{key}"
 
 
+@pytest.mark.parametrize("name", ["origin-request-static", "origin-request-google-storage"])
+def test_a_path_that_would_outgrow_a_uri_when_encoded_is_refused(name: str) -> None:
+    assert run(handler, at(name, "/" + "+" * 3000 + ".txt"))["status"] == "400"
+    assert run(handler, at(name, "/" + "+" * 1019 + ".txt"))["uri"].endswith("%2B.txt")
+
+
 @given(st.from_regex(r"/[!-~]{0,60}", fullmatch=True).filter(lambda uri: "#" not in uri and "?" not in uri))
 def test_any_path_stays_under_the_prefix_or_is_refused(uri: str) -> None:
     # With an extension, so that S3 is not asked about directories for each example.

@@ -108,6 +108,14 @@ def test_methods_and_bodies_reach_the_service(edge: LocalEdge, method: str) -> N
     assert answer.body == body
 
 
+def test_a_request_is_as_long_as_cloudfront_takes_and_no_longer(edge: LocalEdge) -> None:
+    assert edge.get("env-123.localhost", "/", Cookie="x" * 15_000).status == 200
+    assert edge.get("env-123.localhost", "/", Cookie="x" * 21_000).status == 413
+    assert edge.get("env-123.localhost", "/?" + "x" * 8_000).status == 200
+    assert edge.get("env-123.localhost", "/?" + "x" * 9_000).status == 413
+    assert edge.get("env-123.localhost", "/" + "+" * 3_000).status == 400
+
+
 def test_a_websocket_upgrade_is_501_for_now(edge: LocalEdge) -> None:
     assert edge.get("env-789.localhost", Connection="Upgrade", Upgrade="websocket").status == 501
 
