@@ -17,3 +17,11 @@ def log(level: str, message: str, **fields: Any) -> None:
     timestamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
     line = {"level": level, "message": message, "timestamp": timestamp, "service": _SERVICE, **fields}
     print(json.dumps(line, default=str), flush=True)
+
+
+def log_exception(message: str, error: Exception, **fields: Any) -> None:
+    """Write where an exception came from. Not the event: it holds cookies, credentials and the origin's secret."""
+    import traceback  # noqa: PLC0415  # costs more than this module, and is needed when something is broken only
+
+    where = traceback.format_tb(error.__traceback__)
+    log("ERROR", message, error=f"{type(error).__name__}: {error}", traceback="".join(where), **fields)

@@ -3,13 +3,12 @@
 A hit is one cache look-up, one comparison of times and one header assignment; keep it so.
 """
 
-import json
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer
 from edge_handler.errors import MalformedHost
 from edge_handler.host import normalise_host
-from edge_handler.log import log
+from edge_handler.log import log_exception
 from edge_handler.resolver import Known, Refusal, Resolver
 from edge_handler.settings import load_settings
 from edge_handler.stamp import HEADER
@@ -43,7 +42,7 @@ def make_handler(resolver: Resolver) -> Handler:
             headers[HEADER] = route.stamp  # type: ignore[union-attr]
             return request
         except Exception as error:
-            return _give_up(event, error)
+            return _give_up(error)
 
     return handler
 
@@ -68,10 +67,9 @@ def _method_not_allowed(request: Request, request_id: str) -> Result:
     return answer(405, f"{request['method']} is not answered here", request, request_id, {"allow": "GET, HEAD"})
 
 
-def _give_up(event: Any, error: Exception) -> Result:
+def _give_up(error: Exception) -> Result:
     """No dead answer: whatever happened, the viewer gets a page and the log gets the reason."""
-    text = json.dumps(event, default=str)
-    log("ERROR", "viewer-request failed", error=f"{type(error).__name__}: {error}", event=text)
+    log_exception("viewer-request failed", error)
     return answer(502, "the request could not be handled", {}, "unknown")
 
 
