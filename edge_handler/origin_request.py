@@ -1,6 +1,5 @@
 """origin-request: on a cache miss. Reads the stamp and sets the origin; asks no table."""
 
-import json
 import time
 from http.client import HTTPException
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from edge_handler.answers import Handler, Request, Result, answer, redirect
 from edge_handler.connection import Connection
 from edge_handler.errors import BrokenStamp, MalformedPath
-from edge_handler.log import log
+from edge_handler.log import log, log_exception
 from edge_handler.route import CustomOrigin, S3Origin
 from edge_handler.settings import load_settings
 from edge_handler.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
@@ -67,8 +66,7 @@ def make_handler(s3_endpoint: str | None) -> Handler:
             log("ERROR", "origin-request got no usable stamp", error=str(error), request_id=request_id)
             return answer(502, str(error), request, request_id)
         except Exception as error:
-            text = json.dumps(event, default=str)
-            log("ERROR", "origin-request failed", error=f"{type(error).__name__}: {error}", event=text)
+            log_exception("origin-request failed", error, request_id=request_id)
             return answer(502, "the request could not be handled", {}, "unknown")
 
     return handler
@@ -89,12 +87,26 @@ def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result
     if origin.path:
         decode_path(request["uri"])
     headers = request["headers"]
-    for name in _FORGEABLE_HEADERS:
+    ours = _origin_headers(request)
+    # A name in both places is refused by CloudFront, so what a viewer sent under one of ours goes.
+    for name in (*_FORGEABLE_HEADERS, *ours):
         headers.pop(name, None)
     _set_header(headers, "x-forwarded-host", host)
-    _set_header(headers, "host", host if origin.host_header == "viewer" else origin.domain_name)
-    request["origin"] = _custom(origin)
+    if origin.host_header == "viewer":
+        _set_header(headers, "host", host)
+        # Only an ingress of ours is told the secret by which it knows that a request came through here.
+        request["origin"] = _custom(origin, ours)
+    else:
+        _set_header(headers, "host", origin.domain_name)
+        request["origin"] = _custom(origin, {})
     return request
+
+
+def _origin_headers(request: Request) -> dict[str, Any]:
+    """Return the custom headers of the distribution's own origin: how a deployment hands over what it knows."""
+    origin = request["origin"]
+    headers: dict[str, Any] = (origin.get("s3") or origin["custom"])["customHeaders"]
+    return headers
 
 
 def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: str | None) -> Result:
@@ -107,7 +119,7 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: 
     _set_header(headers, "host", origin.domain_name)
     if isinstance(origin, CustomOrigin):
         request["uri"] = path
-        request["origin"] = _custom(origin)
+        request["origin"] = _custom(origin, {})
         return request
     if may_be_directory(uri) and _exists(origin, f"{origin.prefix}{path}/{INDEX}", s3_endpoint):
         return redirect(directory_location(uri), _DIRECTORY_MAX_AGE)
@@ -128,10 +140,10 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: 
     return request
 
 
-def _custom(origin: CustomOrigin) -> dict[str, Any]:
+def _custom(origin: CustomOrigin, headers: dict[str, Any]) -> dict[str, Any]:
     return {
         "custom": {
-            "customHeaders": {},
+            "customHeaders": headers,
             "domainName": origin.domain_name,
             "keepaliveTimeout": _KEEPALIVE_SECONDS,
             "path": origin.path,

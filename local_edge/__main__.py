@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -14,9 +15,10 @@ from yarl import URL
 
 from local_edge.cloudfront import CloudFront, Exchange, Function
 from local_edge.demo.service import make_backend, make_frontend
-from local_edge.demo.world import BUCKET, SERVICE_HOST, STACK, create_demo_world
+from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
 from local_edge.ingress import Ingress
+from local_edge.kubernetes import controller_entries
 from local_edge.template import Distribution, TemplateError, load_template
 
 
@@ -38,7 +40,8 @@ async def _run(options: argparse.Namespace) -> None:
         aws = EmbeddedAws(options.aws_port)
     except (OSError, SystemExit) as error:
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
-    template = load_template(stack=STACK, bucket=BUCKET)
+    secret = secrets.token_hex(16)
+    template = load_template(stack=STACK, bucket=BUCKET, parameters={"OriginSecret": secret})
     create_tables(template, aws.client("dynamodb"))
     load_balancer = create_demo_world(aws)
     distribution = template.distribution()
@@ -46,7 +49,7 @@ async def _run(options: argparse.Namespace) -> None:
     async with (
         _serving(make_backend()) as backend,
         _serving(make_frontend(backend)) as frontend,
-        Ingress({SERVICE_HOST: frontend}) as ingress,
+        Ingress(demo_upstreams({"frontend": frontend}), secret, controller_entries()) as ingress,
         ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar()) as session,
     ):
 

@@ -99,14 +99,20 @@ class CloudFront:
             )
         exchange.status = response.status
         if not response.prepared:
-            response.headers["Via"] = VIA
-            response.headers["X-Cache"] = f"{exchange.x_cache} from cloudfront"
-            response.headers["X-Amz-Cf-Id"] = exchange.request_id
+            self._add_headers(response, exchange)
             await response.prepare(viewer)
             await response.write_eof()
         exchange.stages["total"] = (time.perf_counter() - started) * 1000
         self._log(exchange)
         return response
+
+    def _add_headers(self, response: web.StreamResponse, exchange: Exchange) -> None:
+        response.headers["Via"] = VIA
+        response.headers["X-Cache"] = f"{exchange.x_cache} from cloudfront"
+        response.headers["X-Amz-Cf-Id"] = exchange.request_id
+        for name, value, override in self.distribution.response_headers:
+            if override or name not in response.headers:
+                response.headers[name] = value
 
     async def _answer(
         self, viewer: web.BaseRequest, exchange: Exchange, uri: str, querystring: str
@@ -171,9 +177,7 @@ class CloudFront:
         if upstream.status >= 400:
             exchange.x_cache = "Error"
         response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
-        response.headers["Via"] = VIA
-        response.headers["X-Cache"] = f"{exchange.x_cache} from cloudfront"
-        response.headers["X-Amz-Cf-Id"] = exchange.request_id
+        self._add_headers(response, exchange)
         length = upstream.headers.get("content-length", "")
         if length.isdigit() and viewer.method != "HEAD":
             response.content_length = int(length)

@@ -1,4 +1,7 @@
-"""The ingress controller: nginx where it is installed, else a stand-in that does as little as a demo needs."""
+"""The load balancer and the ingress controller behind it, played by nginx where it is installed.
+
+Without nginx a stand-in does as little as a demo needs.
+"""
 
 import asyncio
 import shutil
@@ -11,21 +14,42 @@ from typing import Self
 
 from aiohttp import ClientSession, web
 
+ORIGIN_VERIFY = "x-origin-verify"
+"""The header by which the load balancer knows what came through CloudFront, see cluster.yaml."""
+
 _NGINX_CONF = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{}}
 http {{
-  access_log off; client_max_body_size 0; proxy_request_buffering off; proxy_buffering off;
+  access_log off; proxy_request_buffering off; proxy_buffering off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  server {{ listen 127.0.0.1:{port} default_server; return 404 "no ingress for this host\\n"; }}
+  # The load balancer: its rule forwards what carries the secret, its listener refuses the rest.
+  map $http_x_origin_verify $admitted {{ default 0; "{secret}" 1; }}
+  server {{
+    listen 127.0.0.1:{port}; client_max_body_size 0;
+    location / {{
+      if ($admitted = 0) {{ return 403 "not through CloudFront\\n"; }}
+      proxy_pass http://127.0.0.1:{ingress_port}; proxy_http_version 1.1; proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-Proto https;
+    }}
+  }}
+  # The ingress controller.
+  {entries}
+  server {{ listen 127.0.0.1:{ingress_port} default_server; return 404 "no ingress for this host\\n"; }}
   {servers}
 }}
 """
+# What F5's controller makes of an Ingress, in little.
 _NGINX_SERVER = """
   server {{
     listen 127.0.0.1:{port}; server_name {host};
-    location / {{ proxy_pass {upstream}; proxy_http_version 1.1; proxy_set_header Host $host; }}
+    location / {{
+      {snippets}
+      proxy_pass {upstream}; proxy_http_version 1.1; proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Host $host;
+      proxy_set_header X-Forwarded-Proto {scheme};
+    }}
   }}
 """
 
@@ -36,11 +60,13 @@ def nginx_path() -> str | None:
 
 
 class Ingress:
-    """Routes by Host to the frontends' URLs, on a port of its own."""
+    """Routes by Host to the frontends' URLs, on a port of its own, what carries the secret."""
 
-    def __init__(self, upstreams: Mapping[str, str]) -> None:
-        """`upstreams`: host -> `http://address:port`."""
+    def __init__(self, upstreams: Mapping[str, str], secret: str, entries: Mapping[str, str]) -> None:
+        """`upstreams`: host -> `http://address:port`; `entries` of the controller's ConfigMap."""
         self._upstreams = upstreams
+        self._secret = secret
+        self._entries = dict(entries)
         self._nginx = nginx_path()
         self._process: asyncio.subprocess.Process | None = None
         self._runner: web.ServerRunner | None = None
@@ -73,13 +99,29 @@ class Ingress:
             await self._runner.cleanup()
         self._folder.cleanup()
 
-    async def _start_nginx(self, nginx: str) -> None:
+    def _nginx_conf(self) -> str:
+        entries = dict(self._entries)
+        snippets = entries.pop("location-snippets", "")
+        scheme = "https" if entries.pop("redirect-to-https", "") == "true" else "$scheme"
+        ingress_port = _free_port()
         servers = "".join(
-            _NGINX_SERVER.format(port=self.port, host=host, upstream=upstream)
+            _NGINX_SERVER.format(port=ingress_port, host=host, upstream=upstream, snippets=snippets, scheme=scheme)
             for host, upstream in self._upstreams.items()
         )
+        # The others are called as nginx's own directives are, but for the dash.
+        directives = " ".join(f"{name.replace('-', '_')} {value};" for name, value in entries.items())
+        return _NGINX_CONF.format(
+            folder=self._folder.name,
+            port=self.port,
+            ingress_port=ingress_port,
+            secret=self._secret,
+            entries=directives,
+            servers=servers,
+        )
+
+    async def _start_nginx(self, nginx: str) -> None:
         conf = Path(self._folder.name) / "nginx.conf"
-        conf.write_text(_NGINX_CONF.format(folder=self._folder.name, port=self.port, servers=servers), encoding="utf-8")
+        conf.write_text(self._nginx_conf(), encoding="utf-8")
         self._process = await asyncio.create_subprocess_exec(
             nginx, "-p", self._folder.name, "-c", str(conf), "-e", f"{self._folder.name}/error.log"
         )
@@ -96,15 +138,18 @@ class Ingress:
         raise OSError(f"nginx does not start: {(Path(self._folder.name) / 'error.log').read_text()[-500:]}")
 
     async def _stand_in(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.headers.get(ORIGIN_VERIFY) != self._secret:
+            return web.Response(status=403, text="not through CloudFront\n")
         upstream = self._upstreams.get(request.headers.get("host", ""))
         if upstream is None:
             return web.Response(status=404, text="no ingress for this host\n")
+        headers = {name: value for name, value in request.headers.items() if name.lower() != ORIGIN_VERIFY}
         async with (
             ClientSession(auto_decompress=False) as session,
             session.request(
                 request.method,
                 f"{upstream}{request.raw_path}",
-                headers=request.headers,
+                headers=headers,
                 data=request.content if request.can_read_body else None,
                 allow_redirects=False,
             ) as answer,

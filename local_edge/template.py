@@ -59,6 +59,8 @@ class Distribution:
     """Whether requests to that origin are signed."""
     origin_headers: dict[str, str]
     """The origin's custom headers."""
+    response_headers: tuple[tuple[str, str, bool], ...]
+    """What the response headers policy adds: name, value, and whether it overrides the origin's."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,15 +87,16 @@ class Template:
         """`bucket` is what StaticBucket is called here; `parameters` override the defaults."""
         self._document = yaml.load(text, _Loader)  # noqa: S506  # a SafeLoader
         self._bucket = bucket
-        self._values = {
+        self._values: dict[str, Any] = {
             "AWS::StackName": stack,
             "AWS::AccountId": "123456789012",
             "AWS::Partition": "aws",
             "AWS::Region": "us-east-1",
             "AWS::URLSuffix": "amazonaws.com",
-            **{name: str(body.get("Default", "")) for name, body in self._document.get("Parameters", {}).items()},
-            **(parameters or {}),
         }
+        for name, body in self._document.get("Parameters", {}).items():
+            value = (parameters or {}).get(name, str(body.get("Default", "")))
+            self._values[name] = value.split(",") if body["Type"] == "CommaDelimitedList" else value
 
     def properties(self, logical_id: str) -> dict[str, Any]:
         """Return a resource's properties, resolved. Raises TemplateError where there is none."""
@@ -134,6 +137,9 @@ class Template:
             origin_headers={
                 header["HeaderName"].lower(): header["HeaderValue"] for header in origin.get("OriginCustomHeaders", ())
             },
+            response_headers=_security_headers(
+                self.properties(behavior["ResponseHeadersPolicyId"])["ResponseHeadersPolicyConfig"]
+            ),
         )
 
     def _resolve(self, value: Any) -> Any:
@@ -152,17 +158,28 @@ class Template:
         if name == "Ref":
             return _NO_VALUE if argument == "AWS::NoValue" else self._values.get(argument, argument)
         if name == "Fn::Sub":
-            return re.sub(r"\$\{([^}]+)\}", lambda match: self._attribute(match[1]), argument)
+            text, values = argument if isinstance(argument, list) else (argument, {})
+            own = self._resolve(values)
+            return re.sub(
+                r"\$\{([^}]+)\}", lambda match: own[match[1]] if match[1] in own else self._attribute(match[1]), text
+            )
         if name == "Fn::GetAtt":
             return self._attribute(".".join(argument))
         if name == "Fn::If":
             return self._resolve(argument[1 if self._holds(argument[0]) else 2])
+        if name in ("Fn::Split", "Fn::Join", "Fn::Select"):
+            first, second = self._resolve(argument)
+            if name == "Fn::Select":
+                return second[int(first)]
+            return second.split(first) if name == "Fn::Split" else first.join(second)
         raise TemplateError(f"{name} is not played")
 
     def _attribute(self, name: str) -> str:
         if name == "StaticBucket.RegionalDomainName":
             return f"{self._bucket}.s3.us-east-1.amazonaws.com"
-        return self._values.get(name, name)
+        if name == "StaticBucket.Arn":
+            return f"arn:aws:s3:::{self._bucket}"
+        return str(self._values.get(name, name))
 
     def _holds(self, condition: str) -> bool:
         return self._condition(self._document["Conditions"][condition])
@@ -192,6 +209,29 @@ def _policy(body: dict[str, Any]) -> Policy:
     )
 
 
-def load_template(*, stack: str, bucket: str, path: Path = TEMPLATE) -> Template:
+def _security_headers(config: dict[str, Any]) -> tuple[tuple[str, str, bool], ...]:
+    """Return what a response headers policy adds. Raises TemplateError for what is not played."""
+    if more := set(config) - {"Name", "Comment", "SecurityHeadersConfig"}:
+        raise TemplateError(f"a response headers policy's {', '.join(sorted(more))} is not played")
+    found = []
+    for kind, body in config["SecurityHeadersConfig"].items():
+        if kind == "ContentTypeOptions":
+            name, value = "x-content-type-options", "nosniff"
+        elif kind == "FrameOptions":
+            name, value = "x-frame-options", body["FrameOption"]
+        elif kind == "ReferrerPolicy":
+            name, value = "referrer-policy", body["ReferrerPolicy"]
+        elif kind == "StrictTransportSecurity":
+            subdomains = "; includeSubDomains" if body.get("IncludeSubdomains") else ""
+            name, value = "strict-transport-security", f"max-age={body['AccessControlMaxAgeSec']}{subdomains}"
+        else:
+            raise TemplateError(f"the security header {kind} is not played")
+        found.append((name, value, bool(body["Override"])))
+    return tuple(found)
+
+
+def load_template(
+    *, stack: str, bucket: str, parameters: dict[str, str] | None = None, path: Path = TEMPLATE
+) -> Template:
     """Read a template file."""
-    return Template(path.read_text(encoding="utf-8"), stack=stack, bucket=bucket)
+    return Template(path.read_text(encoding="utf-8"), stack=stack, bucket=bucket, parameters=parameters)

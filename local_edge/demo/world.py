@@ -1,16 +1,17 @@
 """Fills an embedded AWS with the demo: bucket and sites, a load balancer, the rows that lead to them."""
 
 import mimetypes
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from local_edge.embedded_aws import REGION, EmbeddedAws
+from local_edge.kubernetes import ingress_rules
 from table_admin import RoutingTable
 
 STACK = "edge-routing"
 BUCKET = "acme-static-sites"
 SITES = Path(__file__).parent / "sites"
-SERVICE_HOST = "env-789.localhost"
 
 
 def create_demo_world(aws: EmbeddedAws) -> str:
@@ -30,9 +31,19 @@ def create_demo_world(aws: EmbeddedAws) -> str:
     table = RoutingTable(STACK, actor="demo", client=aws.client)
     for environment in ("env-123", "env-456"):
         table.put(f"{environment}.localhost", f"s3://{BUCKET}/{environment}", note="a static site of the demo")
-    table.put(SERVICE_HOST, balancer["LoadBalancerArn"], note="the containerised service of the demo")
+    for host in ingress_rules():
+        table.put(_local(host), balancer["LoadBalancerArn"], note="the containerised service of the demo")
     name: str = balancer["DNSName"]
     return name
+
+
+def demo_upstreams(services: Mapping[str, str]) -> dict[str, str]:
+    """Return the frontend's URL by host, as the example environment's Ingress has it; `services` by name."""
+    return {_local(host): services[service] for host, (service, _) in ingress_rules().items()}
+
+
+def _local(host: str) -> str:
+    return host.replace(".example.com", ".localhost")
 
 
 def _create_load_balancer(aws: EmbeddedAws) -> Any:

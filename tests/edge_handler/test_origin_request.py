@@ -1,3 +1,4 @@
+import json
 import os
 from typing import Any
 
@@ -62,6 +63,40 @@ def test_an_ingress_gets_the_viewers_host_and_no_forged_one() -> None:
     assert header(result, "forwarded") is None
     assert header(result, "cookie") == "session=1"
     assert result["querystring"] == "below=100"
+
+
+SECRET = [{"key": "x-origin-verify", "value": "0123456789abcdef0123456789abcdef"}]
+
+
+def test_an_ingress_is_told_the_distributions_secret_and_never_a_viewers(aws: EmbeddedAws) -> None:
+    given_event = event("origin-request-elb")
+    given_event["Records"][0]["cf"]["request"]["headers"]["x-origin-verify"] = [{"value": "forged"}]
+    result = run(handler, given_event)
+    assert result["origin"]["custom"]["customHeaders"] == {"x-origin-verify": SECRET}
+    assert header(result, "x-origin-verify") is None
+
+
+def test_no_other_origin_is_told_the_secret() -> None:
+    given_event = event("origin-request-elb")
+    request = given_event["Records"][0]["cf"]["request"]
+    request["headers"]["x-route"][0]["value"] = "1;a.localhost;1;custom;app.example.com;https;443;;origin;application"
+    assert run(handler, given_event)["origin"]["custom"]["customHeaders"] == {}
+    for name in ("origin-request-other-bucket", "origin-request-google-storage"):
+        given_event = event(name)
+        given_event["Records"][0]["cf"]["request"]["origin"]["s3"]["customHeaders"] = {"x-origin-verify": SECRET}
+        assert "0123456789abcdef" not in json.dumps(run(handler, given_event))
+
+
+def test_what_goes_wrong_is_logged_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    given_event = event("origin-request-elb")
+    given_event["Records"][0]["cf"]["request"]["uri"] = None
+    stamp = "1;a.localhost;1;s3;x.s3.us-east-1.amazonaws.com;us-east-1;"
+    given_event["Records"][0]["cf"]["request"]["headers"]["x-route"][0]["value"] = stamp
+    assert handler(given_event, None)["status"] == "502"
+    line = json.loads(capsys.readouterr().out)
+    assert "website.py" in line["traceback"]
+    assert "0123456789abcdef" not in json.dumps(line)
+    assert "session=1" not in json.dumps(line)
 
 
 def test_googles_storage_gets_its_own_name_and_the_index_document() -> None:

@@ -1,40 +1,86 @@
+"""The way of a request through the load balancer and the ingress, as cluster.yaml and kubernetes/ describe it."""
+
 import asyncio
+import io
+import json
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
 
 from local_edge import ingress
-from local_edge.ingress import Ingress
+from local_edge.demo.service import make_backend, make_frontend
+from local_edge.ingress import ORIGIN_VERIFY, Ingress
+from local_edge.kubernetes import controller_entries, ingress_rules
 from tests.support import need
 
+SECRET = "s" * 32
+ADMITTED = {ORIGIN_VERIFY: SECRET}
 
-@pytest.mark.parametrize("nginx", [True, False])
-def test_the_ingress_routes_by_host(nginx: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if nginx:
+
+@pytest.fixture(params=["nginx", "stand-in"])
+def player(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "nginx":
         need(ingress.nginx_path(), "nginx (apt-get install nginx)")
     else:
         monkeypatch.setattr(ingress, "nginx_path", lambda: None)
+    return str(request.param)
 
-    async def pod(request: web.BaseRequest) -> web.Response:
-        return web.Response(
-            text=f"{request.method} {request.headers['host']} {request.raw_path} {await request.text()}"
-        )
+
+async def serve(application: Any, runners: list[Any]) -> str:
+    runner = web.AppRunner(application)
+    runners.append(runner)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+
+def ask(*requests: dict[str, Any]) -> list[tuple[int, str]]:
+    """Run backend, frontend and ingress of the example environment, and ask the load balancer."""
 
     async def play() -> list[tuple[int, str]]:
-        runner = web.ServerRunner(web.Server(pod))
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        runners: list[Any] = []
+        backend = await serve(make_backend(), runners)
+        services = {"frontend": await serve(make_frontend(backend), runners)}
+        upstreams = {host: services[service] for host, (service, _) in ingress_rules().items()}
         answers = []
-        upstream = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with Ingress({"a.localhost": upstream}) as found, ClientSession() as session:
-            assert ("not installed" in found.name) == (not nginx)
-            for host in ("a.localhost", "b.localhost"):
-                url = f"http://127.0.0.1:{found.port}/x?y=1"
-                async with session.post(url, headers={"host": host}, data=b"body") as answer:
+        async with Ingress(upstreams, SECRET, controller_entries()) as found, ClientSession() as session:
+            for given in requests:
+                method, path = given.pop("method", "GET"), given.pop("path", "/")
+                async with session.request(method, f"http://127.0.0.1:{found.port}{path}", **given) as answer:
                     answers.append((answer.status, await answer.text()))
-        await runner.cleanup()
+        for runner in runners:
+            await runner.cleanup()
         return answers
 
-    answers = asyncio.run(play())
-    assert answers[0] == (200, "POST a.localhost /x?y=1 body")
-    assert answers[1] == (404, "no ingress for this host\n")
+    return asyncio.run(play())
+
+
+def test_a_viewers_host_goes_in_and_the_backends_data_comes_out(player: str) -> None:
+    ((status, page),) = ask({"headers": {"host": "env-789.example.com", **ADMITTED}})
+    assert status == 200
+    assert '<dd id="count">1229</dd>' in page
+    assert "<strong>env-789.example.com</strong>" in page
+
+
+def test_a_host_that_no_ingress_names_is_404(player: str) -> None:
+    assert ask({"headers": {"host": "env-790.example.com", **ADMITTED}}) == [(404, "no ingress for this host\n")]
+
+
+def test_what_did_not_come_through_cloudfront_is_refused(player: str) -> None:
+    host = {"host": "env-789.example.com"}
+    answers = ask({"headers": host}, {"headers": {**host, ORIGIN_VERIFY: "guessed"}})
+    assert answers == [(403, "not through CloudFront\n")] * 2
+
+
+def test_an_application_is_not_told_the_secret(player: str) -> None:
+    ((status, text),) = ask({"headers": {"host": "env-789.example.com", **ADMITTED}, "path": "/headers?x=1"})
+    seen = dict(json.loads(text)["headers"])
+    assert status == 200
+    assert SECRET not in text
+    assert seen["host"] == "env-789.example.com"
+
+
+def test_methods_and_bodies_pass(player: str) -> None:
+    given = {"headers": {"host": "env-789.example.com", **ADMITTED}, "method": "POST", "path": "/echo"}
+    assert ask({**given, "data": io.BytesIO(b"x" * 3_000_000)}) == [(200, "x" * 3_000_000)]

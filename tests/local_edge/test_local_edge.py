@@ -1,6 +1,7 @@
 """What the first page of the README promises, asked of the running thing."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -90,6 +91,23 @@ def test_a_clients_stamp_changes_nothing_and_no_origin_sees_it(edge: LocalEdge) 
     seen = dict(json.loads(edge.get("env-789.localhost", "/headers", x_route=forged).text)["headers"])
     assert "x-route" not in seen
     assert seen["host"] == seen["x-forwarded-host"] == "env-789.localhost"
+
+
+def test_the_ingress_refuses_what_did_not_come_through_the_edge(edge: LocalEdge) -> None:
+    seen = edge.get("env-789.localhost", "/headers", x_origin_verify="forged")
+    assert seen.status == 200
+    assert "x-origin-verify" not in seen.text
+    ingress = re.search(r"^on (\d+)", edge.banner, re.MULTILINE)
+    assert ingress
+    beside = LocalEdge(int(ingress[1]), edge.aws_endpoint, "", [])
+    assert beside.get("env-789.localhost").status == 403
+
+
+def test_security_headers_are_added_where_the_origin_says_nothing(edge: LocalEdge) -> None:
+    for answer in (edge.get("env-123.localhost"), edge.get("env-789.localhost")):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+        assert answer.headers["x-frame-options"] == "SAMEORIGIN"
 
 
 def test_a_service_gets_cookies_query_string_and_authorization(edge: LocalEdge) -> None:
