@@ -12,9 +12,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from table_admin import output
+from table_admin.documents import change_document, explanation_document, revision_document, route_document
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.explain import explain as explain_url
-from table_admin.routing_table import RoutingTable
+from table_admin.routing_table import Change, RoutingTable
 
 # botocore's own would keep a person waiting for half a minute before it says that nobody answers.
 _PATIENCE = Config(connect_timeout=5, retries={"mode": "standard", "total_max_attempts": 4})
@@ -76,7 +77,7 @@ def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **optio
     What is not given stays as it was. Running it twice changes nothing.
     """
     change = table.put(domain, target, **options)
-    (output.print_json if as_json else output.print_change)(change)
+    _show_change(change, as_json)
 
 
 @cli.command()
@@ -88,7 +89,7 @@ def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **optio
 def touch(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
     """Empty the CDN of what it cached for DOMAIN, without an invalidation."""
     change = table.touch(domain, **options)
-    (output.print_json if as_json else output.print_change)(change)
+    _show_change(change, as_json)
 
 
 @cli.command()
@@ -100,7 +101,7 @@ def touch(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) ->
 def delete(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
     """Remove DOMAIN's route; its history stays."""
     change = table.delete(domain, **options)
-    (output.print_json if as_json else output.print_change)(change)
+    _show_change(change, as_json)
 
 
 @cli.command()
@@ -110,7 +111,10 @@ def delete(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -
 def get(table: RoutingTable, domain: str, as_json: bool) -> None:
     """Show DOMAIN's route."""
     route = table.get(domain)
-    (output.print_json if as_json else output.print_route)(route)
+    if as_json:
+        output.print_json(route_document(route))
+    else:
+        output.print_route(route)
 
 
 @cli.command("list")
@@ -121,7 +125,7 @@ def list_routes(table: RoutingTable, environment: str | None, as_json: bool) -> 
     """List routes, as they come from the table."""
     routes = table.list(environment, on_broken=_warn)
     if as_json:
-        output.print_json_array(routes)
+        output.print_json_array(map(route_document, routes))
         return
     heads = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
     count = output.print_table(heads, output.route_rows(routes))
@@ -136,7 +140,7 @@ def history(table: RoutingTable, domain: str, as_json: bool) -> None:
     """Show who did what to DOMAIN, newest first."""
     revisions = table.history(domain)
     if as_json:
-        output.print_json_array(revisions)
+        output.print_json_array(map(revision_document, revisions))
         return
     heads = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
     output.print_table(heads, output.history_rows(revisions))
@@ -149,7 +153,17 @@ def history(table: RoutingTable, domain: str, as_json: bool) -> None:
 def explain(table: RoutingTable, url: str, as_json: bool) -> None:
     """Show which row answers for URL, and what the edge does with it."""
     found = explain_url(table, url)
-    (output.print_json if as_json else output.print_explanation)(found)
+    if as_json:
+        output.print_json(explanation_document(found))
+    else:
+        output.print_explanation(found)
+
+
+def _show_change(change: Change, as_json: bool) -> None:
+    if as_json:
+        output.print_json(change_document(change))
+    else:
+        output.print_change(change)
 
 
 def _warn(domain: str, why: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from edge_handler.route import Route
+from table_admin.documents import route_document
 from table_admin.explain import Explanation
 from table_admin.inputs import epoch_text
 from table_admin.routing_table import Change, Revision
@@ -16,27 +17,16 @@ from table_admin.routing_table import Change, Revision
 _PAGE_ROWS = 200
 
 
-def as_json(value: Any) -> Any:
-    """Return plain data for `json.dumps`: objects by attribute, a route's origin with its kind."""
-    if isinstance(value, Route):
-        return {**value._asdict(), "origin": as_json(value.origin)}
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {"kind": "s3" if hasattr(value, "region") else "custom", **value._asdict()}
-    if dataclasses.is_dataclass(value):
-        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    return value
+def print_json(document: Any) -> None:
+    """Print one document, indented."""
+    click.echo(json.dumps(dataclasses.asdict(document), indent=2))
 
 
-def print_json(value: Any) -> None:
-    """Print one value, indented."""
-    click.echo(json.dumps(as_json(value), indent=2))
-
-
-def print_json_array(values: Iterable[Any]) -> None:
-    """Print an array a line per value, while they come."""
+def print_json_array(documents: Iterable[Any]) -> None:
+    """Print an array a line per document, while they come."""
     opening = "["
-    for value in values:
-        click.echo(f"{opening}{json.dumps(as_json(value))}", nl=False)
+    for document in documents:
+        click.echo(f"{opening}{json.dumps(dataclasses.asdict(document))}", nl=False)
         opening = ",\n "
     click.echo("]" if opening != "[" else "[]")
 
@@ -61,7 +51,7 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def print_route(route: Route) -> None:
     """Print one route, an attribute a line."""
-    values = as_json(route)
+    values = dataclasses.asdict(route_document(route))
     values["origin"] = " ".join(f"{name}={value}" for name, value in values["origin"].items())
     values["expires_at"] = epoch_text(route.expires_at) or "never"
     for name, value in values.items():

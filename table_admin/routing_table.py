@@ -1,10 +1,12 @@
 """The one writer of the routing table: every write is conditional and lands with its history or not at all."""
 
+import base64
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +18,8 @@ from table_admin.inputs import parse_domain, parse_duration, parse_environment, 
 from table_admin.targets import ClientFactory, resolve_target
 
 Action = Literal["put", "touch", "delete"]
+OnBroken = Callable[[str, str], object]
+T = TypeVar("T")
 ENVIRONMENT_INDEX = "environment"
 
 
@@ -42,6 +46,14 @@ class Revision:
     updated_at: str
     updated_by: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a listing; `cursor` is where the next page begins, None where there is none."""
+
+    items: tuple[T, ...]
+    cursor: str | None
 
 
 class RoutingTable:
@@ -163,44 +175,81 @@ class RoutingTable:
         """Return a route. Raises NotFound; TableAdminError where the row is broken."""
         return self._existing(parse_domain(domain))[1]
 
-    def list(
-        self, environment: str | None = None, on_broken: Callable[[str, str], object] | None = None
-    ) -> Iterator[Route]:
+    def list(self, environment: str | None = None, on_broken: OnBroken | None = None) -> Iterator[Route]:
         """Yield the routes page by page, of one environment through its index.
 
         Broken rows are left out; `on_broken` is called with the domain of each, and why.
         """
-        if environment is None:
-            pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.routes)
-        else:
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self.routes,
-                IndexName=ENVIRONMENT_INDEX,
-                KeyConditionExpression="environment = :environment",
-                ExpressionAttributeValues={":environment": {"S": parse_environment(environment)}},
-            )
-        with _plain_errors():
-            for page in pages:
-                for item in page["Items"]:
-                    try:
-                        yield decode_route(item)
-                    except BrokenRow as error:
-                        if on_broken is not None:
-                            on_broken(str(item["domain"]["S"]), str(error))
+        page = self.page(environment, on_broken=on_broken)
+        yield from page.items
+        while page.cursor is not None:
+            page = self.page(environment, cursor=page.cursor, on_broken=on_broken)
+            yield from page.items
+
+    def page(
+        self,
+        environment: str | None = None,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        on_broken: OnBroken | None = None,
+    ) -> Page[Route]:
+        """Return one page of `list`: at most `limit` routes, or as many as one read of the table finds.
+
+        Raises:
+            InvalidInput: `cursor` is none of a page's.
+        """
+        request: dict[str, Any] = {"TableName": self.routes}
+        read = self._dynamodb.scan
+        if environment is not None:
+            read = self._dynamodb.query
+            request |= {
+                "IndexName": ENVIRONMENT_INDEX,
+                "KeyConditionExpression": "environment = :environment",
+                "ExpressionAttributeValues": {":environment": {"S": parse_environment(environment)}},
+            }
+        items, following = self._read_page(read, request, limit, cursor)
+        routes = []
+        for item in items:
+            try:
+                routes.append(decode_route(item))
+            except BrokenRow as error:
+                if on_broken is not None:
+                    on_broken(str(item["domain"]["S"]), str(error))
+        return Page(tuple(routes), following)
 
     def history(self, domain: str) -> Iterator[Revision]:
         """Yield a domain's revisions, newest first."""
-        pages = self._dynamodb.get_paginator("query").paginate(
-            TableName=self.history_table,
-            KeyConditionExpression="#domain = :domain",
-            ExpressionAttributeNames={"#domain": "domain"},
-            ExpressionAttributeValues={":domain": {"S": parse_domain(domain)}},
-            ScanIndexForward=False,
-            ConsistentRead=True,
-        )
+        page = self.history_page(domain)
+        yield from page.items
+        while page.cursor is not None:
+            page = self.history_page(domain, cursor=page.cursor)
+            yield from page.items
+
+    def history_page(self, domain: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Revision]:
+        """Return one page of `history`. Raises InvalidInput where `cursor` is none of a page's."""
+        request = {
+            "TableName": self.history_table,
+            "KeyConditionExpression": "#domain = :domain",
+            "ExpressionAttributeNames": {"#domain": "domain"},
+            "ExpressionAttributeValues": {":domain": {"S": parse_domain(domain)}},
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+        }
+        items, following = self._read_page(self._dynamodb.query, request, limit, cursor)
+        return Page(tuple(map(_revision, items)), following)
+
+    def _read_page(
+        self, read: Callable[..., Any], request: dict[str, Any], limit: int | None, cursor: str | None
+    ) -> tuple[Sequence[Item], str | None]:
+        if limit is not None:
+            request["Limit"] = limit
+        if cursor is not None:
+            request["ExclusiveStartKey"] = _decode_cursor(cursor)
         with _plain_errors():
-            for page in pages:
-                yield from map(_revision, page["Items"])
+            answer = read(**request)
+        last = answer.get("LastEvaluatedKey")
+        return answer["Items"], _encode_cursor(last) if last else None
 
     def read(self, domains: Sequence[str]) -> Sequence[Item]:
         """Return rows as the edge's own reader does; what `explain` resolves with."""
@@ -300,6 +349,20 @@ class _plain_errors:  # noqa: N801  # reads as the statement it is
             raise TableAdminError(f"DynamoDB refused: {code}: {text}") from error
         if isinstance(error, BotoCoreError):
             raise TableAdminError(f"DynamoDB does not answer: {error}") from error
+
+
+def _encode_cursor(key: Item) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _decode_cursor(cursor: str) -> Item:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor))
+        if all(isinstance(value, str) for attribute in key.values() for value in attribute.values()):
+            return dict(key)
+    except (ValueError, AttributeError):
+        pass
+    raise InvalidInput("The cursor is none that a page of this listing ended with.")
 
 
 def _decode(item: Item | None) -> Route | None:

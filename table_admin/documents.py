@@ -1,0 +1,115 @@
+"""The shapes of what is printed as JSON and answered by the HTTP API: the same for both."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edge_handler.route import Origin, Route, S3Origin
+from table_admin.explain import Explanation
+from table_admin.routing_table import Action, Change, Revision
+
+
+@dataclass(frozen=True, slots=True)
+class S3OriginDocument:
+    """A prefix of a bucket, read through S3's REST endpoint."""
+
+    domain_name: str
+    region: str
+    prefix: str
+    kind: Literal["s3"] = "s3"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomOriginDocument:
+    """Anything else that speaks HTTP: a load balancer, an ingress, a storage service."""
+
+    domain_name: str
+    protocol: Literal["http", "https"]
+    port: int
+    path: str
+    host_header: Literal["viewer", "origin"]
+    website: bool
+    kind: Literal["custom"] = "custom"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDocument:
+    """One row: which origin answers for a domain, and what people want to know about it."""
+
+    domain: str
+    target: str
+    origin: S3OriginDocument | CustomOriginDocument
+    environment: str
+    lifetime: Literal["permanent", "ephemeral"]
+    expires_at: int | None
+    revision: int
+    generation: int
+    updated_at: str
+    updated_by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDocument:
+    """What a write did."""
+
+    action: Literal["created", "updated", "unchanged", "deleted"]
+    domain: str
+    revision: int
+    before: RouteDocument | None
+    after: RouteDocument | None
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionDocument:
+    """One row of the history."""
+
+    domain: str
+    revision: int
+    action: Action
+    route: RouteDocument | None
+    updated_at: str
+    updated_by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationDocument:
+    """What a GET of a URL meets at the edge."""
+
+    url: str
+    domain: str
+    row: RouteDocument | None
+    reason: str
+    viewer_request: dict[str, Any]
+    origin_request: dict[str, Any] | None
+
+
+def route_document(route: Route) -> RouteDocument:
+    """Return a route as it is shown."""
+    return RouteDocument(**{**route._asdict(), "origin": _origin_document(route.origin)})
+
+
+def change_document(change: Change) -> ChangeDocument:
+    """Return what a write did as it is shown."""
+    before, after = (route_document(route) if route else None for route in (change.before, change.after))
+    return ChangeDocument(change.action, change.domain, change.revision, before, after)
+
+
+def revision_document(entry: Revision) -> RevisionDocument:
+    """Return a row of the history as it is shown."""
+    route = route_document(entry.route) if entry.route else None
+    return RevisionDocument(
+        entry.domain, entry.revision, entry.action, route, entry.updated_at, entry.updated_by, entry.note
+    )
+
+
+def explanation_document(found: Explanation) -> ExplanationDocument:
+    """Return an explanation as it is shown."""
+    row = route_document(found.row) if found.row else None
+    return ExplanationDocument(found.url, found.domain, row, found.reason, found.viewer_request, found.origin_request)
+
+
+def _origin_document(origin: Origin) -> S3OriginDocument | CustomOriginDocument:
+    if isinstance(origin, S3Origin):
+        return S3OriginDocument(*origin)
+    return CustomOriginDocument(*origin)
