@@ -10,7 +10,10 @@ from tests.support import ROOT
 
 MAY_IMPORT = {
     "edge_handler": {"edge_handler", "cachetools"},
-    "table_admin": {"edge_handler", "table_admin", "boto3", "botocore", "click", "idna", "mypy_boto3_elbv2"},
+    "table_admin": {
+        *("edge_handler", "table_admin", "boto3", "botocore", "click", "idna", "mypy_boto3_elbv2"),
+        *("aws_lambda_powertools", "pydantic"),
+    },
     "local_edge": {
         *("edge_handler", "table_admin", "local_edge", "boto3", "botocore", "moto", "aiohttp", "cachetools"),
         *("multidict", "yarl", "yaml", "werkzeug"),
@@ -43,12 +46,44 @@ def test_nothing_names_a_registrys_host() -> None:
         "requirements.txt",
         "requirements-dev.txt",
         "package.json",
+        "requirements-checkov.txt",
         "edge_handler/requirements.txt",
+        "table_admin/requirements.txt",
         "pyproject.toml",
     )
     for name in names:
         assert "://" not in (ROOT / name).read_text(), name
 
 
-def test_the_edges_pin_is_the_tested_one() -> None:
-    assert (ROOT / "edge_handler" / "requirements.txt").read_text() in (ROOT / "requirements.txt").read_text()
+@pytest.mark.parametrize("room", ["edge_handler", "table_admin"])
+def test_what_is_packaged_is_what_is_tested(room: str) -> None:
+    tested = [(ROOT / name).read_text().splitlines() for name in ("requirements.txt", "requirements-dev.txt")]
+    assert set((ROOT / room / "requirements.txt").read_text().splitlines()) <= {pin for pins in tested for pin in pins}
+
+
+ONLY = """
+import importlib.metadata, sys
+packaged = set(sys.argv[1].split())
+allowed = {"edge_handler", "table_admin", *sys.stdlib_module_names}
+for module, names in importlib.metadata.packages_distributions().items():
+    if {name.lower().replace("_", "-") for name in names} & packaged:
+        allowed.add(module)
+class Only:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in allowed and not name.startswith("_"):
+            raise ModuleNotFoundError(f"not in the package: {name}", name=name)
+sys.meta_path.insert(0, Only())
+import table_admin.lambda_function
+"""
+
+
+def test_the_admin_function_starts_with_nothing_but_what_is_packaged() -> None:
+    pins = (ROOT / "table_admin" / "requirements.txt").read_text().split()
+    packaged = " ".join(pin.partition("==")[0].lower().replace("_", "-") for pin in pins)
+    command = [sys.executable, "-c", ONLY, packaged]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    less = subprocess.run(
+        [*command[:-1], packaged.replace("pydantic ", "")], capture_output=True, check=False, cwd=ROOT
+    )
+    assert less.returncode != 0

@@ -1,0 +1,130 @@
+"""What the roles of the templates may do: the reads and writes they do, and no more."""
+
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+import yaml
+
+from local_edge.template import Template, load_template
+from tests.support import ROOT
+
+Statements = list[dict[str, Any]]
+PARAMETERS = {"ReplicaRegions": "eu-west-1", "OtherBuckets": "other-sites,more-*"}
+TABLE = "arn:aws:dynamodb:{}:123456789012:table/edge-routing-{}"
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(statements: Statements, action: str, resource: str) -> bool:
+    return any(
+        statement["Effect"] == "Allow"
+        and any(fnmatchcase(action, pattern) for pattern in as_list(statement["Action"]))
+        and any(fnmatchcase(resource, pattern) for pattern in as_list(statement["Resource"]))
+        for statement in statements
+    )
+
+
+@pytest.fixture(scope="module")
+def template() -> Template:
+    return load_template(stack="edge-routing", bucket="acme-sites", parameters=PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def edge(template: Template) -> Statements:
+    (policy,) = template.properties("EdgeRole")["Policies"]
+    found: Statements = policy["PolicyDocument"]["Statement"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def admin(template: Template) -> Statements:
+    (policy,) = template.properties("AdminFunction")["Policies"]
+    found: Statements = policy["Statement"]
+    return found
+
+
+def test_both_services_of_lambda_at_edge_may_assume_the_edges_role(template: Template) -> None:
+    (trust,) = template.properties("EdgeRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "routes")),
+        ("dynamodb:BatchGetItem", TABLE.format("eu-west-1", "routes")),
+        ("s3:GetObject", "arn:aws:s3:::acme-sites/env-1/docs/index.html"),
+        ("s3:ListBucket", "arn:aws:s3:::acme-sites"),
+        ("s3:GetObject", "arn:aws:s3:::other-sites/index.html"),
+        ("s3:ListBucket", "arn:aws:s3:::more-sites"),
+        (
+            "logs:PutLogEvents",
+            "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/us-east-1.edge-routing-viewer-request:x",
+        ),
+    ],
+)
+def test_the_edge_may_do_what_it_does(edge: Statements, action: str, resource: str) -> None:
+    assert allowed(edge, action, resource)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:BatchGetItem", TABLE.format("sa-east-1", "routes")),
+        ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "route-history")),
+        ("s3:GetObject", "arn:aws:s3:::somebody-elses/x"),
+        ("s3:ListBucket", "arn:aws:s3:::somebody-elses"),
+        *((f"dynamodb:{verb}Item", TABLE.format("us-east-1", "routes")) for verb in ("Put", "Update", "Delete", "Get")),
+        ("dynamodb:Scan", TABLE.format("us-east-1", "routes")),
+        ("s3:PutObject", "arn:aws:s3:::acme-sites/x"),
+        ("s3:DeleteObject", "arn:aws:s3:::acme-sites/x"),
+    ],
+)
+def test_the_edge_may_do_nothing_else(edge: Statements, action: str, resource: str) -> None:
+    assert not allowed(edge, action, resource)
+
+
+def test_the_edge_has_no_action_that_writes_but_to_its_log(edge: Statements) -> None:
+    actions = {action for statement in edge for action in as_list(statement["Action"])}
+    assert actions == {
+        *("dynamodb:BatchGetItem", "s3:GetObject", "s3:ListBucket"),
+        *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
+    }
+
+
+def test_history_is_only_ever_added_to(admin: Statements) -> None:
+    on_history = {
+        action
+        for statement in admin
+        for action in as_list(statement["Action"])
+        if any("RouteHistoryTable" in str(resource) for resource in as_list(statement["Resource"]))
+    }
+    assert on_history == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+
+
+@pytest.mark.parametrize("name", ["template.yaml", "cluster.yaml"])
+def test_every_resource_star_says_why(name: str) -> None:
+    text = (ROOT / name).read_text()
+    stars = re.findall(r"""^ *(?:- )?(?:Resource: *|- *)["']\*["'] *(.*)$""", text, re.MULTILINE)
+    assert len(stars) >= 1
+    assert [reason for reason in stars if len(reason) < 20 or not reason.startswith("# ")] == []
+    # And however it is written down, none hides from that pattern.
+    parsed = yaml.compose(text)
+    assert sum(1 for node in _walk(parsed) if node == ("Resource", "*")) == len(stars)
+
+
+def _walk(node: Any) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if isinstance(value, yaml.SequenceNode):
+                yield from ((key.value, item.value) for item in value.value if isinstance(item, yaml.ScalarNode))
+            elif isinstance(value, yaml.ScalarNode):
+                yield (key.value, value.value)
+            yield from _walk(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _walk(item)
