@@ -15,6 +15,8 @@ ATTRIBUTE_TYPES = {
     "domain": "S",
     "target": "S",
     "environment": "S",
+    "service": "S",
+    "owner": "S",
     "lifetime": "S",
     "expires_at": "N",
     "revision": "N",
@@ -24,6 +26,8 @@ ATTRIBUTE_TYPES = {
     "updated_by": "S",
     "note": "S",
 }
+
+_OPTIONAL = ("service", "owner")
 
 # One attribute value as DynamoDB's JSON has it, e.g. {"S": "env-123"}.
 Item = Mapping[str, Mapping[str, Any]]
@@ -79,6 +83,10 @@ class Route(NamedTuple):
     """ISO 8601, UTC."""
     updated_by: str
     note: str
+    service: str = ""
+    """Which of its environment's services this is; empty for the environment's only one."""
+    owner: str = ""
+    """Whose declarative file this route is kept by; nobody else's plan changes or deletes it."""
 
 
 # What CloudFront accepts as the domain name of an origin: a DNS name, not an IP address.
@@ -120,6 +128,8 @@ def decode_route(item: Item) -> Route:
             updated_at=_string(item, "updated_at"),
             updated_by=_string(item, "updated_by"),
             note=_string(item, "note"),
+            service=_string(item, "service") if "service" in item else "",
+            owner=_string(item, "owner") if "owner" in item else "",
         )
     except BrokenRow:
         raise
@@ -150,8 +160,11 @@ def decode_origin(item: Item) -> Origin:
 def encode_route(route: Route) -> dict[str, dict[str, Any]]:
     """Write a route as a row in DynamoDB's JSON: the inverse of `decode_route`."""
     values = {**route._asdict(), "schema": SCHEMA}
+    # An empty owner must not be written: the index by owner holds the rows that have one.
     item: dict[str, dict[str, Any]] = {
-        name: {kind: str(values[name])} for name, kind in ATTRIBUTE_TYPES.items() if values[name] is not None
+        name: {kind: str(values[name])}
+        for name, kind in ATTRIBUTE_TYPES.items()
+        if values[name] is not None and (values[name] != "" or name not in _OPTIONAL)
     }
     item["origin"] = {"M": encode_origin(route.origin)}
     return item

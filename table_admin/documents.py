@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edge_handler.route import Origin, Route, S3Origin
+from table_admin.changes import Change, Revision
 from table_admin.explain import Explanation
-from table_admin.routing_table import Action, Change, Revision
+from table_admin.tables import Action
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class RouteDocument:
     target: str
     origin: S3OriginDocument | CustomOriginDocument
     environment: str
+    service: str
+    owner: str
     lifetime: Literal["permanent", "ephemeral"]
     expires_at: int | None
     revision: int

@@ -25,4 +25,5 @@ class RevisionConflict(TableAdminError):
             f"{domain} was changed by somebody else, to revision {revision}; nothing was written. "
             "Look at it (table-admin get) and try again."
         )
+        self.domain = domain
         self.revision = revision

@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import UTC, datetime
 
 import idna
 
@@ -11,6 +12,7 @@ from table_admin.errors import InvalidInput
 
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -46,6 +48,26 @@ def parse_environment(text: str) -> str:
     if not _ENVIRONMENT.fullmatch(text):
         raise InvalidInput(f"{text[:40]!r} is not an environment name: letters, digits, dot, dash, underscore.")
     return text
+
+
+def parse_label(text: str) -> str:
+    """Return a name that can be (part of) a DNS label, or an empty one. Raises InvalidInput."""
+    if text and not _LABEL.fullmatch(text):
+        raise InvalidInput(f"{text[:80]!r} is no part of a host: lower-case letters, digits, dashes, at most 63.")
+    return text
+
+
+def parse_time(text: str) -> int:
+    """Return epoch seconds of `2026-12-01`, `2026-12-01T08:00Z` or `...+01:00`; UTC where nothing is said.
+
+    Raises:
+        InvalidInput: it is no time.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput(f"{text[:40]!r} is not a time; write 2026-12-01 or 2026-12-01T08:00Z.") from error
 
 
 def parse_note(text: str) -> str:

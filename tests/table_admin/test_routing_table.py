@@ -50,7 +50,7 @@ def test_revisions_go_on_after_a_delete_and_a_generation_never_comes_back(table:
 
 def test_revisions_go_on_after_ttl_removed_the_row(table: RoutingTable, aws: EmbeddedAws) -> None:
     table.put(HOST, A)
-    aws.client("dynamodb").delete_item(TableName=table.routes, Key={"domain": {"S": HOST}})
+    aws.client("dynamodb").delete_item(TableName=table.tables.routes, Key={"domain": {"S": HOST}})
     assert table.put(HOST, A).revision == 2
 
 
@@ -65,9 +65,9 @@ def test_an_environment_that_expired_and_is_made_again_has_a_new_generation(
     aws: EmbeddedAws, table: RoutingTable
 ) -> None:
     now = 1_800_000_000.0
-    past = RoutingTable(table.routes.removesuffix("-routes"), client=aws.client, clock=lambda: now)
+    past = RoutingTable(table.stack, client=aws.client, clock=lambda: now)
     past.put(HOST, A, expires_in="1h")
-    later = RoutingTable(table.routes.removesuffix("-routes"), client=aws.client, clock=lambda: now + 3600)
+    later = RoutingTable(table.stack, client=aws.client, clock=lambda: now + 3600)
     after = later.put(HOST, A).after
     assert after is not None
     assert (after.generation, after.expires_at, after.lifetime) == (2, None, "permanent")
@@ -98,14 +98,14 @@ def test_of_two_racing_writers_one_wins_and_the_other_is_told(
 ) -> None:
     if existing:
         table.put(HOST, A)
-    barrier, original = threading.Barrier(2), RoutingTable._next_revision
+    barrier, original = threading.Barrier(2), RoutingTable._read
 
-    def together(*arguments: Any) -> int:
-        revision = original(*arguments)
+    def together(*arguments: Any) -> Any:
+        item = original(*arguments)
         barrier.wait(timeout=10)
-        return revision
+        return item
 
-    monkeypatch.setattr(RoutingTable, "_next_revision", together)
+    monkeypatch.setattr(RoutingTable, "_read", together)
     outcomes: list[Change | RevisionConflict] = []
 
     def write(target: str) -> None:
@@ -119,6 +119,7 @@ def test_of_two_racing_writers_one_wins_and_the_other_is_told(
         thread.start()
     for thread in threads:
         thread.join()
+    monkeypatch.undo()
     (winner,) = [outcome for outcome in outcomes if isinstance(outcome, Change)]
     (loser,) = [outcome for outcome in outcomes if isinstance(outcome, RevisionConflict)]
     assert winner.revision == loser.revision == (2 if existing else 1)
@@ -126,35 +127,34 @@ def test_of_two_racing_writers_one_wins_and_the_other_is_told(
     assert table.get(HOST) == winner.after
 
 
-def test_a_domain_that_came_and_went_meanwhile_costs_the_slower_writer_its_write(
+def test_a_domain_that_came_and_went_meanwhile_goes_on_from_its_history(
     table: RoutingTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = RoutingTable._next_revision
+    original = RoutingTable._read
 
-    def meanwhile(*arguments: Any) -> int:
-        revision = original(*arguments)
-        monkeypatch.setattr(RoutingTable, "_next_revision", original)
+    def meanwhile(*arguments: Any) -> Any:
+        item = original(*arguments)
+        monkeypatch.setattr(RoutingTable, "_read", original)
         table.put(HOST, B)
         table.delete(HOST)
-        return revision
+        return item
 
-    monkeypatch.setattr(RoutingTable, "_next_revision", meanwhile)
-    with pytest.raises(RevisionConflict) as caught:
-        table.put(HOST, A)
-    assert caught.value.revision == 2
-    assert revisions(table) == [2, 1]
-    with pytest.raises(NotFound):
-        table.get(HOST)
+    monkeypatch.setattr(RoutingTable, "_read", meanwhile)
+    after = table.put(HOST, A).after
+    assert after is not None
+    assert (after.revision, after.generation) == (3, 3)
+    assert revisions(table) == [3, 2, 1]
+    assert table.get(HOST) == after
 
 
 def test_an_answer_that_was_lost_is_no_conflict(table: RoutingTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    write: Callable[..., Any] = table._dynamodb.transact_write_items
+    write: Callable[..., Any] = table.tables._dynamodb.transact_write_items
 
     def twice(**arguments: Any) -> Any:
         write(**arguments)
         return write(**arguments)  # what a retry after a lost answer does
 
-    monkeypatch.setattr(table._dynamodb, "transact_write_items", twice)
+    monkeypatch.setattr(table.tables._dynamodb, "transact_write_items", twice)
     assert table.put(HOST, A).revision == 1
     assert revisions(table) == [1]
 
@@ -166,12 +166,12 @@ def test_a_row_damaged_by_hand_can_be_put_again_or_deleted(
     table.put(HOST, A)
     item = {**encode_route(table.get(HOST)), **damage}
     item = {name: value for name, value in item.items() if value is not None}
-    aws.client("dynamodb").put_item(TableName=table.routes, Item=item)
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
     if "origin" in damage:
         with pytest.raises(TableAdminError, match="broken"):
             table.get(HOST)
     assert table.put(HOST, B).revision == 2
-    aws.client("dynamodb").put_item(TableName=table.routes, Item=item)
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
     assert table.delete(HOST).revision == 3
 
 
@@ -185,9 +185,9 @@ def test_list_yields_an_environments_routes_from_its_index(table: RoutingTable) 
 def test_list_reads_page_by_page(table: RoutingTable, aws: EmbeddedAws) -> None:
     items = [{"PutRequest": {"Item": encode_route(route(f"e{n}.example.com", note="x" * 900))}} for n in range(1500)]
     for start in range(0, len(items), 25):
-        aws.client("dynamodb").batch_write_item(RequestItems={table.routes: items[start : start + 25]})
+        aws.client("dynamodb").batch_write_item(RequestItems={table.tables.routes: items[start : start + 25]})
     calls: list[str] = []
-    table._dynamodb.meta.events.register("before-call.dynamodb.Scan", lambda **_: calls.append("scan"))
+    table.tables._dynamodb.meta.events.register("before-call.dynamodb.Scan", lambda **_: calls.append("scan"))
     listing = table.list()
     next(listing)
     assert len(calls) == 1

@@ -1,0 +1,143 @@
+"""What is asked of a route, what a write did to it, and what its history tells."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from edge_handler.errors import BrokenRow
+from edge_handler.route import Item, Route, decode_route
+from table_admin.tables import Action, Write, revision_of
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What a domain shall be. What is None stays as it is."""
+
+    domain: str
+    target: str
+    """See `resolve_target`."""
+    environment: str | None = None
+    """Defaults to the domain's first label."""
+    service: str | None = None
+    owner: str | None = None
+    expires_at: int | None = None
+    """Epoch seconds; makes the route ephemeral."""
+    permanent: bool = False
+    """Takes an expiry away."""
+    keep_host: bool | None = None
+    """See `resolve_target`."""
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a write did. `before` is None for a new domain, `after` for a deleted one."""
+
+    action: Literal["created", "updated", "unchanged", "deleted"]
+    domain: str
+    revision: int
+    before: Route | None
+    after: Route | None
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One row of the history: what was done, and the route as it was from then on (before, if deleted)."""
+
+    domain: str
+    revision: int
+    action: Action
+    route: Route | None
+    """None where the row was broken when it was deleted."""
+    updated_at: str
+    updated_by: str
+    note: str
+
+    @property
+    def state(self) -> Route | None:
+        """The route as it was from then on; None where it was deleted."""
+        return None if self.action == "delete" else self.route
+
+
+def decode(item: Item | None) -> Route | None:
+    """Return a row as a route, None for no row and for a broken one."""
+    try:
+        return decode_route(item) if item is not None else None
+    except BrokenRow:
+        return None
+
+
+def change_of(write: Write) -> Change:
+    """Return what a write does."""
+    before, after = decode(write.before), decode(write.after())
+    if write.after() is None:
+        return Change("deleted", write.domain, write.revision, before, None)
+    return Change("updated" if write.before else "created", write.domain, write.revision, before, after)
+
+
+def unchanged(route: Route) -> Change:
+    """Return what is said of a route that is already as it shall be."""
+    return Change("unchanged", route.domain, route.revision, route, route)
+
+
+def revision_from(item: Item) -> Revision:
+    """Read a row of the history."""
+
+    def text(name: str) -> str:
+        return str(item.get(name, {}).get("S", ""))
+
+    action: Any = text("action")
+    return Revision(
+        text("domain"),
+        revision_of(item),
+        action,
+        decode(item),
+        text("updated_at"),
+        text("updated_by"),
+        text("note"),
+    )
+
+
+def content(route: Route) -> Route:
+    """Return what a second run of the same command must find unchanged."""
+    return route._replace(revision=0, generation=0, updated_at="", updated_by="")
+
+
+def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
+    """Return what is different for people, by attribute: before and after."""
+    found = {}
+    for name in Route._fields:
+        if name not in ("domain", "revision", "generation", "updated_at", "updated_by"):
+            one, other = getattr(before, name, None), getattr(after, name, None)
+            if one != other:
+                found[name] = (one, other)
+    return found
+
+
+def is_live(route: Route | None, now: float) -> bool:
+    """Tell whether the edge answers with a route."""
+    return route is not None and (route.expires_at is None or now < route.expires_at)
+
+
+def iso(seconds: float) -> str:
+    """Return epoch seconds as ISO 8601, UTC, so that text sorts as time does."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def put_of(route: Route) -> Put:
+    """Return what would have to be asked for to get `route`, but for who keeps it."""
+    return Put(
+        route.domain,
+        route.target,
+        environment=route.environment,
+        service=route.service,
+        expires_at=route.expires_at,
+        permanent=route.expires_at is None,
+        keep_host=keeps_host(route),
+        note=route.note,
+    )
+
+
+def keeps_host(route: Route) -> bool | None:
+    """Return the `keep_host` a route was put with; None where its kind of target has no choice."""
+    return route.origin.host_header == "viewer" if route.target.startswith("https://") else None  # type: ignore[union-attr]

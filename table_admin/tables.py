@@ -1,0 +1,305 @@
+"""The two tables in DynamoDB: rows and history, read in pages and batches, written in transactions."""
+
+import base64
+import itertools
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from edge_handler.route import Item
+from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
+
+Action = Literal["put", "touch", "delete", "rollback"]
+T = TypeVar("T")
+TRANSACTION_ROWS = 50
+"""A transaction takes 100 items, and every row comes with its history."""
+BATCH_KEYS = 100
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.05
+_FAILED = "ConditionalCheckFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some of a listing; `cursor` is where the next page begins, None where there is none."""
+
+    items: tuple[T, ...]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One row's change, made over exactly the row that was read; it lands with its history row or not at all."""
+
+    action: Action
+    domain: str
+    before: Item | None
+    row: Item
+    """The row as it shall be; as it was, with who and why, where it is deleted."""
+    revision: int
+    new_generation: bool
+    """Whether what viewers get changes with this write."""
+    request: str = ""
+    """The idempotency key it was asked for with; kept in the history."""
+
+    def numbered(self, revision: int) -> "Write":
+        """Return the same change as another revision."""
+        return replace(self, revision=revision)
+
+    def after(self) -> dict[str, Any] | None:
+        """Return the row that is written, None where one is deleted."""
+        return None if self.action == "delete" else self._stamped()
+
+    def record(self) -> dict[str, Any]:
+        """Return the row of the history."""
+        record = {**self._stamped(), "action": {"S": self.action}}
+        if self.request:
+            record["request"] = {"S": self.request}
+        # A key of an index must be a string; in a row that was damaged by hand it may be anything.
+        return {name: value for name, value in record.items() if name != "environment" or _is_text(value)}
+
+    def _stamped(self) -> dict[str, Any]:
+        stamps = {"revision": {"N": str(self.revision)}}
+        if self.new_generation:
+            stamps["generation"] = {"N": str(self.revision)}
+        return {**self.row, **stamps}
+
+
+class Tables:
+    """The rows of one stack, and their history."""
+
+    def __init__(self, stack: str, dynamodb: Any) -> None:
+        self.routes = f"{stack}-routes"
+        self.history = f"{stack}-route-history"
+        self._dynamodb = dynamodb
+
+    def read(self, domains: Iterable[str]) -> dict[str, Item]:
+        """Return the rows that exist, by domain, as they are now."""
+        found: dict[str, Item] = {}
+        unread = iter(dict.fromkeys(domains))
+        while keys := [{"domain": {"S": domain}} for domain in itertools.islice(unread, BATCH_KEYS)]:
+            pause = _PAUSE_SECONDS
+            while keys:
+                request = {self.routes: {"Keys": keys, "ConsistentRead": True}}
+                with plain_errors():
+                    answer = self._dynamodb.batch_get_item(RequestItems=request)
+                found |= {item["domain"]["S"]: item for item in answer["Responses"].get(self.routes, ())}
+                keys = answer.get("UnprocessedKeys", {}).get(self.routes, {}).get("Keys", [])
+                if keys:
+                    time.sleep(pause)
+                    pause = min(pause * 2, 2)
+        return found
+
+    def scan(self, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
+        """Return a page of all rows."""
+        return self._page(self._dynamodb.scan, {"TableName": self.routes}, limit, cursor)
+
+    def by_index(
+        self, index: Literal["environment", "owner"], value: str, limit: int | None = None, cursor: str | None = None
+    ) -> Page[Item]:
+        """Return a page of the rows whose attribute `index` is `value`. Seconds behind the table, at worst."""
+        request = {
+            "TableName": self.routes,
+            "IndexName": index,
+            "KeyConditionExpression": "#key = :key",
+            "ExpressionAttributeNames": {"#key": index},
+            "ExpressionAttributeValues": {":key": {"S": value}},
+        }
+        return self._page(self._dynamodb.query, request, limit, cursor)
+
+    def revisions(self, domain: str, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
+        """Return a page of a domain's history, newest first."""
+        request = {
+            "TableName": self.history,
+            "KeyConditionExpression": "#domain = :domain",
+            "ExpressionAttributeNames": {"#domain": "domain"},
+            "ExpressionAttributeValues": {":domain": {"S": domain}},
+            "ScanIndexForward": False,
+            "ConsistentRead": True,
+        }
+        return self._page(self._dynamodb.query, request, limit, cursor)
+
+    def changed_domains(self, environment: str, since: str) -> list[str]:
+        """Return the domains of an environment that were written since a time (ISO 8601), removed ones too."""
+        request = {
+            "TableName": self.history,
+            "IndexName": "environment",
+            "KeyConditionExpression": "#environment = :environment AND updated_at >= :since",
+            "ExpressionAttributeNames": {"#environment": "environment"},
+            "ExpressionAttributeValues": {":environment": {"S": environment}, ":since": {"S": since}},
+        }
+        pages = follow(lambda cursor: self._page(self._dynamodb.query, request, None, cursor))
+        return list(dict.fromkeys(item["domain"]["S"] for item in pages))
+
+    def environment_history(self, environment: str) -> Iterator[Item]:
+        """Yield what was written in an environment, newest first: domain, revision and idempotency key."""
+        request = {
+            "TableName": self.history,
+            "IndexName": "environment",
+            "KeyConditionExpression": "#environment = :environment",
+            "ExpressionAttributeNames": {"#environment": "environment"},
+            "ExpressionAttributeValues": {":environment": {"S": environment}},
+            "ScanIndexForward": False,
+        }
+        return follow(lambda cursor: self._page(self._dynamodb.query, request, None, cursor))
+
+    def revision(self, domain: str, revision: int) -> Item | None:
+        """Return one row of the history."""
+        key = {"domain": {"S": domain}, "revision": {"N": str(revision)}}
+        with plain_errors():
+            item: Item | None = self._dynamodb.get_item(TableName=self.history, Key=key, ConsistentRead=True).get(
+                "Item"
+            )
+        return item
+
+    def last_revision(self, domain: str) -> int:
+        """Return the newest revision of the history: it outlives the row, and a damaged one. 0 for none."""
+        newest = self.revisions(domain, limit=1).items
+        return revision_of(newest[0]) if newest else 0
+
+    def commit(self, writes: Sequence[Write]) -> list[Write]:
+        """Write up to TRANSACTION_ROWS rows with their history, all or nothing; return them as they were written.
+
+        Where a domain had a life before this row, its revisions go on from there.
+
+        Raises:
+            RevisionConflict: a row is not what it was when it was read; nothing was written.
+        """
+        writes = list(writes)
+        for attempt in range(_ATTEMPTS):
+            reasons = self._transact(writes)
+            if reasons is None:
+                return writes
+            moved = [write for write, (row, _) in zip(writes, reasons, strict=True) if row == "ConditionalCheckFailed"]
+            taken = [
+                write for write, (_, past) in zip(writes, reasons, strict=True) if past == "ConditionalCheckFailed"
+            ]
+            # It may be our own transaction, whose answer was lost: then history has it, word for word.
+            if taken and all(self.revision(write.domain, write.revision) == write.record() for write in taken):
+                return writes
+            if moved:
+                raise RevisionConflict(moved[0].domain, self.last_revision(moved[0].domain))
+            if taken:
+                past = {write.domain for write in taken}
+                writes = [
+                    write.numbered(self.last_revision(write.domain) + 1) if write.domain in past else write
+                    for write in writes
+                ]
+            else:
+                time.sleep(_PAUSE_SECONDS * 2**attempt)
+        raise TableAdminError(f"The table is too busy with {writes[0].domain}; nothing was written. Try again.")
+
+    def _transact(self, writes: Sequence[Write]) -> list[tuple[str, str]] | None:
+        """Return None where it went through, else why not: for each write what its row and its history said."""
+        items = [item for write in writes for item in self._items(write)]
+        try:
+            self._dynamodb.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("TransactionCanceledException", "TransactionConflictException"):
+                with plain_errors():
+                    raise
+            codes = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())]
+            codes += ["None"] * (len(items) - len(codes))
+            return list(zip(codes[::2], codes[1::2], strict=True))
+        except BotoCoreError:
+            with plain_errors():
+                raise
+        return None
+
+    def _items(self, write: Write) -> Iterator[dict[str, Any]]:
+        condition: dict[str, Any] = {
+            "ConditionExpression": "attribute_not_exists(#domain)",
+            "ExpressionAttributeNames": {"#domain": "domain"},
+        }
+        history = {"TableName": self.history, "Item": write.record(), **condition}
+        if write.before is not None and "revision" in write.before:
+            condition = {
+                "ConditionExpression": "#revision = :revision",
+                "ExpressionAttributeNames": {"#revision": "revision"},
+                "ExpressionAttributeValues": {":revision": write.before["revision"]},
+            }
+        elif write.before is not None:
+            condition = {
+                "ConditionExpression": "attribute_exists(#domain) AND attribute_not_exists(#revision)",
+                "ExpressionAttributeNames": {"#domain": "domain", "#revision": "revision"},
+            }
+        after = write.after()
+        if after is None:
+            yield {"Delete": {"TableName": self.routes, "Key": {"domain": {"S": write.domain}}, **condition}}
+        else:
+            yield {"Put": {"TableName": self.routes, "Item": after, **condition}}
+        # The history never expires, whatever the row does.
+        yield {"Put": history}
+
+    def _page(
+        self, read: Callable[..., Any], request: Mapping[str, Any], limit: int | None, cursor: str | None
+    ) -> Page[Item]:
+        more: dict[str, Any] = {}
+        if limit is not None:
+            more["Limit"] = limit
+        if cursor is not None:
+            more["ExclusiveStartKey"] = _decode_cursor(cursor)
+        with plain_errors():
+            answer = read(**request, **more)
+        last = answer.get("LastEvaluatedKey")
+        return Page(tuple(answer["Items"]), _encode_cursor(last) if last else None)
+
+
+def follow(read: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    """Yield the items of all pages; `read` returns the page at a cursor."""
+    page = read(None)
+    yield from page.items
+    while page.cursor is not None:
+        page = read(page.cursor)
+        yield from page.items
+
+
+def revision_of(item: Item | None) -> int:
+    """Return what a row says its revision is; 0 for none and for one damaged by hand."""
+    try:
+        return int(item["revision"]["N"]) if item is not None else 0
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
+class plain_errors:  # noqa: N801  # reads as the statement it is
+    """Turn botocore's exceptions into one sentence each."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, ClientError):
+            code, text = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
+            if code == "ResourceNotFoundException":
+                raise TableAdminError("The tables do not exist here; check --stack, the region and the account.")
+            if code == "ValidationException" and "tarting" in text:
+                raise InvalidInput(_NO_CURSOR)
+            raise TableAdminError(f"DynamoDB refused: {code}: {text}") from error
+        if isinstance(error, BotoCoreError):
+            raise TableAdminError(f"DynamoDB does not answer: {error}") from error
+
+
+_NO_CURSOR = "The cursor is none that a page of this listing ended with."
+
+
+def _encode_cursor(key: Item) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
+
+
+def _decode_cursor(cursor: str) -> Item:
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor))
+        if all(isinstance(value, str) for attribute in key.values() for value in attribute.values()):
+            return dict(key)
+    except (ValueError, AttributeError):
+        pass
+    raise InvalidInput(_NO_CURSOR)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("S"), str) and value["S"] != ""
