@@ -1,0 +1,134 @@
+import pytest
+
+from local_edge.embedded_aws import EmbeddedAws
+from table_admin import InvalidInput, NotFound, RoutingTable
+from table_admin.rollback import diff, rollback, rollback_environment
+from tests.support import Clock
+
+A, B, C = (f"s3://acme-static-sites/env-{name}" for name in "abc")
+HOST = "env-1.example.com"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def timed(table: RoutingTable, aws: EmbeddedAws, clock: Clock) -> RoutingTable:
+    return RoutingTable(table.stack, actor="tester", client=aws.client, clock=clock)
+
+
+def test_a_domain_goes_back_to_before_its_last_change_and_forth_again(table: RoutingTable) -> None:
+    table.put(HOST, A)
+    table.put(HOST, B)
+    table.touch(HOST)
+    (change,) = rollback(table, [HOST])
+    assert (change.action, change.revision, table.get(HOST).target) == ("updated", 4, A)
+    assert table.get(HOST).generation == 4
+    assert next(table.history(HOST)).action == "rollback"
+    assert next(table.history(HOST)).note == "back to revision 1"
+    rollback(table, [HOST])
+    assert table.get(HOST).target == B
+
+
+def test_a_deleted_domain_comes_back_and_a_first_revision_has_nothing_before_it(table: RoutingTable) -> None:
+    table.put(HOST, A)
+    with pytest.raises(NotFound, match="no earlier revision"):
+        rollback(table, [HOST])
+    table.delete(HOST)
+    assert rollback(table, [HOST])[0].revision == 3
+    assert table.get(HOST).target == A
+    with pytest.raises(NotFound):
+        rollback(table, ["never.example.com"])
+
+
+def test_a_domain_goes_back_to_a_revision(table: RoutingTable) -> None:
+    for target in (A, B, C):
+        table.put(HOST, target)
+    rollback(table, [HOST], to=1, note="C was wrong")
+    assert (table.get(HOST).target, table.get(HOST).note) == (A, "C was wrong")
+    table.delete(HOST)
+    table.put(HOST, B)
+    assert rollback(table, [HOST], to=5)[0].action == "deleted"
+    with pytest.raises(NotFound, match="no revision 99"):
+        rollback(table, [HOST], to=99)
+    with pytest.raises(InvalidInput):
+        rollback(table, [HOST, "b.example.com"], to=1)
+
+
+def test_the_target_is_not_resolved_again(table: RoutingTable, aws: EmbeddedAws) -> None:
+    aws.client("s3").create_bucket(Bucket="short-lived")
+    table.put(HOST, "s3://short-lived/x")
+    table.put(HOST, A)
+    aws.client("s3").delete_bucket(Bucket="short-lived")
+    rollback(table, [HOST])
+    assert table.get(HOST).origin.domain_name == "short-lived.s3.us-east-1.amazonaws.com"
+
+
+def test_several_domains_go_back_together_or_not_at_all(table: RoutingTable) -> None:
+    other = "env-2.example.com"
+    for domain in (HOST, other):
+        table.put(domain, A)
+    table.put(HOST, B)
+    with pytest.raises(NotFound):
+        rollback(table, [HOST, other])
+    assert table.get(HOST).target == B
+    table.put(other, B)
+    assert len(rollback(table, [HOST, other])) == 2
+    assert {table.get(HOST).target, table.get(other).target} == {A}
+
+
+def test_what_has_expired_needs_a_new_expiry(timed: RoutingTable, clock: Clock) -> None:
+    timed.put(HOST, A, expires_in="1h")
+    timed.put(HOST, B, permanent=True)
+    clock.now += 7200
+    with pytest.raises(InvalidInput, match="has expired"):
+        rollback(timed, [HOST])
+    rollback(timed, [HOST], expires_in="1d")
+    assert (timed.get(HOST).target, timed.get(HOST).expires_at) == (A, int(clock.now) + 86400)
+
+
+def test_an_environment_goes_back_to_a_time_with_what_was_removed_since(timed: RoutingTable, clock: Clock) -> None:
+    timed.put("kept.example.com", A, environment="shop")
+    timed.put("changed.example.com", A, environment="shop")
+    timed.put("removed.example.com", A, environment="shop")
+    timed.put("elsewhere.example.com", A, environment="other")
+    clock.now += 10
+    since = int(clock.now)
+    clock.now += 10
+    timed.put("changed.example.com", B)
+    timed.put("changed.example.com", C)
+    timed.delete("removed.example.com")
+    timed.put("new.example.com", B, environment="shop")
+    timed.put("elsewhere.example.com", B)
+    clock.now += 10
+    changes = {change.domain: change.action for change in rollback_environment(timed, "shop", since)}
+    assert changes == {
+        "changed.example.com": "updated",
+        "removed.example.com": "created",
+        "new.example.com": "deleted",
+    }
+    assert {route.domain: route.target for route in timed.list("shop")} == {
+        "kept.example.com": A,
+        "changed.example.com": A,
+        "removed.example.com": A,
+    }
+    assert timed.get("elsewhere.example.com").target == B
+    assert list(rollback_environment(timed, "shop", since)) == []
+
+
+def test_revisions_are_compared(table: RoutingTable) -> None:
+    table.put(HOST, A, note="one")
+    table.put(HOST, B, note="two")
+    found = diff(table, HOST)
+    assert found["target"] == (A, B)
+    assert found["note"] == ("one", "two")
+    assert "revision" not in found
+    assert diff(table, HOST, 0, 1)["target"] == (None, A)
+    table.delete(HOST)
+    assert diff(table, HOST)["target"] == (B, None)
+    with pytest.raises(NotFound):
+        diff(table, "never.example.com")
+    with pytest.raises(NotFound):
+        diff(table, HOST, 1, 9)
