@@ -1,0 +1,155 @@
+"""A declarative file: the routes somebody keeps, in YAML. Whatever is wrong with it is said with its line."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from table_admin.changes import Put
+from table_admin.errors import InvalidInput
+from table_admin.inputs import parse_domain, parse_time
+
+SCHEMA = Path(__file__).parent / "routes.schema.json"
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a declarative file says; `lines` by domain, for messages."""
+
+    path: str
+    owner: str
+    routes: dict[str, Put]
+    lines: dict[str, int]
+
+    def at(self, domain: str) -> str:
+        """Return where a domain is written, as editors understand it."""
+        return f"{self.path}:{self.lines[domain]}"
+
+
+def load_manifest(path: str, text: str) -> Manifest:
+    """Read a declarative file.
+
+    Raises:
+        InvalidInput: it is none, in one line that begins with the file and the line.
+    """
+    try:
+        node = yaml.compose(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else path
+        raise InvalidInput(f"{where}: not YAML: {getattr(error, 'problem', None) or error}.") from error
+    if node is None:
+        raise InvalidInput(f"{path}: the file is empty; it needs owner and routes.")
+    lines: dict[_Path, int] = {}
+    document = plain_data(node, lines, path)
+    _check(document, lines, path)
+    routes: dict[str, Put] = {}
+    line_of: dict[str, int] = {}
+    for written, body in document["routes"].items():
+        line = lines["routes", written]
+        try:
+            put = route_put(written, body if isinstance(body, dict) else {"target": body}, document["owner"])
+        except InvalidInput as error:
+            raise InvalidInput(f"{path}:{line}: {error}") from error
+        if put.domain in routes:
+            raise InvalidInput(f"{path}:{line}: {put.domain} is in line {line_of[put.domain]} already.")
+        routes[put.domain], line_of[put.domain] = put, line
+    return Manifest(path, document["owner"], routes, line_of)
+
+
+def route_put(domain: str, body: dict[str, Any], owner: str | None = None) -> Put:
+    """Return what a checked description of a route asks for. Raises InvalidInput."""
+    expires_at = parse_time(body["expires_at"]) if body.get("expires_at") else None
+    domain = parse_domain(domain)
+    return Put(
+        domain,
+        body["target"],
+        environment=body.get("environment") or domain.partition(".")[0],
+        service=body.get("service", ""),
+        owner=owner,
+        expires_at=expires_at,
+        permanent=expires_at is None,
+        keep_host=body.get("keep_host", False) if body["target"].startswith("https://") else None,
+        note=body.get("note", ""),
+    )
+
+
+@cache
+def validator(definition: str | None = None) -> Draft202012Validator:
+    """Return what checks a whole file, or one of the schema's definitions."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    if definition is not None:
+        schema = {"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}
+    return Draft202012Validator(schema)
+
+
+def complaint(error: Any) -> str:
+    """Return what is wrong, of an error of jsonschema's: of an `anyOf` what the nearest branch says."""
+    while error.context:
+        deepest = max(error.context, key=lambda found: (len(found.absolute_path), found.validator != "type"))
+        error = deepest
+    return str(error.message)[:300]
+
+
+def _check(document: Any, lines: dict[_Path, int], path: str) -> None:
+    errors = sorted(validator().iter_errors(document), key=lambda error: lines[_known(error.absolute_path, lines)])
+    if errors:
+        where = _known(_deepest(errors[0]), lines)
+        more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise InvalidInput(f"{path}:{lines[where]}: {complaint(errors[0])}.{more}")
+
+
+def _deepest(error: Any) -> Any:
+    while error.context:
+        error = max(error.context, key=lambda found: (len(found.absolute_path), found.validator != "type"))
+    return error.absolute_path
+
+
+def _known(path: Any, lines: dict[_Path, int]) -> _Path:
+    found = tuple(path)
+    while found not in lines:
+        found = found[:-1]
+    return found
+
+
+def plain_data(node: yaml.Node, lines: dict[_Path, int], name: str) -> Any:
+    """Return plain data, scalars as text but for booleans, and note the line of each path in `lines`.
+
+    Raises:
+        InvalidInput: a name is written twice, or is no name, or the data is inside itself.
+    """
+    try:
+        return _plain(node, (), lines, name)
+    except RecursionError as error:
+        raise InvalidInput(f"{name}:{node.start_mark.line + 1}: it is inside itself, or too deep.") from error
+
+
+def _plain(node: yaml.Node, path: _Path, lines: dict[_Path, int], name: str) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        found: dict[str, Any] = {}
+        for key, value in _pairs(node, name):
+            if key in found:
+                raise InvalidInput(f"{name}:{value.start_mark.line + 1}: {key} is written twice.")
+            lines[*path, key] = value.start_mark.line + 1
+            found[key] = _plain(value, (*path, key), lines, name)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, index), lines, name) for index, item in enumerate(node.value)]
+    if node.tag == "tag:yaml.org,2002:bool":
+        return node.value.lower() in ("true", "yes", "on")
+    return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
+
+
+def _pairs(node: yaml.MappingNode, name: str) -> Iterator[tuple[str, yaml.Node]]:
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise InvalidInput(f"{name}:{key.start_mark.line + 1}: a name is expected, not a list or mapping.")
+        yield str(key.value), value
