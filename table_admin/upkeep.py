@@ -1,0 +1,120 @@
+"""What keeps a table tidy: load balancers looked up again, expired rows removed, orphans reported."""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from edge_handler.route import Route, S3Origin
+from table_admin.changes import Change, is_live, put_of
+from table_admin.errors import RevisionConflict, TableAdminError, TargetRefused
+from table_admin.inputs import epoch_text
+from table_admin.routing_table import OnBroken, RoutingTable
+from table_admin.tables import TRANSACTION_ROWS, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A route whose target is gone, and why it is thought so."""
+
+    domain: str
+    target: str
+    reason: str
+
+
+def refresh(
+    table: RoutingTable, environment: str | None = None, *, dry_run: bool = False, on_broken: OnBroken | None = None
+) -> Iterator[Change | Orphan]:
+    """Resolve load balancers again, and write those routes whose DNS name, protocol or port changed.
+
+    A second run changes nothing. Yields an Orphan for a load balancer that cannot serve any more.
+    """
+    balancers = (route for route in table.list(environment, on_broken) if route.target.startswith("arn:"))
+    for routes in _chunks(balancers):
+        items = table.tables.read(route.domain for route in routes)
+        writes: list[Write | None] = []
+        for route in routes:
+            if route.domain not in items:
+                continue
+            try:
+                writes.append(table.plan_put(put_of(route), items[route.domain]))
+            except TargetRefused as error:
+                yield Orphan(route.domain, route.target, str(error))
+        yield from _commit(table, filter(None, writes), dry_run)
+
+
+def sweep(table: RoutingTable, *, dry_run: bool = False, on_broken: OnBroken | None = None) -> Iterator[Change]:
+    """Remove the rows that have expired and that DynamoDB's TTL has not removed yet.
+
+    TTL may take days, and writes no history. A second run changes nothing.
+    """
+    now = table.clock()
+    expired = (route for route in table.list(on_broken=on_broken) if not is_live(route, now))
+    for routes in _chunks(expired):
+        items = table.tables.read(route.domain for route in routes)
+        writes = [
+            table.plan_delete(route.domain, items[route.domain], f"expired {epoch_text(route.expires_at)}")
+            for route in routes
+            # Extended meanwhile: then it is another revision.
+            if items.get(route.domain, {}).get("revision") == {"N": str(route.revision)}
+        ]
+        yield from _commit(table, writes, dry_run)
+
+
+def orphans(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orphan]:
+    """Yield live routes whose bucket, prefix or load balancer is gone. Asks AWS once for each target."""
+    known: dict[str, str] = {}
+    now = table.clock()
+    for route in table.list(on_broken=on_broken):
+        if not is_live(route, now):
+            continue
+        if route.target not in known:
+            known[route.target] = _why_gone(table, route)
+        if known[route.target]:
+            yield Orphan(route.domain, route.target, known[route.target])
+
+
+def objects_under(table: RoutingTable, origin: S3Origin) -> bool:
+    """Tell whether a bucket has anything under a prefix. Raises TableAdminError where it does not say."""
+    bucket = origin.domain_name.partition(".s3.")[0]
+    prefix = f"{origin.prefix.removeprefix('/')}/" if origin.prefix else ""
+    try:
+        answer: Any = table.client("s3", region_name=origin.region).list_objects_v2(
+            Bucket=bucket, Prefix=prefix, MaxKeys=1
+        )
+    except (ClientError, BotoCoreError) as error:
+        raise TableAdminError(f"The bucket {bucket} cannot be listed: {error}") from error
+    return bool(answer["KeyCount"])
+
+
+def _why_gone(table: RoutingTable, route: Route) -> str:
+    if route.target.startswith("https://"):
+        return ""
+    try:
+        origin = table.resolve(route.target)
+    except TargetRefused as error:
+        return str(error)
+    if isinstance(origin, S3Origin) and not objects_under(table, origin):
+        return "Nothing is under the prefix."
+    return ""
+
+
+def _commit(table: RoutingTable, writes: Iterable[Write], dry_run: bool) -> Iterator[Change]:
+    writes = [*writes]
+    try:
+        yield from table.commit(writes, dry_run=dry_run)
+    except RevisionConflict:
+        # One of them is being changed by somebody else, who knows better than upkeep does.
+        for write in writes:
+            try:
+                yield from table.commit([write], dry_run=dry_run)
+            except RevisionConflict:
+                continue
+
+
+def _chunks(routes: Iterable[Route]) -> Iterator[list[Route]]:
+    routes = iter(routes)
+    while chunk := [*itertools.islice(routes, TRANSACTION_ROWS)]:
+        yield chunk
