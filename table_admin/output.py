@@ -3,32 +3,54 @@
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
 from edge_handler.route import Route
-from table_admin.documents import route_document
+from table_admin.changes import Change, Revision, differences
+from table_admin.doctor import Finding
+from table_admin.documents import change_document, route_document
+from table_admin.environments import Environment
 from table_admin.explain import Explanation
 from table_admin.inputs import epoch_text
-from table_admin.routing_table import Change, Revision
+from table_admin.plan import Plan
 
 _PAGE_ROWS = 200
+_PROGRESS_SECONDS = 1.0
+ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
+HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
+ENVIRONMENT_HEADS = ("ENVIRONMENT", "ROUTES", "EXPIRES", "CHANGED", "BY")
+_SIGNS = {"created": ("+", "green"), "updated": ("~", "yellow"), "deleted": ("-", "red"), "unchanged": ("=", None)}
+_MARKS = {"ok": ("ok", "green"), "wrong": ("WRONG", "red"), "unknown": ("?", "yellow")}
 
 
 def print_json(document: Any) -> None:
     """Print one document, indented."""
-    click.echo(json.dumps(dataclasses.asdict(document), indent=2))
+    click.echo(json.dumps(plain(document), indent=2))
 
 
 def print_json_array(documents: Iterable[Any]) -> None:
     """Print an array a line per document, while they come."""
     opening = "["
     for document in documents:
-        click.echo(f"{opening}{json.dumps(dataclasses.asdict(document))}", nl=False)
+        click.echo(f"{opening}{json.dumps(plain(document))}", nl=False)
         opening = ",\n "
     click.echo("]" if opening != "[" else "[]")
+
+
+def plain(document: Any) -> Any:
+    """Return plain data for `json.dumps`."""
+    if dataclasses.is_dataclass(document) and not isinstance(document, type):
+        return dataclasses.asdict(document)
+    if isinstance(document, tuple) and hasattr(document, "_asdict"):
+        return document._asdict()
+    if isinstance(document, Mapping):
+        return {name: plain(value) for name, value in document.items()}
+    return [plain(item) for item in document] if isinstance(document, list | tuple) else document
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
@@ -58,11 +80,52 @@ def print_route(route: Route) -> None:
         click.echo(f"{name + ':':<13}{value}".rstrip())
 
 
-def print_change(change: Change) -> None:
-    """Print one line about a write."""
-    target = f" -> {change.after.target}" if change.after else ""
-    expiry = f", expires {epoch_text(change.after.expires_at)}" if change.after and change.after.expires_at else ""
-    click.echo(f"{change.action} {change.domain}{target} (revision {change.revision}{expiry})")
+def print_changes(
+    changes: Sequence[Change], *, as_json: bool, dry_run: bool, urls: bool = False, single: bool = False
+) -> None:
+    """Print a line for each write, or would-be write; as JSON one object where there can be one only, else an array."""
+    if as_json:
+        documents = [change_document(change) for change in changes]
+        print_json(documents[0] if single else documents)
+        return
+    for change in changes:
+        words = [f"would be {change.action}" if dry_run and change.action != "unchanged" else change.action]
+        words.append(f"https://{change.domain}/" if urls else change.domain)
+        if change.after:
+            words += ["->", change.after.target]
+        expires = change.after.expires_at if change.after else None
+        expiry = f", expires {epoch_text(expires)}" if expires else ""
+        click.echo(f"{' '.join(words)} (revision {change.revision}{expiry})")
+
+
+def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") -> None:
+    """Print what is different, an attribute a line."""
+    for name, (before, after) in found.items():
+        old, new = _cell(name, before), _cell(name, after)
+        click.echo(f"{indent}{name}: {click.style(old, fg='red')} -> {click.style(new, fg='green')}")
+
+
+def print_plan(plan: Plan) -> None:
+    """Print what a plan changes, and its id."""
+    for change in plan.changes:
+        sign, colour = _SIGNS[change.action]
+        route = change.after or change.before
+        target = "" if change.action == "updated" or route is None else f"  {route.target}"
+        click.echo(click.style(f"{sign} {change.domain}{target}", fg=colour))
+        if change.action == "updated":
+            print_differences(differences(change.before, change.after), indent="    ")
+    counts = (plan.count("created"), plan.count("updated"), plan.count("deleted"), plan.unchanged)
+    click.echo("Plan {}: {} to create, {} to update, {} to delete, {} unchanged.".format(plan.id, *counts))
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """Return a plan for `json.dumps`."""
+    return {
+        "id": plan.id,
+        "owner": plan.owner,
+        "changes": [dataclasses.asdict(change_document(change)) for change in plan.changes],
+        "unchanged": plan.unchanged,
+    }
 
 
 def print_explanation(found: Explanation) -> None:
@@ -73,12 +136,27 @@ def print_explanation(found: Explanation) -> None:
         click.echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")
 
 
-def _step(step: dict[str, Any]) -> str:
-    if "status" in step:
-        return f"answers {step['status']}" + (f", to {step['location']}" if "location" in step else "")
-    if "stamp" in step:
-        return f"goes on with x-route: {step['stamp']}"
-    return f"asks {step['origin']}{step['uri']} as Host {step['host']}"
+def print_finding(finding: Finding) -> None:
+    """Print a step of doctor's, and how to mend it where it is wrong."""
+    mark, colour = _MARKS[finding.status]
+    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {finding.step:<14} {finding.text}")
+    if finding.mend:
+        click.echo(f"{'':<22}{finding.mend}")
+
+
+def progress(what: str) -> Callable[[int], None]:
+    """Return what shows how far something is, on standard error: every second to a person, else every ten."""
+    started = last = time.monotonic()
+    person = sys.stderr.isatty()
+
+    def show(count: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_SECONDS * (1 if person else 10):
+            last = now
+            click.echo(f"{count:,} {what}, {count / (now - started):,.0f}/s", err=True)
+
+    return show
 
 
 def route_rows(routes: Iterable[Route]) -> Iterator[Sequence[str]]:
@@ -93,3 +171,28 @@ def history_rows(revisions: Iterable[Revision]) -> Iterator[Sequence[str]]:
     for entry in revisions:
         target = entry.route.target if entry.route else ""
         yield str(entry.revision), entry.action, target, entry.updated_at, entry.updated_by, entry.note
+
+
+def environment_rows(found: Iterable[Environment]) -> Iterator[Sequence[str]]:
+    """Yield the cells of a listing of environments."""
+    for one in found:
+        expires = epoch_text(one.expires_at) or "never"
+        yield one.name, str(one.routes), expires, one.updated_at[:19].replace("T", " ") + "Z", one.updated_by
+
+
+def _cell(name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "(never)" if name == "expires_at" else "(none)"
+    if name == "expires_at":
+        return epoch_text(value)
+    if hasattr(value, "_asdict"):
+        return " ".join(f"{key}={part}" for key, part in value._asdict().items())
+    return str(value)
+
+
+def _step(step: dict[str, Any]) -> str:
+    if "status" in step:
+        return f"answers {step['status']}" + (f", to {step['location']}" if "location" in step else "")
+    if "stamp" in step:
+        return f"goes on with x-route: {step['stamp']}"
+    return f"asks {step['origin']}{step['uri']} as Host {step['host']}"

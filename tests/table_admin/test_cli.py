@@ -1,7 +1,9 @@
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,10 +19,15 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def command(
-    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    table: RoutingTable,
+    aws: EmbeddedAws,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> Command:
+    monkeypatch.chdir(tmp_path)  # export writes wherever it is told to
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    monkeypatch.setenv("TABLE_ADMIN_STACK", table.routes.removesuffix("-routes"))
+    monkeypatch.setenv("TABLE_ADMIN_STACK", table.stack)
     monkeypatch.setenv("TABLE_ADMIN_ACTOR", "pipeline")
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -86,6 +93,20 @@ def test_everything_prints_json(command: Command) -> None:
         ),
         (["--profile", "no-such-profile", "list"], 1, "profile"),
         (["explain", "http://["], 2, "not a URL"),
+        (["rollback"], 2, "Name domains"),
+        (["rollback", "a.example.com", "--since", "2026-01-01"], 2, "Name domains"),
+        (["rollback", "-e", "e", "--since", "soon"], 2, "not a time"),
+        (["rollback", "-e", "e", "--since", "2999-01-01"], 2, "yet to come"),
+        (["rollback", "a.example.com"], 1, "no earlier revision"),
+        (["diff", "a.example.com"], 1, "no history"),
+        (["env", "up", "env-42", "--base", "example.com"], 2, "Missing option"),
+        (["env", "up", "env-42", "--base", "example.com", "-s", A, "-s", A], 2, "given twice"),
+        (["env", "extend", "env-42"], 2, "how long"),
+        (["env", "down", "env-42"], 1, "no environment"),
+        (["plan", "/nowhere/routes.yaml"], 2, "No such file"),
+        (["plan", "/"], 2, "directory"),
+        (["import", "/nowhere/routes.jsonl"], 2, "No such file"),
+        (["import", __file__, "--format", "yaml"], 2, "YAML file to import is a list"),
     ],
 )
 def test_an_error_is_one_line_and_a_status(command: Command, arguments: list[str], status: int, says: str) -> None:
@@ -98,6 +119,21 @@ def test_an_error_is_one_line_and_a_status(command: Command, arguments: list[str
 WORDS = st.one_of(
     st.sampled_from(
         ["put", "get", "list", "delete", "history", "explain", "touch", "--json", "--note", "-e", "env-1.example.com"]
+        + ["env", "up", "down", "extend", "promote", "show", "rollback", "diff", "plan", "apply", "import", "export"]
+        + [
+            "sweep",
+            "refresh",
+            "schema",
+            "--dry-run",
+            "--yes",
+            "--since",
+            "--to",
+            "--base",
+            "example.com",
+            "-s",
+            A,
+            "1d",
+        ]
     ),
     st.text(max_size=20),
 )
@@ -108,9 +144,9 @@ WORDS = st.one_of(
 @example(["put", "\ud800", A])
 def test_no_arguments_make_a_traceback(command: Command, arguments: list[str]) -> None:
     code, _, err = command(*arguments)
-    assert code in (0, 1, 2)
+    assert code in (0, 1, 2, 3)
     assert "Traceback" not in err
-    assert err.count("\n") <= 1
+    assert len([line for line in err.splitlines() if line.startswith("table-admin: ")]) <= 1
 
 
 def test_an_unknown_url_is_explained(command: Command) -> None:
@@ -121,17 +157,104 @@ def test_an_unknown_url_is_explained(command: Command) -> None:
 
 def test_a_reader_that_leaves_early_is_no_error(table: RoutingTable, aws: EmbeddedAws) -> None:
     table.put("env-1.example.com", A)
-    script = (
-        f"{sys.executable} -m table_admin.cli --endpoint-url {aws.endpoint} --stack {table.routes[:-7]} list | true"
-    )
+    script = f"{sys.executable} -m table_admin.cli --endpoint-url {aws.endpoint} --stack {table.stack} list | true"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     assert "Traceback" not in done.stderr
 
 
 def test_a_broken_row_is_named_beside_the_listing(command: Command, table: RoutingTable, aws: EmbeddedAws) -> None:
     table.put("env-1.example.com", A)
-    aws.client("dynamodb").put_item(TableName=table.routes, Item={"domain": {"S": "damaged.example.com"}})
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item={"domain": {"S": "damaged.example.com"}})
     code, out, err = command("list", "--json")
     assert [row["domain"] for row in json.loads(out)] == ["env-1.example.com"]
     assert (code, err.count("\n")) == (0, 1)
     assert "the row of damaged.example.com is left out" in err
+
+
+def test_an_environments_day_on_the_command_line(command: Command) -> None:
+    assert command("env", "up", "env-42", "--base", "example.com", "-s", f"web={A}", "-s", f"api={A}")[
+        1
+    ].splitlines() == [
+        f"created https://web-env-42.example.com/ -> {A} (revision 1)",
+        f"created https://api-env-42.example.com/ -> {A} (revision 1)",
+    ]
+    assert command("env", "up", "env-43", "--base", "example.com", "-s", A)[1].startswith(
+        "created https://env-43.example"
+    )
+    assert [line.split()[:2] for line in command("env", "list")[1].splitlines()[1:]] == [
+        ["env-42", "2"],
+        ["env-43", "1"],
+    ]
+    assert "web-env-42.example.com" in command("env", "show", "env-42")[1]
+    assert "expires" in command("env", "extend", "env-42", "--expires-in", "2d")[1]
+    assert command("env", "promote", "env-42", "www.example.com=web")[1].startswith("created www.example.com")
+    assert command("env", "down", "env-42", "--dry-run")[1].startswith("would be deleted")
+    assert len(json.loads(command("env", "down", "env-42", "--json")[1])) == 2
+    assert command("rollback", "web-env-42.example.com", "api-env-42.example.com")[1].startswith("created web-env-42")
+    assert command("diff", "www.example.com")[1].startswith("target: (none) -> s3://")
+    assert json.loads(command("diff", "www.example.com", "--json")[1])["environment"] == [None, "www"]
+
+
+def test_a_file_is_planned_and_applied(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text(f"owner: shop\nroutes:\n  a.example.com: {A}\n")
+    code, out, _ = command("plan", str(file), "--exit-code")
+    assert code == 3
+    assert out.startswith(f"+ a.example.com  {A}\nPlan ")
+    shown = out.split()[4].rstrip(":")
+    assert command("apply", str(file))[0] == 2
+    assert command("apply", str(file), "--dry-run")[0] == 0
+    assert command("get", "a.example.com")[0] == 1
+    assert command("apply", str(file), "--plan", "0" * 12)[0] == 1
+    assert command("apply", str(file), "--plan", shown)[1].endswith("1 changes written.\n")
+    assert command("plan", str(file), "--exit-code") == (0, command("plan", str(file))[1], "")
+    assert json.loads(command("plan", str(file), "--json")[1])["unchanged"] == 1
+    assert json.loads(command("schema")[1])["title"]
+    file.write_text("owner: shop\nroutes:\n  a..b: x\n")
+    assert command("plan", str(file)) == (
+        2,
+        "",
+        "table-admin: routes.yaml:3: 'a..b' is not a domain: the host is not a name that DNS could hold.\n",
+    )
+
+
+def test_routes_are_imported_and_exported(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "routes.csv"
+    file.write_text(f"domain,target\na.example.com,{A}\nb..c,{A}\n")
+    code, _, err = command("import", str(file), "--strict")
+    assert (code, "line 3" in err, "nothing was written" in err) == (1, True, True)
+    code, out, err = command("import", str(file))
+    assert (code, out.startswith("1 created, 0 updated, 0 unchanged, 1 rejected")) == (1, True)
+    assert err.startswith("line 3: 'b..c' is not a domain")
+    assert json.loads(command("export")[1])["domain"] == "a.example.com"
+    out_file = tmp_path / "out.yaml"
+    assert command("export", str(out_file))[2].startswith("1 routes")
+    assert command("import", str(out_file), "--dry-run")[1].startswith("0 would be created, 0 would be updated, 1 unch")
+
+
+def test_doctor_and_upkeep_report(command: Command, table: RoutingTable) -> None:
+    command("put", "env-1.example.com", "s3://acme-static-sites/nothing-there")
+    code, out, err = command("doctor", "env-1.example.com", "--edge", "http://127.0.0.1:9")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "WRONG  prefix         Nothing is under /nothing-there." in out
+    assert "aws s3 sync ./public s3://acme-static-sites/nothing-there" in out
+    assert (
+        json.loads(command("doctor", "env-1.example.com", "--edge", "http://127.0.0.1:9", "--json")[1])[0]["step"]
+        == "row"
+    )
+    assert "orphan: env-1.example.com" in command("sweep")[2]
+    assert command("refresh") == (0, "", "")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_are_told_how_to_complete(command: Command, shell: str) -> None:
+    assert "_TABLE_ADMIN_COMPLETE" in command("completion", shell)[1]
+    environ = {
+        **os.environ,
+        "_TABLE_ADMIN_COMPLETE": "bash_complete",
+        "COMP_WORDS": "table-admin env ",
+        "COMP_CWORD": "2",
+    }
+    script = [sys.executable, "-m", "table_admin.cli"]
+    done = subprocess.run(script, env=environ, capture_output=True, text=True, check=True)
+    assert "plain,promote" in done.stdout

@@ -1,0 +1,5 @@
+"""`python -m table_admin.cli` is `table-admin`."""
+
+from table_admin.cli import main
+
+main()

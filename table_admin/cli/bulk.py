@@ -1,0 +1,111 @@
+"""import and export."""
+
+import time
+from typing import Any, TextIO
+
+import click
+
+from table_admin import output
+from table_admin.bulk import Format, Rejected, Summary, check_rows, export_routes, import_routes
+from table_admin.cli.options import DRY_RUN, warn
+from table_admin.errors import TableAdminError
+from table_admin.routing_table import RoutingTable
+
+_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".yaml": "yaml", ".yml": "yaml"}
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["jsonl", "csv", "yaml"]), help="By the file's ending, else jsonl."
+)
+
+
+@click.command("import")
+@click.argument("file", type=click.File(encoding="utf-8"))
+@_FORMAT
+@click.option("--strict", is_flag=True, help="Write nothing at all if any line would be rejected.")
+@click.option("--from-line", type=click.IntRange(1), default=1, help="Begin here, after an interruption.")
+@DRY_RUN
+@click.pass_obj
+def import_(
+    table: RoutingTable, file: TextIO, form: Format | None, strict: bool, from_line: int, dry_run: bool
+) -> None:
+    """Create and update routes from FILE; - is standard input. A second run changes nothing.
+
+    A line that cannot be is reported with its number, and the rest goes on; with --strict nothing is written.
+    """
+    form = form or _format(file)
+    summary = Summary()
+    if strict:
+        _check_first(table, file, form)
+    started = time.monotonic()
+
+    def progress(now: Summary) -> None:
+        nonlocal summary
+        summary = now
+        show(now.line)
+
+    show = output.progress("lines")
+    try:
+        summary = import_routes(
+            table,
+            file,
+            form,
+            from_line=from_line,
+            dry_run=dry_run,
+            on_rejected=_reject,
+            on_progress=progress,
+        )
+    except KeyboardInterrupt:
+        again = f"the same command does the rest, sooner with --from-line {summary.line + 1}"
+        raise TableAdminError(f"interrupted after line {summary.line}; {again}.") from None
+    done = summary.created + summary.updated + summary.unchanged
+    rate = done / max(time.monotonic() - started, 0.001)
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{summary.created} {would}created, {summary.updated} {would}updated, {summary.unchanged} unchanged, "
+        f"{summary.rejected} rejected ({rate:,.0f}/s)"
+    )
+    if summary.rejected:
+        raise TableAdminError(f"{summary.rejected} lines were rejected.")
+
+
+@click.command("export")
+@click.argument("file", type=click.File("w", encoding="utf-8", lazy=False), default="-")
+@_FORMAT
+@click.option("--environment", "-e", help="Only this environment's routes.")
+@click.pass_obj
+def export(table: RoutingTable, file: TextIO, form: Format | None, environment: str | None) -> None:
+    """Write all routes to FILE, standard output by default, as import reads them."""
+    show = output.progress("routes")
+
+    def counted() -> Any:
+        for number, route in enumerate(table.list(environment, on_broken=warn), 1):
+            yield route
+            show(number)
+
+    started = time.monotonic()
+    count = export_routes(counted(), file, form or _format(file))
+    click.echo(f"{count} routes ({count / max(time.monotonic() - started, 0.001):,.0f}/s)", err=True)
+
+
+def _check_first(table: RoutingTable, file: TextIO, form: Format) -> None:
+    if not file.seekable():
+        raise click.UsageError("--strict reads FILE twice, so it must be a file.")
+    count = 0
+    for rejected in check_rows(table, file, form):
+        _reject(rejected)
+        count += 1
+    file.seek(0)
+    if count:
+        raise TableAdminError(f"{count} lines would be rejected; nothing was written.")
+
+
+def _reject(rejected: Rejected) -> None:
+    click.echo(f"line {rejected.line}: {' '.join(rejected.reason.split())}".encode("utf-8", "replace"), err=True)
+
+
+def _format(file: TextIO) -> Format:
+    name = str(getattr(file, "name", ""))
+    ending = name[name.rfind(".") :] if "." in name else ""
+    return _FORMATS.get(ending, "jsonl")  # type: ignore[return-value]
+
+
+COMMANDS = [import_, export]

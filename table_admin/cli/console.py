@@ -1,0 +1,5 @@
+"""ui: the console in a browser."""
+
+import click
+
+COMMANDS: list[click.Command] = []

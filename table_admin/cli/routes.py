@@ -1,0 +1,176 @@
+"""put, get, list, delete, touch, history, diff, rollback, explain."""
+
+from typing import Any
+
+import click
+
+from table_admin import output
+from table_admin.changes import Change
+from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, IF_REVISION, NOTE, PERMANENT, warn
+from table_admin.documents import explanation_document, revision_document, route_document
+from table_admin.errors import InvalidInput
+from table_admin.explain import explain as explain_url
+from table_admin.inputs import parse_time
+from table_admin.rollback import diff as diff_revisions
+from table_admin.rollback import rollback as rollback_domains
+from table_admin.rollback import rollback_environment
+from table_admin.routing_table import RoutingTable
+
+
+@click.command()
+@click.argument("domain")
+@click.argument("target")
+@click.option("--environment", "-e", help="What it belongs to; the domain's first label by default.")
+@click.option("--service", help="Which of its environment's services it is.")
+@EXPIRES_IN
+@PERMANENT
+@click.option(
+    "--keep-host/--own-host",
+    default=None,
+    help="An https:// target gets the viewer's host, for an ingress that routes by it; or its own, the default.",
+)
+@NOTE
+@IF_REVISION
+@DRY_RUN
+@AS_JSON
+@click.pass_obj
+def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **options: Any) -> None:
+    """Send DOMAIN to TARGET: s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path].
+
+    What is not given stays as it was. Running it twice changes nothing.
+    """
+    _show([table.put(domain, target, **options)], as_json, options["dry_run"], single=True)
+
+
+@click.command()
+@click.argument("domain")
+@NOTE
+@IF_REVISION
+@DRY_RUN
+@AS_JSON
+@click.pass_obj
+def touch(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
+    """Empty the CDN of what it cached for DOMAIN, without an invalidation."""
+    _show([table.touch(domain, **options)], as_json, options["dry_run"], single=True)
+
+
+@click.command()
+@click.argument("domain")
+@NOTE
+@IF_REVISION
+@DRY_RUN
+@AS_JSON
+@click.pass_obj
+def delete(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
+    """Remove DOMAIN's route; its history stays."""
+    _show([table.delete(domain, **options)], as_json, options["dry_run"], single=True)
+
+
+@click.command()
+@click.argument("domain")
+@AS_JSON
+@click.pass_obj
+def get(table: RoutingTable, domain: str, as_json: bool) -> None:
+    """Show DOMAIN's route."""
+    route = table.get(domain)
+    if as_json:
+        output.print_json(route_document(route))
+    else:
+        output.print_route(route)
+
+
+@click.command("list")
+@click.option("--environment", "-e", help="Only this environment's routes.")
+@AS_JSON
+@click.pass_obj
+def list_routes(table: RoutingTable, environment: str | None, as_json: bool) -> None:
+    """List routes, as they come from the table."""
+    routes = table.list(environment, on_broken=warn)
+    if as_json:
+        output.print_json_array(map(route_document, routes))
+    else:
+        click.echo(f"{output.print_table(output.ROUTE_HEADS, output.route_rows(routes))} routes", err=True)
+
+
+@click.command()
+@click.argument("domain")
+@AS_JSON
+@click.pass_obj
+def history(table: RoutingTable, domain: str, as_json: bool) -> None:
+    """Show who did what to DOMAIN, newest first."""
+    revisions = table.history(domain)
+    if as_json:
+        output.print_json_array(map(revision_document, revisions))
+    else:
+        output.print_table(output.HISTORY_HEADS, output.history_rows(revisions))
+
+
+@click.command()
+@click.argument("domain")
+@click.option("--from", "old", type=click.IntRange(0), help="A revision; the one before --to by default.")
+@click.option("--to", "new", type=click.IntRange(1), help="A revision; the newest by default.")
+@AS_JSON
+@click.pass_obj
+def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_json: bool) -> None:
+    """Show what is different between two revisions of DOMAIN."""
+    found = diff_revisions(table, domain, old, new)
+    if as_json:
+        output.print_json(output.plain(found))
+    else:
+        output.print_differences(found)
+
+
+@click.command()
+@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+@click.option("--to", type=click.IntRange(1), help="To this revision; by default to before the last change.")
+@click.option("--environment", "-e", help="All domains of an environment, to what they were --since.")
+@click.option("--since", help="A time, e.g. 2026-12-01T08:00Z.")
+@EXPIRES_IN
+@PERMANENT
+@NOTE
+@DRY_RUN
+@AS_JSON
+@click.pass_obj
+def rollback(
+    table: RoutingTable,
+    /,
+    domains: tuple[str, ...],
+    environment: str | None,
+    since: str | None,
+    note: str,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Make DOMAINs what they were; or all of an environment, with --environment and --since."""
+    if bool(environment) != bool(since) or bool(environment) == bool(domains):
+        raise click.UsageError("Name domains, or an environment with --environment E --since TIME.")
+    if environment and since:
+        if any(options.values()):
+            raise click.UsageError("--to, --expires-in and --permanent go with domains.")
+        moment = parse_time(since)
+        if moment > table.clock():
+            raise InvalidInput(f"{since} is yet to come.")
+        _show([*rollback_environment(table, environment, moment, note=note, dry_run=dry_run)], as_json, dry_run)
+    else:
+        _show(rollback_domains(table, domains, note=note, dry_run=dry_run, **options), as_json, dry_run)
+
+
+@click.command()
+@click.argument("url")
+@AS_JSON
+@click.pass_obj
+def explain(table: RoutingTable, url: str, as_json: bool) -> None:
+    """Show which row answers for URL, and what the edge does with it."""
+    found = explain_url(table, url)
+    if as_json:
+        output.print_json(explanation_document(found))
+    else:
+        output.print_explanation(found)
+
+
+def _show(changes: list[Change], as_json: bool, dry_run: bool, *, single: bool = False) -> None:
+    output.print_changes(changes, as_json=as_json, dry_run=dry_run, single=single)
+
+
+COMMANDS = [put, get, list_routes, delete, touch, history, diff, rollback, explain]
