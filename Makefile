@@ -10,7 +10,7 @@ export SAM_CLI_TELEMETRY := 0
 run: .venv/run.stamp
 	$(BIN)/local-edge --port $(PORT) --aws-port $(AWS_PORT)
 
-test: .venv/test.stamp .venv/checkov.stamp node_modules/.stamp lint
+test: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp lint
 	$(BIN)/pytest
 
 lint: .venv/test.stamp
@@ -41,10 +41,10 @@ clean:
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
 	@touch $@
 
-# Apart from the rest: it pins old versions of what the rest is tested with.
-.venv/checkov.stamp: requirements-checkov.txt | .venv/bin/python
-	$(PYTHON) -m venv .venv/checkov
-	.venv/checkov/bin/pip install --quiet --disable-pip-version-check --requirement requirements-checkov.txt
+# Apart from the rest: they pin other versions of what the rest is tested with.
+.venv/checkov.stamp .venv/ministack.stamp: .venv/%.stamp: requirements-%.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv/$*
+	.venv/$*/bin/pip install --quiet --disable-pip-version-check --requirement requirements-$*.txt
 	@touch $@
 
 # dynalite, a DynamoDB for the edge's reads. Without npm its tests are skipped (and fail in CI).

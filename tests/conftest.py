@@ -1,13 +1,15 @@
 import itertools
 import os
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
-from tests.support import dynalite, make_tables
+from tests.support import dynalite, dynamodb_client, make_tables, ministack
 
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
@@ -15,6 +17,13 @@ settings.load_profile("default")
 os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
 os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
 _stacks = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--dynamodb-endpoint",
+        help="Run the suites that write against this DynamoDB too, e.g. DynamoDB Local.",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +45,34 @@ def table(aws: EmbeddedAws) -> RoutingTable:
 def dynalite_endpoint() -> Iterator[str]:
     with dynalite() as endpoint:
         yield endpoint
+
+
+@pytest.fixture(scope="session")
+def ministack_endpoint() -> Iterator[str]:
+    with ministack() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(params=["moto", "ministack", "given"])
+def dynamodb(request: pytest.FixtureRequest, aws: EmbeddedAws) -> str:
+    """Return the endpoint of each DynamoDB that has transactions."""
+    if request.param == "moto":
+        return aws.endpoint
+    if request.param == "ministack":
+        return str(request.getfixturevalue("ministack_endpoint"))
+    endpoint = request.config.getoption("--dynamodb-endpoint")
+    if not endpoint:
+        pytest.skip("no --dynamodb-endpoint is given")
+    return str(endpoint)
+
+
+@pytest.fixture
+def make_table(dynamodb: str, aws: EmbeddedAws) -> Callable[[str], RoutingTable]:
+    """Return what makes RoutingTables of one fresh stack, by actor: in that DynamoDB, the rest of AWS in moto."""
+    stack = f"stack-{uuid.uuid4().hex[:12]}"
+    make_tables(stack, dynamodb_client(dynamodb))
+
+    def client(service: str, **options: Any) -> Any:
+        return dynamodb_client(dynamodb) if service == "dynamodb" else aws.client(service, **options)
+
+    return lambda actor: RoutingTable(stack, actor=actor, client=client)

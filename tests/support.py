@@ -129,6 +129,23 @@ def dynalite() -> Iterator[str]:
             process.terminate()
 
 
+@contextmanager
+def ministack() -> Iterator[str]:
+    """Run MiniStack's DynamoDB, whose transactions are isolated; yield its endpoint."""
+    script = ROOT / ".venv" / "ministack" / "bin" / "ministack"
+    need(script.exists(), "MiniStack, in an environment of its own (make test installs it)")
+    port = free_port()
+    environ = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "SERVICES": "dynamodb"}
+    with subprocess.Popen(
+        [str(script)], env={**environ, "LOG_LEVEL": "ERROR"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            wait_for_port(port)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
 def dynamodb_client(endpoint: str) -> Any:
     return boto3.client(
         "dynamodb",

@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "edge_handler": {"edge_handler", "cachetools"},
     "table_admin": {
         *("edge_handler", "table_admin", "boto3", "botocore", "click", "idna", "mypy_boto3_elbv2"),
-        *("aws_lambda_powertools", "pydantic"),
+        *("aws_lambda_powertools", "pydantic", "yaml", "jsonschema"),
     },
     "local_edge": {
         *("edge_handler", "table_admin", "local_edge", "boto3", "botocore", "moto", "aiohttp", "cachetools"),
@@ -73,7 +73,7 @@ class Only:
         if name.partition(".")[0] not in allowed and not name.startswith("_"):
             raise ModuleNotFoundError(f"not in the package: {name}", name=name)
 sys.meta_path.insert(0, Only())
-import table_admin.lambda_function
+import table_admin.web.lambda_function
 """
 
 

@@ -1,114 +1,78 @@
 """The HTTP API: the verbs of the command line as resources. Errors are problem details (RFC 9457).
 
-`python -m table_admin.api` prints its OpenAPI document, which is kept as docs/openapi.json.
+`python -m table_admin.web.api` prints its OpenAPI document, which is kept as docs/openapi.json.
 """
 
+import dataclasses
 import json
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import ServiceError
-from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
-from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
-from pydantic import Field
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
+from table_admin.changes import Change
 from table_admin.documents import (
     ChangeDocument,
     ExplanationDocument,
-    RevisionDocument,
     RouteDocument,
     change_document,
     explanation_document,
     revision_document,
     route_document,
 )
-from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.errors import InvalidInput
 from table_admin.explain import explain
-from table_admin.routing_table import Change, RoutingTable
+from table_admin.inputs import parse_domain
+from table_admin.rollback import diff, rollback
+from table_admin.routing_table import RoutingTable
+from table_admin.web import environments_api, upkeep_api
+from table_admin.web.idempotency import once, request_of
+from table_admin.web.models import (
+    Cursor,
+    Difference,
+    Domain,
+    DryRun,
+    HistoryPage,
+    IfMatch,
+    IfNoneMatch,
+    Key,
+    Limit,
+    Note,
+    Put,
+    Rollback,
+    RoutesPage,
+)
+from table_admin.web.problems import add_problems, responses
 
-MakeTable = Callable[[str], RoutingTable]
-"""Returns the table to work on, given who asks."""
-PROBLEM = "application/problem+json"
-_STATUS: dict[type[TableAdminError], HTTPStatus] = {
-    InvalidInput: HTTPStatus.BAD_REQUEST,
-    NotFound: HTTPStatus.NOT_FOUND,
-    RevisionConflict: HTTPStatus.CONFLICT,
-    TargetRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
-}
-
-Domain = Annotated[str, Path(description="What viewers ask for, e.g. env-123.example.com.")]
-Limit = Annotated[int, Query(ge=1, le=1000, description="How many at the most.")]
-Cursor = Annotated[str | None, Query(description="The `cursor` of the page before.")]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="Write only over this revision: the ETag it was read with.")
-]
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="`*`: write only if there is none.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """A route to write. What is not given stays as it is."""
-
-    target: Annotated[
-        str, Field(description="s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]")
-    ]
-    environment: Annotated[str | None, Field(description="Defaults to the domain's first label.")] = None
-    expires_in: Annotated[str | None, Field(description="A duration as in 7d; makes the route ephemeral.")] = None
-    permanent: Annotated[bool, Field(description="Takes an expiry away.")] = False
-    keep_host: Annotated[bool, Field(description="An https target is an ingress that routes by the viewer's host.")] = (
-        False
-    )
-    note: Annotated[str, Field(description="Why, for people.")] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Why, for people."""
-
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RoutesPage:
-    """Some of the routes; `cursor` is where the next page begins."""
-
-    routes: list[RouteDocument]
-    broken: list[str]
-    """Domains whose rows cannot be read."""
-    cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryPage:
-    """Some of a domain's revisions, newest first; `cursor` is where the next page begins."""
-
-    revisions: list[RevisionDocument]
-    cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Problem details, RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
+MakeTable = Callable[[str, str], RoutingTable]
+"""Returns the table to work on, given who asks and what is kept of the request."""
 
 
 def make_api(make_table: MakeTable) -> APIGatewayHttpResolver:
     """Return the API, as a resolver of API Gateway's events (HTTP API, payload 2.0)."""
     app = APIGatewayHttpResolver(enable_validation=True)
-    _add_errors(app)
+    add_problems(app)
 
-    def table() -> RoutingTable:
-        return make_table(_caller(app.current_event.raw_event))
+    def table(request: str = "") -> RoutingTable:
+        return make_table(_caller(app.current_event.raw_event), request)
 
-    @app.get("/routes", summary="List routes", tags=["routes"], responses=_responses(200, 400))
+    def asked(key: str | None) -> str:
+        event = app.current_event
+        query = json.dumps(event.query_string_parameters or {}, sort_keys=True)
+        return request_of(key, event.http_method, event.path, query, event.body or "")
+
+    _add_reads(app, table)
+    _add_writes(app, table, asked)
+    environments_api.add(app, table, asked)
+    upkeep_api.add(app, table)
+    return app
+
+
+def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None:
+    @app.get("/routes", summary="List routes", tags=["routes"], responses=responses(200, 400))
     def list_routes(
         environment: Annotated[str | None, Query(description="Only this environment's.")] = None,
         limit: Limit = 100,
@@ -120,63 +84,115 @@ def make_api(make_table: MakeTable) -> APIGatewayHttpResolver:
         )
         return RoutesPage(list(map(route_document, page.items)), broken, page.cursor)
 
-    @app.get("/routes/<domain>", summary="Show a route", tags=["routes"], responses=_responses(200, 400, 404))
+    @app.get("/routes/<domain>", summary="Show a route", tags=["routes"], responses=responses(200, 400, 404))
     def get_route(domain: Domain) -> Response[RouteDocument]:
         route = table().get(domain)
         return _tagged(HTTPStatus.OK, route_document(route), route.revision)
-
-    @app.put(
-        "/routes/<domain>",
-        summary="Create or update a route",
-        tags=["routes"],
-        responses=_responses(200, 201, 400, 409, 412, 422),
-    )
-    def put_route(
-        domain: Domain, body: Put, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
-    ) -> Response[ChangeDocument]:
-        condition = _if_revision(if_match, if_none_match)
-        return _changed(table().put(domain, **asdict(body), if_revision=condition))
-
-    @app.delete(
-        "/routes/<domain>", summary="Remove a route", tags=["routes"], responses=_responses(200, 400, 404, 409, 412)
-    )
-    def delete_route(
-        domain: Domain, note: Annotated[str, Query(description="Why, for people.")] = "", if_match: IfMatch = None
-    ) -> Response[ChangeDocument]:
-        return _changed(table().delete(domain, note=note, if_revision=_if_revision(if_match, None)))
-
-    @app.post(
-        "/routes/<domain>/touch",
-        summary="Empty the CDN of what it cached for a domain",
-        tags=["routes"],
-        responses=_responses(200, 400, 404, 409, 412),
-    )
-    def touch_route(domain: Domain, body: Note, if_match: IfMatch = None) -> Response[ChangeDocument]:
-        return _changed(table().touch(domain, note=body.note, if_revision=_if_revision(if_match, None)))
 
     @app.get(
         "/routes/<domain>/history",
         summary="Who did what to a domain, newest first",
         tags=["history"],
-        responses=_responses(200, 400),
+        responses=responses(200, 400),
     )
     def get_history(domain: Domain, limit: Limit = 100, cursor: Cursor = None) -> HistoryPage:
         page = table().history_page(domain, limit=limit, cursor=cursor)
         return HistoryPage(list(map(revision_document, page.items)), page.cursor)
 
-    @app.get("/explain", summary="What the edge does with a URL", tags=["explain"], responses=_responses(200, 400))
+    @app.get(
+        "/routes/<domain>/diff",
+        summary="What is different between two revisions, the last two by default",
+        tags=["history"],
+        responses=responses(200, 400, 404),
+    )
+    def get_diff(
+        domain: Domain,
+        old: Annotated[int | None, Query(ge=0, alias="from")] = None,
+        new: Annotated[int | None, Query(ge=1, alias="to")] = None,
+    ) -> Difference:
+        found = diff(table(), domain, old, new)
+        return Difference({name: (_plain(before), _plain(after)) for name, (before, after) in found.items()})
+
+    @app.get("/explain", summary="What the edge does with a URL", tags=["routes"], responses=responses(200, 400))
     def get_explanation(
         url: Annotated[str, Query(description="What a browser would be given.")],
     ) -> ExplanationDocument:
         return explanation_document(explain(table(), url))
 
-    return app
+
+def _add_writes(
+    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
+) -> None:
+    def write(domain: str, key: str | None, make: Callable[[RoutingTable], Sequence[Change]]) -> Response[Any]:
+        request = asked(key)
+        rows = table(request)
+        (change,) = once(rows, request, lambda: make(rows), domain=parse_domain(domain)) or (None,)
+        if change is None:
+            route = rows.get(domain)
+            return _tagged(HTTPStatus.OK, change_document(_unchanged(rows, domain)), route.revision)
+        return _changed(change)
+
+    @app.put(
+        "/routes/<domain>",
+        summary="Create or update a route",
+        tags=["routes"],
+        responses=responses(200, 201, 400, 409, 412),
+    )
+    def put_route(
+        domain: Domain,
+        body: Put,
+        dry_run: DryRun = False,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+        key: Key = None,
+    ) -> Response[ChangeDocument]:
+        options = {**dataclasses.asdict(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
+        return write(domain, key, lambda rows: [rows.put(domain, **options)])
+
+    @app.delete(
+        "/routes/<domain>", summary="Remove a route", tags=["routes"], responses=responses(200, 400, 404, 409, 412)
+    )
+    def delete_route(
+        domain: Domain,
+        note: Annotated[str, Query(description="Why, for people.")] = "",
+        dry_run: DryRun = False,
+        if_match: IfMatch = None,
+        key: Key = None,
+    ) -> Response[ChangeDocument]:
+        revision = _if_revision(if_match, None)
+        return write(domain, key, lambda rows: [rows.delete(domain, note=note, if_revision=revision, dry_run=dry_run)])
+
+    @app.post(
+        "/routes/<domain>/touch",
+        summary="Empty the CDN of what it cached for a domain",
+        tags=["routes"],
+        responses=responses(200, 400, 404, 409, 412),
+    )
+    def touch_route(
+        domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
+    ) -> Response[ChangeDocument]:
+        revision = _if_revision(if_match, None)
+        return write(
+            domain, key, lambda rows: [rows.touch(domain, note=body.note, if_revision=revision, dry_run=dry_run)]
+        )
+
+    @app.post(
+        "/routes/<domain>/rollback",
+        summary="Make a domain what it was",
+        tags=["history"],
+        responses=responses(200, 201, 400, 404, 409),
+    )
+    def rollback_route(
+        domain: Domain, body: Rollback, dry_run: DryRun = False, key: Key = None
+    ) -> Response[ChangeDocument]:
+        options = dataclasses.asdict(body)
+        return write(domain, key, lambda rows: rollback(rows, [domain], dry_run=dry_run, **options))
 
 
 def openapi() -> str:
     """Return the OpenAPI document, as it is kept in docs/openapi.json."""
 
-    def none(_: str) -> RoutingTable:
+    def none(_caller: str, _request: str) -> RoutingTable:
         raise NotImplementedError
 
     document = json.loads(
@@ -208,6 +224,15 @@ def _if_revision(if_match: str | None, if_none_match: str | None) -> int | None:
     return int(revision[1])
 
 
+def _unchanged(table: RoutingTable, domain: str) -> Change:
+    route = table.get(domain)
+    return Change("unchanged", route.domain, route.revision, route, route)
+
+
+def _plain(value: Any) -> Any:
+    return value._asdict() if hasattr(value, "_asdict") else value
+
+
 def _tagged(status: HTTPStatus, document: Any, revision: int, headers: dict[str, str] | None = None) -> Response[Any]:
     return Response(status, "application/json", document, {"ETag": f'"{revision}"', **(headers or {})})
 
@@ -217,46 +242,6 @@ def _changed(change: Change) -> Response[ChangeDocument]:
         location = {"Location": f"/routes/{change.domain}"}
         return _tagged(HTTPStatus.CREATED, change_document(change), change.revision, location)
     return _tagged(HTTPStatus.OK, change_document(change), change.revision)
-
-
-def _responses(*statuses: int) -> Any:
-    """Return what OpenAPI says of a resource: the result where it succeeds, else a problem."""
-    found: dict[int, Any] = {}
-    for status in (*statuses, 500):
-        found[status] = {"description": HTTPStatus(status).phrase}
-        if status >= 400:
-            found[status]["content"] = {PROBLEM: {"model": Problem}}
-    found.setdefault(422, {"description": "Not what this operation takes", "content": {PROBLEM: {"model": Problem}}})
-    return found
-
-
-def _problem(status: int, kind: str, detail: str, **more: Any) -> Response[str]:
-    body = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    return Response(status, PROBLEM, json.dumps(body))
-
-
-def _add_errors(app: APIGatewayHttpResolver) -> None:
-    def invalid(error: RequestValidationError) -> Response[str]:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return _problem(422, "urn:table-admin:invalid-request", f"{where}: {first['msg']}.")
-
-    def refused(error: TableAdminError) -> Response[str]:
-        status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
-        more: dict[str, Any] = {}
-        if isinstance(error, RevisionConflict):
-            more["revision"] = error.revision
-            if {"if-match", "if-none-match"} & {name.lower() for name in app.current_event.headers}:
-                status = HTTPStatus.PRECONDITION_FAILED
-        kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
-        return _problem(status, f"urn:table-admin:{kind}", str(error), **more)
-
-    def service(error: ServiceError) -> Response[str]:
-        return _problem(error.status_code, "about:blank", str(error.msg))
-
-    app.exception_handler(RequestValidationError)(invalid)
-    app.exception_handler(TableAdminError)(refused)
-    app.exception_handler(ServiceError)(service)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from table_admin.api import make_api
 from table_admin.routing_table import RoutingTable
+from table_admin.web.api import make_api
 
 # Within the 29 seconds that API Gateway waits.
 _PATIENCE = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
@@ -28,8 +28,8 @@ def _client(service: str, region_name: str | None = None) -> Any:
     return boto3.client(service, region_name=region_name, config=_PATIENCE)  # type: ignore[call-overload]
 
 
-def _table(actor: str) -> RoutingTable:
-    return RoutingTable(os.environ["TABLE_ADMIN_STACK"], actor=actor, client=_client)
+def _table(actor: str, request: str) -> RoutingTable:
+    return RoutingTable(os.environ["TABLE_ADMIN_STACK"], actor=actor, client=_client, request=request)
 
 
 api = make_api(_table)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
-from table_admin.api import PROBLEM, make_api, openapi
+from table_admin.web.api import make_api, openapi
+from table_admin.web.problems import PROBLEM
 from tests.lambda_runtime import invoke
 from tests.support import ROOT
 
@@ -44,8 +45,8 @@ def gateway_event(method: str, path: str, body: Any = None, query: dict[str, str
 
 @pytest.fixture
 def ask(table: RoutingTable, aws: EmbeddedAws) -> Ask:
-    stack = table.routes.removesuffix("-routes")
-    api = make_api(lambda actor: RoutingTable(stack, actor=actor, client=aws.client))
+    stack = table.stack
+    api = make_api(lambda actor, request: RoutingTable(stack, actor=actor, client=aws.client, request=request))
 
     def call(method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str) -> Any:
         result = api.resolve(gateway_event(method, path, body, query, **headers), {})  # type: ignore[arg-type]
@@ -86,6 +87,85 @@ def test_a_write_over_another_revision_fails_its_precondition(ask: Ask) -> None:
     assert ask("DELETE", f"/routes/{HOST}", if_match='"7"')[0] == 412
     assert ask("PUT", f"/routes/{HOST}", {"target": B}, if_match='"1"')[0] == 200
     assert ask("PUT", f"/routes/{HOST}", {"target": B}, if_match="nonsense")[0] == 400
+
+
+def test_a_retry_with_the_same_key_gets_the_first_ones_answer(ask: Ask) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": A})
+    first = ask("POST", f"/routes/{HOST}/touch", {}, Idempotency_Key="k-1")
+    assert ask("POST", f"/routes/{HOST}/touch", {}, Idempotency_Key="k-1")[2] == first[2]
+    assert ask("POST", f"/routes/{HOST}/touch", {}, Idempotency_Key="k-2")[2]["revision"] == 3
+    gone = ask("DELETE", f"/routes/{HOST}", Idempotency_Key="k-3")
+    assert ask("DELETE", f"/routes/{HOST}", Idempotency_Key="k-3") == gone
+    assert ask("DELETE", f"/routes/{HOST}")[0] == 404
+    back = ask("PUT", f"/routes/{HOST}", {"target": B}, Idempotency_Key="k-4")
+    assert ask("PUT", f"/routes/{HOST}", {"target": B}, Idempotency_Key="k-4") == back
+    assert (back[0], back[2]["action"], back[2]["revision"]) == (201, "created", 5)
+    status, _, problem = ask("PUT", f"/routes/{HOST}", {"target": A}, Idempotency_Key="k-4")
+    assert (status, problem["type"]) == (422, "urn:table-admin:key-reused")
+    assert ask("GET", f"/routes/{HOST}/history")[2]["revisions"][0]["revision"] == 5
+
+
+def test_an_environment_goes_through_every_verb(ask: Ask) -> None:
+    up = {"base": "example.com", "services": {"web": A, "api": B}, "expires_in": "1d"}
+    made = ask("PUT", "/environments/env-42", up, Idempotency_Key="k-1")[2]["changes"]
+    assert [change["domain"] for change in made] == ["web-env-42.example.com", "api-env-42.example.com"]
+    again = ask("PUT", "/environments/env-42", up, Idempotency_Key="k-1")[2]["changes"]
+    assert sorted(again, key=lambda change: change["domain"]) == sorted(made, key=lambda change: change["domain"])
+    assert ask("PUT", "/environments/env-42", {**up, "expires_in": None})[2]["changes"][0]["action"] == "unchanged"
+    assert ask("GET", "/environments")[2]["environments"][0]["routes"] == 2
+    assert len(ask("GET", "/environments/env-42")[2]["routes"]) == 2
+    extended = ask("POST", "/environments/env-42/extend", {"permanent": True})[2]["changes"]
+    assert {change["after"]["expires_at"] for change in extended} == {None}
+    promoted = ask("POST", "/environments/env-42/promote", {"domains": {"www.example.com": "web"}})[2]["changes"]
+    assert promoted[0]["after"]["target"] == A
+    assert ask("DELETE", "/environments/env-42", query={"dry_run": "true"})[2]["changes"][0]["action"] == "deleted"
+    down = ask("DELETE", "/environments/env-42", Idempotency_Key="k-2")
+    assert ask("DELETE", "/environments/env-42", Idempotency_Key="k-2")[2] == down[2]
+    assert ask("GET", "/environments/env-42")[0] == ask("DELETE", "/environments/env-42")[0] == 404
+    since = {"since": "2020-01-01"}
+    assert ask("POST", "/environments/env-42/rollback", since)[2]["changes"] == []
+
+
+def test_a_route_is_compared_and_rolled_back(ask: Ask) -> None:
+    for target in (A, B):
+        ask("PUT", f"/routes/{HOST}", {"target": target})
+    assert ask("GET", f"/routes/{HOST}/diff")[2]["differences"]["target"] == [A, B]
+    assert ask("GET", f"/routes/{HOST}/diff", query={"from": "0", "to": "1"})[2]["differences"]["target"] == [None, A]
+    assert ask("POST", f"/routes/{HOST}/rollback", {})[2]["after"]["target"] == A
+    assert ask("POST", f"/routes/{HOST}/rollback", {"to": 1})[2]["action"] == "unchanged"
+    assert ask("POST", f"/routes/{HOST}/rollback", {"to": 99})[0] == 404
+
+
+def test_a_declaration_is_planned_and_applied(ask: Ask) -> None:
+    body = {"owner": "shop", "routes": {"a.example.com": A, "b.example.com": {"target": B}}}
+    plan = ask("POST", "/plan", body)[2]
+    assert [change["action"] for change in plan["changes"]] == ["created", "created"]
+    assert ask("POST", "/apply", {**body, "plan": "000000000000"})[0] == 409
+    assert len(ask("POST", "/apply", {**body, "plan": plan["id"]})[2]["changes"]) == 2
+    assert ask("POST", "/plan", body)[2] == {
+        **plan,
+        "id": ask("POST", "/plan", body)[2]["id"],
+        "changes": [],
+        "unchanged": 2,
+    }
+    assert ask("POST", "/plan", {"owner": "shop", "routes": {"a..b": A}})[0] == 400
+    assert ask("POST", "/plan", {"owner": "?", "routes": {}})[0] == 400
+
+
+def test_a_dry_run_writes_nothing(ask: Ask) -> None:
+    assert ask("PUT", f"/routes/{HOST}", {"target": A}, {"dry_run": "true"})[2]["action"] == "created"
+    assert ask("GET", f"/routes/{HOST}")[0] == 404
+
+
+def test_upkeep_reports_orphans_and_doctor_its_steps(ask: Ask, aws: EmbeddedAws) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": "s3://acme-static-sites/nothing-there"})
+    swept = ask("POST", "/sweep")[2]
+    assert swept["changes"] == []
+    assert [orphan["reason"] for orphan in swept["orphans"]] == ["Nothing is under the prefix."]
+    assert ask("POST", "/refresh")[2] == {"changes": [], "orphans": []}
+    findings = {finding["step"]: finding for finding in ask("GET", f"/routes/{HOST}/doctor")[2]["findings"]}
+    assert findings["row"]["status"] == "ok"
+    assert findings["prefix"]["status"] == "wrong"
 
 
 def test_pages_follow_one_another(ask: Ask) -> None:
@@ -152,7 +232,7 @@ def test_whatever_is_asked_is_answered(ask: Ask, method: str, path: str, body: A
 
 def test_the_openapi_document_is_the_committed_one() -> None:
     committed = (ROOT / "docs" / "openapi.json").read_text()
-    assert openapi() == committed, "run: .venv/bin/python -m table_admin.api > docs/openapi.json"
+    assert openapi() == committed, "run: .venv/bin/python -m table_admin.web.api > docs/openapi.json"
     document = json.loads(committed)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -165,7 +245,7 @@ def test_the_openapi_document_is_the_committed_one() -> None:
 def test_inside_lambdas_runtime_it_logs_measures_and_answers(table: RoutingTable, aws: EmbeddedAws) -> None:
     environ = {
         "AWS_ENDPOINT_URL": aws.endpoint,
-        "TABLE_ADMIN_STACK": table.routes.removesuffix("-routes"),
+        "TABLE_ADMIN_STACK": table.stack,
         "POWERTOOLS_SERVICE_NAME": "admin",
         "POWERTOOLS_METRICS_NAMESPACE": "EdgeRouting",
         "POWERTOOLS_TRACE_DISABLED": "true",
@@ -173,7 +253,7 @@ def test_inside_lambdas_runtime_it_logs_measures_and_answers(table: RoutingTable
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
     }
     event = gateway_event("PUT", f"/routes/{HOST}", {"target": A})
-    result, log = invoke("table_admin.lambda_function.handler", event, ROOT, environ)
+    result, log = invoke("table_admin.web.lambda_function.handler", event, ROOT, environ)
     assert result["statusCode"] == 201
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     answered = next(line for line in lines if line.get("message") == "answered")
@@ -183,7 +263,7 @@ def test_inside_lambdas_runtime_it_logs_measures_and_answers(table: RoutingTable
 
 
 def test_a_failure_of_the_table_is_a_problem_and_no_traceback_for_the_caller(aws: EmbeddedAws) -> None:
-    api = make_api(lambda actor: RoutingTable("no-such-stack", actor=actor, client=aws.client))
+    api = make_api(lambda actor, _: RoutingTable("no-such-stack", actor=actor, client=aws.client))
     result = api.resolve(gateway_event("GET", f"/routes/{HOST}"), {})  # type: ignore[arg-type]
     assert result["statusCode"] == 500
     assert "tables do not exist" in json.loads(result["body"])["detail"]

@@ -1,0 +1,157 @@
+"""The HTTP API's resources of environments and of declarations."""
+
+import dataclasses
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+from table_admin import environments
+from table_admin.changes import Change
+from table_admin.documents import change_document, route_document
+from table_admin.inputs import parse_time
+from table_admin.manifest import load_manifest
+from table_admin.plan import Plan, apply_plan, make_plan
+from table_admin.rollback import rollback_environment
+from table_admin.routing_table import RoutingTable
+from table_admin.web.idempotency import once
+from table_admin.web.models import (
+    Changes,
+    Declaration,
+    DryRun,
+    EnvironmentDocument,
+    Environments,
+    Extend,
+    Key,
+    Name,
+    PlanDocument,
+    Promote,
+    RollbackEnvironment,
+    Routes,
+    Up,
+)
+from table_admin.web.problems import responses
+
+
+def add(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]) -> None:
+    """Add the resources to an API."""
+    _add_environments(app, table, asked)
+    _add_moves(app, table, asked)
+    _add_declarations(app, table)
+
+
+def _write(
+    table: Callable[..., RoutingTable],
+    request: str,
+    name: str,
+    make: Callable[[RoutingTable], Sequence[Change]],
+) -> Changes:
+    rows = table(request)
+    return _shown(once(rows, request, lambda: make(rows), environment=name))
+
+
+def _shown(changes: Sequence[Change]) -> Changes:
+    return Changes(list(map(change_document, changes)))
+
+
+def _add_environments(
+    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
+) -> None:
+    @app.get("/environments", summary="List environments", tags=["environments"], responses=responses(200))
+    def list_environments() -> Environments:
+        found = environments.summaries(table())
+        return Environments([EnvironmentDocument(**dataclasses.asdict(one)) for one in found])
+
+    @app.get(
+        "/environments/<name>", summary="Show its routes", tags=["environments"], responses=responses(200, 400, 404)
+    )
+    def get_environment(name: Name) -> Routes:
+        return Routes(list(map(route_document, environments.show(table(), name))))
+
+    @app.put(
+        "/environments/<name>",
+        summary="Create it or change it: a URL per service, in one transaction",
+        tags=["environments"],
+        responses=responses(200, 400, 409),
+    )
+    def put_environment(name: Name, body: Up, dry_run: DryRun = False, key: Key = None) -> Changes:
+        options = dataclasses.asdict(body)
+        return _write(table, asked(key), name, lambda rows: environments.up(rows, name, dry_run=dry_run, **options))
+
+    @app.delete(
+        "/environments/<name>",
+        summary="Remove all its routes",
+        tags=["environments"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def delete_environment(name: Name, note: str = "", dry_run: DryRun = False, key: Key = None) -> Changes:
+        return _write(table, asked(key), name, lambda rows: environments.down(rows, name, note=note, dry_run=dry_run))
+
+
+def _add_moves(
+    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
+) -> None:
+    @app.post(
+        "/environments/<name>/extend",
+        summary="Give all its routes a new expiry",
+        tags=["environments"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def extend_environment(name: Name, body: Extend, dry_run: DryRun = False, key: Key = None) -> Changes:
+        options = dataclasses.asdict(body)
+        return _write(table, asked(key), name, lambda rows: environments.extend(rows, name, dry_run=dry_run, **options))
+
+    @app.post(
+        "/environments/<name>/promote",
+        summary="Send domains to where its services are, in one transaction",
+        tags=["environments"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def promote_environment(name: Name, body: Promote, dry_run: DryRun = False) -> Changes:
+        # A second run changes nothing, so no key is needed.
+        return _shown(environments.promote(table(), name, body.domains, note=body.note, dry_run=dry_run))
+
+    @app.post(
+        "/environments/<name>/rollback",
+        summary="Make its domains what they were at a time",
+        tags=["history"],
+        responses=responses(200, 400, 409),
+    )
+    def rollback_all(name: Name, body: RollbackEnvironment, dry_run: DryRun = False) -> Changes:
+        since = parse_time(body.since)
+        return _shown([*rollback_environment(table(), name, since, note=body.note, dry_run=dry_run)])
+
+
+def _add_declarations(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None:
+    @app.post(
+        "/plan",
+        summary="What a declaration would change",
+        tags=["declarations"],
+        responses=responses(200, 400),
+    )
+    def post_plan(body: Declaration) -> PlanDocument:
+        return _plan_document(_plan(table(), body))
+
+    @app.post(
+        "/apply",
+        summary="Make the table as a declaration says",
+        tags=["declarations"],
+        responses=responses(200, 400, 409),
+    )
+    def post_apply(body: Declaration) -> PlanDocument:
+        rows = table()
+        plan = _plan(rows, body)
+        changes = [*apply_plan(rows, plan, expected=body.plan, force=body.force)]
+        return dataclasses.replace(_plan_document(plan), changes=list(map(change_document, changes)))
+
+
+def _plan(table: RoutingTable, body: Declaration) -> Plan:
+    # JSON is YAML, and the checks are the file's own.
+    text = json.dumps({"owner": body.owner, "routes": body.routes}, indent=0)
+    return make_plan(table, load_manifest("request", text), adopt=body.adopt)
+
+
+def _plan_document(plan: Plan) -> PlanDocument:
+    changes: list[Any] = list(map(change_document, plan.changes))
+    return PlanDocument(plan.id, plan.owner, changes, plan.unchanged)

@@ -1,0 +1,223 @@
+"""What the HTTP API takes and gives, beside the documents that the command prints too."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
+from pydantic import Field
+
+from table_admin.documents import ChangeDocument, RevisionDocument, RouteDocument
+
+Domain = Annotated[str, Path(description="What viewers ask for, e.g. env-123.example.com.")]
+Name = Annotated[str, Path(description="An environment's name, e.g. env-42.")]
+Limit = Annotated[int, Query(ge=1, le=1000, description="How many at the most.")]
+Cursor = Annotated[str | None, Query(description="The `cursor` of the page before.")]
+DryRun = Annotated[bool, Query(description="Say what would be done, and do nothing.")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="Write only over this revision: the ETag it was read with.")
+]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="`*`: write only if there is none.")]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="Of your making, new for each write: a retry with the same one gets the first one's answer.",
+        max_length=128,
+        pattern="^[!-~]+$",
+    ),
+]
+ExpiresIn = Annotated[str | None, Field(description="A duration as in 7d; makes the route ephemeral.")]
+Permanent = Annotated[bool, Field(description="Takes an expiry away.")]
+Why = Annotated[str, Field(description="Why, for people.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A route to write. What is not given stays as it is."""
+
+    target: Annotated[
+        str, Field(description="s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]")
+    ]
+    environment: Annotated[str | None, Field(description="Defaults to the domain's first label.")] = None
+    service: Annotated[str | None, Field(description="Which of its environment's services it is.")] = None
+    expires_in: ExpiresIn = None
+    permanent: Permanent = False
+    keep_host: Annotated[
+        bool | None, Field(description="An https target is an ingress that routes by the viewer's host.")
+    ] = None
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Why, for people."""
+
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """To which revision; by default to before the last change."""
+
+    to: Annotated[int | None, Field(ge=1)] = None
+    expires_in: ExpiresIn = None
+    permanent: Permanent = False
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """An environment's services."""
+
+    base: Annotated[str, Field(description="The domain its URLs are under, e.g. example.com.")]
+    services: Annotated[dict[str, str], Field(description="Target by service; the name is empty for an only one.")]
+    expires_in: ExpiresIn = None
+    permanent: Permanent = False
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """How long an environment is to live."""
+
+    expires_in: ExpiresIn = None
+    permanent: Permanent = False
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Which domains go where an environment's services are."""
+
+    domains: Annotated[dict[str, str], Field(description="Service by domain; the name is empty for an only one.")]
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackEnvironment:
+    """A time to go back to."""
+
+    since: Annotated[str, Field(description="E.g. 2026-12-01T08:00Z.")]
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a declarative file says, see routes.schema.json."""
+
+    owner: str
+    routes: dict[str, Any]
+    adopt: Annotated[bool, Field(description="Take over rows that nobody or somebody else keeps.")] = False
+    plan: Annotated[str | None, Field(description="To apply: only if it is the plan of this id.")] = None
+    force: Annotated[bool, Field(description="To apply: also where it changes more than is likely meant.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesPage:
+    """Some of the routes; `cursor` is where the next page begins."""
+
+    routes: list[RouteDocument]
+    broken: list[str]
+    """Domains whose rows cannot be read, and why."""
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some of a domain's revisions, newest first; `cursor` is where the next page begins."""
+
+    revisions: list[RevisionDocument]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was done, a change per domain."""
+
+    changes: list[ChangeDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentDocument:
+    """An environment in a listing."""
+
+    name: str
+    routes: int
+    expires_at: int | None
+    updated_at: str
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environments:
+    """All environments, by name."""
+
+    environments: list[EnvironmentDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """An environment's routes."""
+
+    routes: list[RouteDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """What a declaration changes."""
+
+    id: str
+    owner: str
+    changes: list[ChangeDocument]
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is different between two revisions, by attribute: before and after."""
+
+    differences: dict[str, tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDocument:
+    """What one step of a request's way says."""
+
+    step: str
+    status: str
+    text: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What each step of a request's way says."""
+
+    findings: list[FindingDocument]
+
+
+@dataclass(frozen=True, slots=True)
+class OrphanDocument:
+    """A route whose target is gone."""
+
+    domain: str
+    target: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What was tidied, and the routes whose target is gone."""
+
+    changes: list[ChangeDocument]
+    orphans: list[OrphanDocument] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Problem details, RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,72 @@
+"""Errors as problem details, RFC 9457."""
+
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import ServiceError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.plan import PlanMoved, Unsafe
+from table_admin.web.models import Problem
+
+PROBLEM = "application/problem+json"
+_STATUS: dict[type[TableAdminError], HTTPStatus] = {
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    NotFound: HTTPStatus.NOT_FOUND,
+    RevisionConflict: HTTPStatus.CONFLICT,
+    PlanMoved: HTTPStatus.CONFLICT,
+    Unsafe: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TargetRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+}
+
+
+class KeyReused(TableAdminError):
+    """The idempotency key was used for another request."""
+
+
+_STATUS[KeyReused] = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def responses(*statuses: int) -> Any:
+    """Return what OpenAPI says of a resource: the result where it succeeds, else a problem."""
+    found: dict[int, Any] = {}
+    for status in (*statuses, 422, 500):
+        found[status] = {"description": HTTPStatus(status).phrase}
+        if status >= 400:
+            found[status]["content"] = {PROBLEM: {"model": Problem}}
+    return found
+
+
+def add_problems(app: APIGatewayHttpResolver) -> None:
+    """Answer whatever goes wrong on purpose with a problem."""
+
+    def invalid(error: RequestValidationError) -> Response[str]:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return _problem(422, "urn:table-admin:invalid-request", f"{where}: {first['msg']}.")
+
+    def refused(error: TableAdminError) -> Response[str]:
+        status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+        more: dict[str, Any] = {}
+        if isinstance(error, RevisionConflict):
+            more["revision"] = error.revision
+            if {"if-match", "if-none-match"} & {name.lower() for name in app.current_event.headers}:
+                status = HTTPStatus.PRECONDITION_FAILED
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
+        return _problem(status, f"urn:table-admin:{kind}", str(error), **more)
+
+    def service(error: ServiceError) -> Response[str]:
+        return _problem(error.status_code, "about:blank", str(error.msg))
+
+    app.exception_handler(RequestValidationError)(invalid)
+    app.exception_handler(TableAdminError)(refused)
+    app.exception_handler(ServiceError)(service)
+
+
+def _problem(status: int, kind: str, detail: str, **more: Any) -> Response[str]:
+    body = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    return Response(status, PROBLEM, json.dumps(body))
