@@ -8,7 +8,8 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession, DummyCookieJar, web
 from yarl import URL
@@ -17,9 +18,16 @@ from local_edge.cloudfront import CloudFront, Exchange, Function
 from local_edge.demo.service import make_backend, make_frontend
 from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
-from local_edge.ingress import Ingress
+from local_edge.ingress import Ingress, free_port
 from local_edge.kubernetes import controller_entries
 from local_edge.template import Distribution, TemplateError, load_template
+from table_admin import RoutingTable
+
+if TYPE_CHECKING:
+    from table_admin.web.console import Console
+
+CONSOLE_HOST = "routes.localhost"
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="local-edge", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of the played CloudFront; 0 for any (default 8080)")
     parser.add_argument("--aws-port", type=int, default=4566, help="of the embedded AWS; 0 for any (default 4566)")
+    parser.add_argument("--dynamodb", help="the endpoint of another DynamoDB with transactions, instead of moto's")
     parser.add_argument("--table-endpoint", help="where the edge reads the routing table, instead of the embedded AWS")
     options = parser.parse_args(arguments)
     try:
@@ -37,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 async def _run(options: argparse.Namespace) -> None:
     try:
-        aws = EmbeddedAws(options.aws_port)
+        aws = EmbeddedAws(options.aws_port, options.dynamodb)
     except (OSError, SystemExit) as error:
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
     secret = secrets.token_hex(16)
@@ -45,7 +54,8 @@ async def _run(options: argparse.Namespace) -> None:
     create_tables(template, aws.client("dynamodb"))
     load_balancer = create_demo_world(aws)
     distribution = template.distribution()
-    functions = _load_functions(distribution, aws.endpoint, options.table_endpoint or aws.endpoint)
+    table_endpoint = options.table_endpoint or options.dynamodb or aws.endpoint
+    functions = _load_functions(distribution, aws.endpoint, table_endpoint)
     async with (
         _serving(make_backend()) as backend,
         _serving(make_frontend(backend)) as frontend,
@@ -59,19 +69,44 @@ async def _run(options: argparse.Namespace) -> None:
                 return url.with_scheme("http").with_host("127.0.0.1").with_port(URL(aws.endpoint).port)
             return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
 
+        port = options.port or free_port()
         cloudfront = CloudFront(distribution, functions, session, locate, log_exchange)
-        runner = cloudfront.server()
+        runner = cloudfront.server(_beside(cloudfront, _console(aws, port)))
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", options.port)
+        site = web.TCPSite(runner, "127.0.0.1", port)
         try:
             await site.start()
         except OSError as error:
-            raise OSError(f"port {options.port} is taken; choose another: make run PORT=8081") from error
-        port = runner.addresses[0][1]
+            raise OSError(f"port {port} is taken; choose another: make run PORT=8081") from error
         print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
         await _until_interrupted()
         await runner.cleanup()
     aws.close()
+
+
+def _console(aws: EmbeddedAws, port: int) -> "Console":
+    # Not above: it imports the handlers, which read their settings when they are imported.
+    from table_admin.web.console import Console  # noqa: PLC0415
+
+    table = RoutingTable(STACK, actor="console", client=aws.client)
+    edge = f"http://{{domain}}:{port}/"
+    return Console(table.as_request, hosts=frozenset((CONSOLE_HOST,)), actor="console", edge=edge)
+
+
+def _beside(cloudfront: CloudFront, console: "Console") -> Handler:
+    """Return what answers viewers: the console under its own host, CloudFront under all others."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        host = request.headers.get("host", "")
+        if host.partition(":")[0].lower() != CONSOLE_HOST:
+            return await cloudfront.handle(request)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = await asyncio.to_thread(
+            console.respond, request.method, request.raw_path, headers, await request.read()
+        )
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    return handle
 
 
 def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoint: str) -> dict[str, Function]:
@@ -85,6 +120,8 @@ def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoin
         "AWS_LAMBDA_FUNCTION_NAME": f"{STACK}-viewer-request",
     }
     os.environ.pop("AWS_SESSION_TOKEN", None)
+    if "edge_handler.viewer_request" in sys.modules:
+        raise TemplateError("the handlers were imported before their environment was there")
     functions: dict[str, Function] = {}
     for event_type, path in distribution.functions.items():
         module, _, name = path.rpartition(".")
@@ -117,6 +154,7 @@ The local edge answers. Open:
   http://env-123.localhost:{port}/   a static site
   http://env-456.localhost:{port}/   another
   http://env-789.localhost:{port}/   a containerised service, through its load balancer
+  http://{CONSOLE_HOST}:{port}/    the console: search, edit, history, rollback
 
 Change a route from a second terminal; the edge sees it within 10 seconds:
   export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={REGION}

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,10 +77,13 @@ class CloudFront:
         self._locate = locate
         self._log = log
 
-    def server(self) -> web.ServerRunner:
-        """Return what serves viewers, not yet listening. It reads more than CloudFront takes, to be able to say so."""
+    def server(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
+        """Return what serves viewers, not yet listening. It reads more than CloudFront takes, to be able to say so.
+
+        `handle`: this distribution's own, or what asks it.
+        """
         enough = 4 * MAX_REQUEST_BYTES
-        server = web.Server(self.handle, max_line_size=enough, max_field_size=enough)
+        server = web.Server(handle, max_line_size=enough, max_field_size=enough)
         return web.ServerRunner(server, handler_cancellation=True)
 
     async def handle(self, viewer: web.BaseRequest) -> web.StreamResponse:

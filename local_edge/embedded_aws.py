@@ -26,8 +26,12 @@ class _QuietHandler(WSGIRequestHandler):
 class EmbeddedAws:
     """moto's server. It takes one request at a time: its transactions are not isolated between threads."""
 
-    def __init__(self, port: int) -> None:
-        """Bind to `port`, 0 for any. Raises OSError where it is taken."""
+    def __init__(self, port: int, dynamodb: str | None = None) -> None:
+        """Bind to `port`, 0 for any. Raises OSError where it is taken.
+
+        `dynamodb`: the endpoint of another DynamoDB, to be used instead of moto's.
+        """
+        self.dynamodb = dynamodb
         application = DomainDispatcherApplication(create_backend_app)
         turn = threading.Lock()
 
@@ -44,7 +48,8 @@ class EmbeddedAws:
     def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client of this AWS."""
         options.setdefault("region_name", REGION)
-        return boto3.client(service, endpoint_url=self.endpoint, **CREDENTIALS, **options)  # type: ignore[call-overload]
+        endpoint = self.dynamodb if self.dynamodb and service == "dynamodb" else self.endpoint
+        return boto3.client(service, endpoint_url=endpoint, **CREDENTIALS, **options)  # type: ignore[call-overload]
 
     def close(self) -> None:
         """Stop serving."""

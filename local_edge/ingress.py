@@ -71,7 +71,7 @@ class Ingress:
         self._process: asyncio.subprocess.Process | None = None
         self._runner: web.ServerRunner | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="ingress-")
-        self.port = _free_port()
+        self.port = free_port()
 
     @property
     def name(self) -> str:
@@ -103,7 +103,7 @@ class Ingress:
         entries = dict(self._entries)
         snippets = entries.pop("location-snippets", "")
         scheme = "https" if entries.pop("redirect-to-https", "") == "true" else "$scheme"
-        ingress_port = _free_port()
+        ingress_port = free_port()
         servers = "".join(
             _NGINX_SERVER.format(port=ingress_port, host=host, upstream=upstream, snippets=snippets, scheme=scheme)
             for host, upstream in self._upstreams.items()
@@ -158,7 +158,8 @@ class Ingress:
             return web.Response(status=answer.status, headers=headers, body=await answer.read())
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -200,7 +200,7 @@ def _allows(policy: dict[str, Any], distribution: str) -> bool:
 
 def _load_balancer(table: RoutingTable, route: Route) -> Iterator[Finding]:
     try:
-        origin = table.resolve(route.target)
+        origin = table.targets.resolve(route.target)
     except TableAdminError as error:
         yield Finding("load balancer", "wrong", str(error), f"table-admin put {route.domain} OTHER_TARGET")
         return
@@ -222,7 +222,10 @@ def _load_balancer(table: RoutingTable, route: Route) -> Iterator[Finding]:
 
 
 def _health(elb: Any, arn: str) -> list[str]:
-    groups = elb.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
+    try:
+        groups = elb.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
+    except elb.exceptions.TargetGroupNotFoundException:
+        return []
     return [
         found["TargetHealth"]["State"]
         for group in groups

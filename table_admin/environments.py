@@ -128,8 +128,8 @@ def extend(
     expires_at = table.expiry(expires_in)
     items = _items(table, name)
     wanted = []
-    for item in items.values():
-        route = decode_route(item)
+    for domain, item in items.items():
+        route = table.existing(domain, item)
         wanted.append(Put(route.domain, route.target, expires_at=expires_at, permanent=permanent, note=note or None))
     return _commit_all(table, wanted, items, dry_run)
 
@@ -151,7 +151,8 @@ def promote(
     Raises:
         NotFound: there is no such environment, or no such service in it.
     """
-    services = {route.service: route for route in map(decode_route, _items(table, name).values())}
+    routes = [table.existing(domain, item) for domain, item in _items(table, name).items()]
+    services = {route.service: route for route in routes}
     wanted = []
     for domain, service in domains.items():
         only = next(iter(services)) if service == "" and len(services) == 1 else service

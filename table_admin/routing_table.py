@@ -7,7 +7,7 @@ from typing import Literal
 import boto3
 
 from edge_handler.errors import BrokenRow
-from edge_handler.route import Item, Origin, Route, decode_route, encode_route
+from edge_handler.route import Item, Route, decode_route, encode_route
 from table_admin.changes import (
     Change,
     Put,
@@ -24,7 +24,7 @@ from table_admin.changes import (
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
 from table_admin.inputs import parse_domain, parse_duration, parse_environment, parse_label, parse_note
 from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of
-from table_admin.targets import ClientFactory, resolve_target
+from table_admin.targets import ClientFactory, TargetResolver
 
 OnBroken = Callable[[str, str], object]
 
@@ -54,9 +54,13 @@ class RoutingTable:
         self.client = client
         self.clock = clock
         self.tables = Tables(stack, client("dynamodb"))
-        self._actor = actor
+        self.actor = actor
         self._request = request
-        self._origins: dict[tuple[str, bool], Origin] = {}
+        self.targets = TargetResolver(client)
+
+    def as_request(self, request: str) -> "RoutingTable":
+        """Return the same table for another request: see `request` above."""
+        return RoutingTable(self.stack, actor=self.actor, client=self.client, clock=self.clock, request=request)
 
     def put(
         self,
@@ -110,7 +114,7 @@ class RoutingTable:
         """Give a route a new generation: nothing cached for it is served any more. Raises NotFound."""
         domain = parse_domain(domain)
         item = self._read(domain, if_revision)
-        row = self.stamped(self._existing(domain, item)._replace(), note)
+        row = self.stamped(self.existing(domain, item), note)
         return self.commit([self.write("touch", domain, item, encode_route(row), True)], dry_run=dry_run)[0]
 
     def delete(self, domain: str, *, note: str = "", if_revision: int | None = None, dry_run: bool = False) -> Change:
@@ -129,7 +133,7 @@ class RoutingTable:
     def get(self, domain: str) -> Route:
         """Return a route. Raises NotFound; TableAdminError where the row is broken."""
         domain = parse_domain(domain)
-        return self._existing(domain, self._read(domain))
+        return self.existing(domain, self._read(domain))
 
     def list(self, environment: str | None = None, on_broken: OnBroken | None = None) -> Iterator[Route]:
         """Yield the routes page by page, of one environment through its index.
@@ -170,6 +174,10 @@ class RoutingTable:
         """Return rows as the edge's own reader does; what `explain` resolves with."""
         return [*self.tables.read(domains).values()]
 
+    def decoded(self, domains: Iterable[str]) -> Iterator[Route]:
+        """Yield the routes of domains that have one which can be read."""
+        yield from _decoded(self.tables.read(domains).values(), None)
+
     # ---- What plans of many rows are made with
 
     def plan_put(self, wanted: Put, item: Item | None, action: Literal["put", "rollback"] = "put") -> Write | None:
@@ -184,7 +192,7 @@ class RoutingTable:
         keep_host = wanted.keep_host
         if keep_host is None and before is not None and before.target == wanted.target:
             keep_host = keeps_host(before)
-        origin = self.resolve(wanted.target, keep_host=bool(keep_host))
+        origin = self.targets.resolve(wanted.target, keep_host=bool(keep_host))
         live = is_live(before, now)
         expires_at = before.expires_at if before is not None and live and not wanted.permanent else None
         if wanted.expires_at is not None:
@@ -200,7 +208,7 @@ class RoutingTable:
             revision=1,
             generation=before.generation if before is not None else 1,
             updated_at=iso(now),
-            updated_by=self._actor,
+            updated_by=self.actor,
             note=parse_note(_first(wanted.note, before and before.note)),
             service=parse_label(_first(wanted.service, before and before.service)),
             owner=_first(wanted.owner, before and before.owner),
@@ -215,7 +223,7 @@ class RoutingTable:
         row = {
             **item,
             "updated_at": {"S": iso(self.clock())},
-            "updated_by": {"S": self._actor},
+            "updated_by": {"S": self.actor},
             "note": {"S": parse_note(note)},
         }
         return self.write(action, domain, item, row, False)
@@ -233,13 +241,6 @@ class RoutingTable:
             writes = self.tables.commit(writes)
         return [change_of(write) for write in writes]
 
-    def resolve(self, target: str, *, keep_host: bool = False) -> Origin:
-        """Return what a target stands for, see `resolve_target`; AWS is asked once for each."""
-        key = (target, keep_host)
-        if key not in self._origins:
-            self._origins[key] = resolve_target(target, keep_host=keep_host, client=self.client)
-        return self._origins[key]
-
     def expiry(self, expires_in: str | None) -> int | None:
         """Return the epoch seconds that a duration from now ends at. Raises InvalidInput."""
         return int(self.clock()) + parse_duration(expires_in) if expires_in else None
@@ -250,7 +251,8 @@ class RoutingTable:
             raise RevisionConflict(domain, revision_of(item))
         return item
 
-    def _existing(self, domain: str, item: Item | None) -> Route:
+    def existing(self, domain: str, item: Item | None) -> Route:
+        """Return a row as a route. Raises NotFound; TableAdminError where the row is broken."""
         if item is None:
             raise NotFound(f"{domain} has no route.")
         try:
@@ -260,7 +262,7 @@ class RoutingTable:
 
     def stamped(self, route: Route, note: str) -> Route:
         """Return a route with who and when, and a note where one is given."""
-        return route._replace(updated_at=iso(self.clock()), updated_by=self._actor, note=parse_note(note) or route.note)
+        return route._replace(updated_at=iso(self.clock()), updated_by=self.actor, note=parse_note(note) or route.note)
 
     def write(
         self, action: Action, domain: str, before: Item | None, row: Mapping[str, Mapping[str, object]], new: bool

@@ -25,6 +25,36 @@ MAX_PATH = 255
 ClientFactory = Callable[..., Any]
 
 
+class TargetResolver:
+    """Resolves targets, and asks AWS about each bucket and each load balancer once."""
+
+    def __init__(self, client: ClientFactory = boto3.client) -> None:
+        """`client` makes boto3 clients, called as `client(service, region_name=...)`."""
+        self._client = client
+        self._regions: dict[str, str] = {}
+        self._balancers: dict[str, CustomOrigin] = {}
+
+    def resolve(self, target: str, *, keep_host: bool = False) -> Origin:
+        """Return the origin that a target stands for, see `resolve_target`."""
+        if keep_host and not target.startswith("https://"):
+            raise InvalidInput("--keep-host goes with an https:// target: load balancers get the viewer's host anyway.")
+        if target.startswith("s3://"):
+            bucket, path = _parse_bucket(target)
+            if bucket not in self._regions:
+                self._regions[bucket] = _bucket_region(bucket, self._client)
+            region = self._regions[bucket]
+            return S3Origin(f"{bucket}.s3.{region}.amazonaws.com", region, path)
+        if target.startswith("arn:"):
+            if target not in self._balancers:
+                self._balancers[target] = _resolve_load_balancer(target, self._client)
+            return self._balancers[target]
+        if target.startswith("https://"):
+            return _resolve_url(target, keep_host)
+        raise InvalidInput(
+            f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]."
+        )
+
+
 def resolve_target(target: str, *, keep_host: bool = False, client: ClientFactory = boto3.client) -> Origin:
     """Return the origin that `target` stands for now.
 
@@ -38,17 +68,7 @@ def resolve_target(target: str, *, keep_host: bool = False, client: ClientFactor
         InvalidInput: it is not a target.
         TargetRefused: it is one, but nothing could be served from it.
     """
-    if keep_host and not target.startswith("https://"):
-        raise InvalidInput("--keep-host goes with an https:// target: load balancers get the viewer's host anyway.")
-    if target.startswith("s3://"):
-        return _resolve_bucket(target, client)
-    if target.startswith("arn:"):
-        return _resolve_load_balancer(target, client)
-    if target.startswith("https://"):
-        return _resolve_url(target, keep_host)
-    raise InvalidInput(
-        f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]."
-    )
+    return TargetResolver(client).resolve(target, keep_host=keep_host)
 
 
 def _path(text: str, target: str) -> str:
@@ -62,11 +82,14 @@ def _path(text: str, target: str) -> str:
     return path
 
 
-def _resolve_bucket(target: str, client: ClientFactory) -> S3Origin:
+def _parse_bucket(target: str) -> tuple[str, str]:
     bucket, _, prefix = target.removeprefix("s3://").partition("/")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise InvalidInput(f"{bucket[:80]!r} is not a bucket name.")
-    path = _path(quote(prefix, safe="/"), target)
+    return bucket, _path(quote(prefix, safe="/"), target)
+
+
+def _bucket_region(bucket: str, client: ClientFactory) -> str:
     try:
         answer = client("s3").head_bucket(Bucket=bucket)
     except ClientError as error:
@@ -79,7 +102,7 @@ def _resolve_bucket(target: str, client: ClientFactory) -> S3Origin:
     region = answer.get("BucketRegion") or answer["ResponseMetadata"]["HTTPHeaders"].get("x-amz-bucket-region")
     if not region:
         raise TargetRefused(f"S3 does not say in which region the bucket {bucket} is.")
-    return S3Origin(f"{bucket}.s3.{region}.amazonaws.com", region, path)
+    return str(region)
 
 
 def _resolve_load_balancer(arn: str, client: ClientFactory) -> CustomOrigin:

@@ -93,7 +93,7 @@ def _why_gone(table: RoutingTable, route: Route) -> str:
     if route.target.startswith("https://"):
         return ""
     try:
-        origin = table.resolve(route.target)
+        origin = table.targets.resolve(route.target)
     except TargetRefused as error:
         return str(error)
     if isinstance(origin, S3Origin) and not objects_under(table, origin):

@@ -69,6 +69,16 @@ def dynamodb(request: pytest.FixtureRequest, aws: EmbeddedAws) -> str:
 @pytest.fixture
 def make_table(dynamodb: str, aws: EmbeddedAws) -> Callable[[str], RoutingTable]:
     """Return what makes RoutingTables of one fresh stack, by actor: in that DynamoDB, the rest of AWS in moto."""
+    return _maker(dynamodb, aws)
+
+
+@pytest.fixture
+def make_ministack_table(ministack_endpoint: str, aws: EmbeddedAws) -> Callable[[str], RoutingTable]:
+    """The same, where the DynamoDB has to be another process."""
+    return _maker(ministack_endpoint, aws)
+
+
+def _maker(dynamodb: str, aws: EmbeddedAws) -> Callable[[str], RoutingTable]:
     stack = f"stack-{uuid.uuid4().hex[:12]}"
     make_tables(stack, dynamodb_client(dynamodb))
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class LocalEdge:
     aws_endpoint: str
     banner: str
     log: list[str]
+    dynamodb: str | None = None
 
     def get(self, host: str, path: str = "/", method: str = "GET", body: Any = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
@@ -56,7 +58,12 @@ class LocalEdge:
 
     def client(self, service: str, **options: Any) -> Any:
         options.setdefault("region_name", "us-east-1")
-        return boto3.client(service, endpoint_url=self.aws_endpoint, **options)  # type: ignore[call-overload]
+        endpoint = self.dynamodb if self.dynamodb and service == "dynamodb" else self.aws_endpoint
+        return boto3.client(service, endpoint_url=endpoint, **options)  # type: ignore[call-overload]
+
+    def wait_fresh(self) -> None:
+        """Wait until the edge must have seen every change."""
+        time.sleep(FRESH_SECONDS + 0.3)
 
     @property
     def table(self) -> RoutingTable:
@@ -81,7 +88,8 @@ def local_edge(*arguments: str, aws_port: int = 0) -> Iterator[LocalEdge]:
         log: list[str] = []
         threading.Thread(target=log.extend, args=(process.stdout,), daemon=True).start()
         try:
-            yield LocalEdge(int(port[1]), endpoint[1], banner, log)
+            dynamodb = arguments[arguments.index("--dynamodb") + 1] if "--dynamodb" in arguments else None
+            yield LocalEdge(int(port[1]), endpoint[1], banner, log, dynamodb)
         finally:
             process.terminate()
             process.wait(10)

@@ -1,0 +1,34 @@
+// Small builders: text is always text, never markup.
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith('on')) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, '');
+    else if (value !== false && value != null) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child != null && child !== false));
+  return made;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+export function time(seconds) {
+  return seconds == null ? 'never' : new Date(seconds * 1000).toISOString().slice(0, 16).replace('T', ' ') + 'Z';
+}
+
+export function expiry(seconds) {
+  if (seconds == null) return element('span', { class: 'faint' }, 'never');
+  const left = seconds - Date.now() / 1000;
+  const kind = left <= 0 ? 'gone' : left < 86400 ? 'soon' : '';
+  return element('span', { class: kind }, left <= 0 ? `expired ${time(seconds)}` : time(seconds));
+}
+
+export function confirmed(text, action) {
+  const dialog = byId('confirm');
+  byId('confirm-text').textContent = text;
+  dialog.querySelector('[value=yes]').textContent = action;
+  dialog.returnValue = 'no';
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }));
+}

@@ -1,0 +1,142 @@
+"""All routes in memory, so that a person can search them without waiting for the table."""
+
+import contextlib
+import threading
+import time
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from edge_handler.route import Route
+from table_admin.errors import TableAdminError
+from table_admin.routing_table import RoutingTable
+
+# A table of any size is being read for a tenth of the time at most.
+LEAST_PAUSE_SECONDS = 5.0
+PAUSE_PER_READING = 9.0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """A route as a list shows it; `text` is what a search looks at."""
+
+    domain: str
+    target: str
+    environment: str
+    service: str
+    owner: str
+    expires_at: int | None
+    revision: int
+    updated_at: str
+    updated_by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found: some of the entries, and how many there are."""
+
+    entries: tuple[Entry, ...]
+    total: int
+    loaded: int
+    complete: bool
+    """Whether all rows have been read since the start."""
+
+
+class Snapshot:
+    """The routes of a table, read in the background again and again."""
+
+    def __init__(self, table: RoutingTable) -> None:
+        self._table = table
+        self._lock = threading.Lock()
+        self._entries: list[Entry] = []
+        self._complete = False
+        self._stop = threading.Event()
+
+    def start(self) -> None:
+        """Read all rows in the background, now and again and again."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stop.set()
+
+    def load(self) -> None:
+        """Read all rows once. While the first reading goes on, what is read can be searched already."""
+        entries: list[Entry] = []
+        for count, route in enumerate(self._table.list(), 1):
+            entries.append(_entry(route))
+            if not self._complete and count % 5000 == 0:
+                with self._lock:
+                    self._entries = sorted(entries)
+        entries.sort()
+        with self._lock:
+            self._entries, self._complete = entries, True
+
+    def update(self, domains: Iterable[str]) -> None:
+        """Read some rows again: they have just been written."""
+        rows = dict.fromkeys(domains)
+        found = {route.domain: route for route in self._table.decoded(rows)}
+        with self._lock:
+            for domain in rows:
+                at = bisect_left(self._entries, domain, key=lambda entry: entry.domain)
+                if at < len(self._entries) and self._entries[at].domain == domain:
+                    del self._entries[at]
+                if domain in found:
+                    insort(self._entries, _entry(found[domain]))
+
+    def search(
+        self,
+        words: str = "",
+        *,
+        environment: str = "",
+        expiring_before: float | None = None,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> Found:
+        """Return the entries that hold all words, in any attribute.
+
+        Args:
+            words: separated by spaces.
+            environment: only this one's.
+            expiring_before: only what expires, and before this time (epoch seconds).
+            offset: how many to leave out.
+            limit: how many at the most.
+        """
+        with self._lock:
+            entries, complete = self._entries, self._complete
+            wanted = words.lower().split()
+            matching = [
+                entry
+                for entry in entries
+                if all(word in entry.text for word in wanted)
+                and (not environment or entry.environment == environment)
+                and (expiring_before is None or (entry.expires_at is not None and entry.expires_at <= expiring_before))
+            ]
+        if expiring_before is not None:
+            matching.sort(key=lambda entry: entry.expires_at or 0)
+        return Found(tuple(matching[offset : offset + limit]), len(matching), len(entries), complete)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            started = time.monotonic()
+            # A table that does not answer is asked again; until then the last reading is shown.
+            with contextlib.suppress(TableAdminError):
+                self.load()
+            self._stop.wait(max(LEAST_PAUSE_SECONDS, PAUSE_PER_READING * (time.monotonic() - started)))
+
+
+def _entry(route: Route) -> Entry:
+    words = (route.domain, route.target, route.environment, route.service, route.owner, route.updated_by, route.note)
+    return Entry(
+        route.domain,
+        route.target,
+        route.environment,
+        route.service,
+        route.owner,
+        route.expires_at,
+        route.revision,
+        route.updated_at,
+        route.updated_by,
+        " ".join(words).lower(),
+    )

@@ -1,0 +1,172 @@
+"""The console in Chromium, over 100,000 routes, with the site changing behind the local edge."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from edge_handler.route import S3Origin, encode_route
+from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
+from tests.local_edge.test_browser import FLAGS
+from tests.support import OWN_BUCKET, ROOT, need, route
+
+ROUTES = 100_000
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SITE = S3Origin(OWN_BUCKET, "us-east-1", "/env-123")
+
+
+@pytest.fixture(scope="module")
+def edge(ministack_endpoint: str) -> Iterator[LocalEdge]:
+    with local_edge("--dynamodb", ministack_endpoint) as running:
+        client = running.client("dynamodb")
+        target = "s3://acme-static-sites/env-123"
+        for start in range(0, ROUTES, 25):
+            items = [
+                encode_route(route(f"r{n}.localhost", SITE, target=target, environment=f"env-{n // 10}"))
+                for n in range(start, start + 25)
+            ]
+            requests = [{"PutRequest": {"Item": item}} for item in items]
+            client.batch_write_item(RequestItems={"edge-routing-routes": requests})
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    need(chromium, "Chromium (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser, edge: LocalEdge) -> Iterator[Page]:
+    errors: list[str] = []
+    made = browser.new_page()
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    made.goto(f"http://routes.localhost:{edge.port}/")
+    expect(made.locator("#status")).to_have_text(re.compile(r"of (99|100),\d{3} in the table$"), timeout=120_000)
+    yield made
+    made.close()
+    assert errors == []
+
+
+def find(page: Page, words: str) -> None:
+    page.get_by_role("searchbox").fill(words)
+    expect(page.locator("#status")).to_contain_text(re.compile(r"^1 routes"))
+
+
+def test_a_route_is_found_edited_seen_and_rolled_back(page: Page, edge: LocalEdge) -> None:
+    host = "r77777.localhost"
+    assert "The mountain shop" in edge.get(host).text
+    find(page, "r77777")
+    page.get_by_role("link", name=host).click()
+    expect(page.locator(".path")).to_contain_text("origin-request sets the origin")
+    page.get_by_role("textbox", name="Target").fill("s3://acme-static-sites/env-456")
+    page.get_by_role("textbox", name="Note").fill("by the console")
+    page.get_by_role("button", name="Review changes").click()
+    expect(page.locator(".diff del").first).to_have_text("s3://acme-static-sites/env-123")
+    expect(page.locator(".diff ins").first).to_have_text("s3://acme-static-sites/env-456")
+    assert edge.table.get(host).revision == 1
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".history li")).to_have_count(1)
+    expect(page.locator("dl")).to_contain_text("s3://acme-static-sites/env-456")
+    page.wait_for_timeout((FRESH_SECONDS + 0.3) * 1000)
+    assert "The moon observatory" in edge.get(host).text
+    # The rows were seeded without history; the first write of its own begins one.
+    page.get_by_role("textbox", name="Target").fill("s3://acme-static-sites/env-123")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".history li")).to_have_count(2)
+    page.get_by_role("button", name="Roll back to revision 2").click()
+    expect(page.locator(".history li")).to_have_count(3)
+    assert edge.table.get(host).target == "s3://acme-static-sites/env-456"
+    page.wait_for_timeout((FRESH_SECONDS + 0.3) * 1000)
+    assert "The moon observatory" in edge.get(host).text
+
+
+def test_an_edit_over_somebody_elses_is_refused_with_a_sentence(page: Page, edge: LocalEdge) -> None:
+    find(page, "r55555")
+    page.get_by_role("link", name="r55555.localhost").click()
+    page.get_by_role("textbox", name="Target").fill("s3://acme-static-sites/env-456")
+    page.get_by_role("button", name="Review changes").click()
+    edge.table.touch("r55555.localhost")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("changed by somebody else, to revision 2")
+    assert edge.table.get("r55555.localhost").target == "s3://acme-static-sites/env-123"
+
+
+def test_a_route_is_created_and_a_mistake_is_a_sentence(page: Page, edge: LocalEdge) -> None:
+    page.get_by_role("button", name="New route").click()
+    page.get_by_role("textbox", name="Domain").fill("made.localhost")
+    page.get_by_role("textbox", name="Target").fill("nowhere")
+    page.get_by_role("button", name="Review changes").click()
+    expect(page.get_by_role("alert")).to_contain_text("is not a target")
+    page.get_by_role("textbox", name="Target").fill("s3://acme-static-sites/env-456")
+    page.get_by_role("textbox", name="Expires in").fill("12h")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#detail-title")).to_have_text("made.localhost")
+    assert edge.table.get("made.localhost").lifetime == "ephemeral"
+    page.goto(f"http://routes.localhost:{edge.port}/#")
+    page.get_by_role("combobox", name="Expiry").select_option(label="Expiring within a day")
+    expect(page.locator("#results tr")).to_have_count(1)
+
+
+def test_an_environments_urls_are_shown_extended_and_taken_down(page: Page, edge: LocalEdge) -> None:
+    page.goto(f"http://routes.localhost:{edge.port}/#env/env-4242")
+    expect(page.get_by_role("list", name="URLs of env-4242").get_by_role("link")).to_have_count(10)
+    expect(page.locator("#results tr")).to_have_count(10)
+    page.get_by_role("button", name="Extend by 7 days").click()
+    expect(page.locator("#results .soon, #results td:last-child span:not(.faint)").first).to_be_visible()
+    page.get_by_role("button", name="Take down").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator("#results tr")).to_have_count(10)
+    page.get_by_role("button", name="Take down").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.locator("#results tr")).to_have_count(0)
+    assert list(edge.table.list("env-4242")) == []
+
+
+def test_it_can_be_used_with_the_keyboard_alone(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("r31337")
+    expect(page.locator("#status")).to_contain_text(re.compile(r"^1 routes"))
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#detail-title")).to_have_text("r31337.localhost")
+    expect(page.locator("#detail")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
+    expect(page.get_by_role("link", name="r31337.localhost")).to_be_focused()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
+    browser: Browser, edge: LocalEdge, scheme: str, width: int, tmp_path: Path
+) -> None:
+    need(AXE.exists(), "axe-core (npm, then make test)")
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        bypass_csp=True,  # for the checker's own script
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    for hash_, ready in (("", "#results tr"), ("#env/env-7", "#environment li"), ("#/env-123.localhost", ".path")):
+        page.goto(f"http://routes.localhost:{edge.port}/{hash_}")
+        expect(page.locator(ready).first).to_be_visible(timeout=120_000)
+        page.add_script_tag(path=AXE)
+        found = page.evaluate("axe.run()")
+        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
+        shot = page.screenshot(path=tmp_path / f"{scheme}-{width}{hash_[:5].strip('#/')}.png", full_page=True)
+        assert len(shot) > 10_000
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == ("rgb(20, 23, 28)" if scheme == "dark" else "rgb(245, 246, 248)")
+    context.close()

@@ -1,0 +1,129 @@
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from table_admin import RoutingTable
+from table_admin.web.console import CONSOLE_HEADER, Answer, Console, serve
+from table_admin.web.snapshot import Snapshot
+
+A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
+OWN = {"host": "localhost:8765", CONSOLE_HEADER: "console", "content-type": "application/json"}
+
+
+@pytest.fixture
+def console(table: RoutingTable) -> Iterator[Console]:
+    table.put("env-1.example.com", A, environment="shop", note="for QA")
+    table.put("env-2.example.com", B, expires_in="1h")
+    made = Console(table.as_request, hosts=frozenset(("localhost",)), actor="me", edge="https://{domain}/")
+    wait_for(lambda: made.snapshot.search().complete)
+    yield made
+    made.snapshot.stop()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def ask(console: Console, method: str, target: str, body: Any = None, **headers: str) -> Answer:
+    given_headers = {**OWN, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return console.respond(method, target, given_headers, json.dumps(body).encode() if body is not None else b"")
+
+
+def found(console: Console, query: str) -> list[str]:
+    return [entry["domain"] for entry in json.loads(ask(console, "GET", f"/search?{query}").body)["entries"]]
+
+
+def test_a_search_finds_words_in_any_attribute(console: Console) -> None:
+    assert found(console, "") == ["env-1.example.com", "env-2.example.com"]
+    assert found(console, "q=ENV-2") == ["env-2.example.com"]
+    assert found(console, "q=acme+for+qa") == ["env-1.example.com"]
+    assert found(console, "q=nothing") == []
+    assert found(console, "environment=shop") == ["env-1.example.com"]
+    assert found(console, "expiring=86400") == ["env-2.example.com"]
+    assert found(console, "expiring=60") == []
+    assert found(console, "limit=1&offset=1") == ["env-2.example.com"]
+
+
+def test_what_the_console_writes_is_found_at_once(console: Console, table: RoutingTable) -> None:
+    assert ask(console, "PUT", "/api/routes/new.example.com", {"target": A}).status == 201
+    assert "new.example.com" in found(console, "")
+    assert table.get("new.example.com").updated_by == "tester"
+    ask(console, "DELETE", "/api/routes/env-1.example.com")
+    assert "env-1.example.com" not in found(console, "")
+    changes = {"base": "example.com", "services": {"web": A}}
+    assert ask(console, "PUT", "/api/environments/env-9", changes).status == 200
+    assert "web-env-9.example.com" in found(console, "environment=env-9")
+
+
+def test_what_others_write_is_found_after_the_next_reading(table: RoutingTable) -> None:
+    snapshot = Snapshot(table)
+    snapshot.load()
+    table.put("late.example.com", A)
+    assert snapshot.search("late").total == 0
+    snapshot.load()
+    assert snapshot.search("late").total == 1
+
+
+@pytest.mark.parametrize("path", ["/", "/assets/app.js", "/assets/style.css", "/assets/icon.svg"])
+def test_the_page_needs_nothing_from_elsewhere(console: Console, path: str) -> None:
+    answer = ask(console, "GET", path)
+    assert answer.status == 200
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert b"://" not in answer.body.replace(b"http://www.w3.org/2000/svg", b"").replace(b"https://host", b"").replace(
+        b"s3://bucket", b""
+    )
+
+
+@pytest.mark.parametrize("path", ["/assets/../console.py", "/assets/%2e%2e/console.py", "/assets/", "/etc/passwd"])
+def test_no_other_file_is_served(console: Console, path: str) -> None:
+    assert ask(console, "GET", path).status == 404
+
+
+def test_other_pages_cannot_use_the_console(console: Console, table: RoutingTable) -> None:
+    body = b'{"target": "s3://acme-static-sites/evil"}'
+    without = {name: value for name, value in OWN.items() if name != CONSOLE_HEADER}
+    assert console.respond("PUT", "/api/routes/env-1.example.com", without, body).status == 403
+    rebound = {**OWN, "host": "evil.example:8765"}
+    assert console.respond("PUT", "/api/routes/env-1.example.com", rebound, body).status == 421
+    assert console.respond("GET", "/search", rebound, b"").status == 421
+    assert console.respond("POST", "/", OWN, b"").status == 405
+    assert table.get("env-1.example.com").target == A
+
+
+def test_it_is_served_on_this_machine(console: Console) -> None:
+    server = serve(console, 0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://localhost:{server.server_port}"
+    with urllib.request.urlopen(f"{url}/search?q=env-2") as answer:
+        assert json.load(answer)["total"] == 1
+    request = urllib.request.Request(
+        f"{url}/api/routes/env-1.example.com",
+        json.dumps({"target": B}).encode(),
+        {"x-table-admin": "console", "content-type": "application/json", "If-Match": '"1"'},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert json.load(answer)["action"] == "updated"
+    server.shutdown()
+    server.server_close()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(
+    st.sampled_from(["GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"]),
+    st.sampled_from(["/search?", "/api/routes?", "/api/", "/assets/", "/config"]),
+    st.text(max_size=20),
+    st.binary(max_size=40),
+)
+def test_whatever_is_asked_is_answered(console: Console, method: str, path: str, rest: str, body: bytes) -> None:
+    assert console.respond(method, path + rest, OWN, body).status < 500

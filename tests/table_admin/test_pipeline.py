@@ -1,0 +1,181 @@
+"""A pipeline's day, races and crashes, against every DynamoDB here that has transactions."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from edge_handler.route import decode_route
+from local_edge.embedded_aws import EmbeddedAws
+from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
+from table_admin.rollback import rollback, rollback_environment
+from table_admin.tables import follow
+from table_admin.upkeep import sweep
+
+A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
+MakeTable = Callable[[str], RoutingTable]
+DAY = 86400
+
+
+def agree(table: RoutingTable) -> int:
+    """Check history against the table, row by row; return how many revisions there are."""
+    dynamodb = table.client("dynamodb")
+    history: dict[str, list[dict[str, Any]]] = {}
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table.tables.history, ConsistentRead=True):
+        for item in page["Items"]:
+            history.setdefault(item["domain"]["S"], []).append(item)
+    rows = {item["domain"]["S"]: item for item in follow(lambda cursor: table.tables.scan(cursor=cursor))}
+    for domain, entries in history.items():
+        entries.sort(key=lambda item: int(item["revision"]["N"]))
+        # No revision is missing, none is there twice.
+        assert [int(item["revision"]["N"]) for item in entries] == list(range(1, len(entries) + 1)), domain
+        newest = {name: value for name, value in entries[-1].items() if name not in ("action", "request")}
+        if entries[-1]["action"]["S"] == "delete":
+            assert domain not in rows
+        else:
+            assert rows[domain] == newest
+            assert decode_route(rows[domain]).generation <= len(entries)
+    assert set(rows) <= set(history)
+    return sum(map(len, history.values()))
+
+
+def test_a_pipelines_day(make_table: MakeTable, dynamodb: str, aws: EmbeddedAws) -> None:
+    # moto copies both tables for every row of a transaction: 500 environments would take it an hour.
+    count = 25 if dynamodb == aws.endpoint else 500
+    now = [1_800_000_000.0]
+    table = make_table("pipeline")
+    table.clock = lambda: now[0]
+    names = [f"env-{number}" for number in range(count)]
+    for name in names:
+        services = {"web": f"s3://acme-static-sites/{name}", "api": "https://api.acme.example"}
+        environments.up(table, name, "example.com", services, expires_in="1d", note="opened")
+    assert sum(1 for _ in table.list()) == 2 * count
+    now[0] += 3600
+    for name in names[::2]:
+        environments.extend(table, name, expires_in="3d")
+    for name in names[::5]:
+        environments.promote(table, name, {"www.example.com": "web"})
+    before = table.get("www.example.com").target
+    now[0] += 60
+    since = int(now[0])
+    now[0] += 60
+    environments.promote(table, names[0], {"www.example.com": "web"})
+    rollback(table, ["www.example.com"])
+    assert table.get("www.example.com").target == before
+    environments.up(table, names[1], "example.com", {"web": B})
+    table.delete(f"api-{names[1]}.example.com")
+    list(rollback_environment(table, names[1], since))
+    assert {route.target for route in table.list(names[1])} == {
+        f"s3://acme-static-sites/{names[1]}",
+        "https://api.acme.example",
+    }
+    for name in names[2::10]:
+        environments.down(table, name, note="closed")
+    now[0] += DAY
+    swept = sum(1 for _ in sweep(table))
+    assert list(sweep(table)) == []
+    left = {route.environment for route in table.list()}
+    assert left == {"www", *names[::2]} - set(names[2::10])
+    assert swept == 2 * len(names[1::2])
+    assert agree(table) > 2 * count + swept
+
+
+def test_sixteen_writers_on_the_same_domains_lose_nothing(
+    make_table: MakeTable, dynamodb: str, aws: EmbeddedAws
+) -> None:
+    # With moto shorter and on fewer domains, for the same reason as above.
+    seconds, domains = (5, 10) if dynamodb == aws.endpoint else (20, 50)
+    won: list[tuple[str, int]] = []
+    lost: list[RevisionConflict] = []
+    failures: list[TableAdminError] = []
+    until = time.monotonic() + seconds
+
+    def write(number: int) -> None:
+        table, chance = make_table(f"writer-{number}"), random.Random(number)
+        while time.monotonic() < until:
+            domain = f"r{chance.randrange(domains)}.example.com"
+            target = f"s3://acme-static-sites/{number}-{chance.random()}"
+            try:
+                if chance.random() < 0.1 and table.tables.read([domain]):
+                    won.append((domain, table.delete(domain).revision))
+                else:
+                    won.append((domain, table.put(domain, target).revision))
+            except RevisionConflict as error:
+                lost.append(error)
+            except NotFound:
+                continue  # deleted by another between look and write
+            except TableAdminError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert max(Counter(won).values()) == 1, "two writers were told the same revision"
+    assert agree(make_table("reader")) == len(won)
+    assert all("changed by somebody else, to revision" in str(error) for error in lost)
+    assert lost, "nobody met: the test shows nothing"
+
+
+def killed_at_random(command: list[str], environ: dict[str, str], longest: float) -> bool:
+    """Run a command and kill it after a random time; tell whether it was still running."""
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(random.uniform(0.2 * longest, longest))
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        return True
+    return False
+
+
+@pytest.mark.parametrize("verb", ["apply", "import"])
+def test_killed_at_any_point_the_same_command_finishes_the_job(
+    verb: str, ministack_endpoint: str, make_ministack_table: MakeTable, aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    table = make_ministack_table("checker")
+    rows = 600
+    environ = {
+        **os.environ,
+        "TABLE_ADMIN_STACK": table.stack,
+        "TABLE_ADMIN_ACTOR": "pipeline",
+        "AWS_ENDPOINT_URL_DYNAMODB": ministack_endpoint,
+        "AWS_ENDPOINT_URL": aws.endpoint,
+    }
+    file = tmp_path / ("routes.yaml" if verb == "apply" else "routes.jsonl")
+    command = [sys.executable, "-m", "table_admin.cli", verb, str(file), *(["--yes", "--force"] * (verb == "apply"))]
+    kills = attempts = 0
+    longest = 3.0
+    while kills < 25:
+        attempts += 1
+        targets = {f"r{number}.example.com": f"s3://acme-static-sites/{attempts // 5}" for number in range(rows)}
+        if verb == "apply":
+            file.write_text(yaml.safe_dump({"owner": "shop", "routes": targets}))
+        else:
+            lines = [json.dumps({"domain": domain, "target": target}) + "\n" for domain, target in targets.items()]
+            file.write_text("".join(lines))
+        started = time.monotonic()
+        if killed_at_random(command, environ, longest):
+            kills += 1
+        else:
+            longest = 0.9 * (time.monotonic() - started)
+        if attempts % 5 == 4:
+            agree(table)
+        assert attempts < 200
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {route.domain: route.target for route in table.list()} == targets
+    agree(table)
