@@ -94,6 +94,7 @@ def test_an_edit_over_somebody_elses_is_refused_with_a_sentence(page: Page, edge
     page.get_by_role("link", name="r55555.localhost").click()
     page.get_by_role("textbox", name="Target").fill("s3://acme-static-sites/env-456")
     page.get_by_role("button", name="Review changes").click()
+    expect(page.get_by_role("button", name="Save")).to_be_visible()
     edge.table.touch("r55555.localhost")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("changed by somebody else, to revision 2")

@@ -4,7 +4,7 @@ import { byId } from './dom.js';
 import { hideDetail, showDetail } from './detail.js';
 import { showEnvironment } from './environment.js';
 import { get } from './http.js';
-import { choose, filters, moveFocus, search } from './list.js';
+import { choose, moveFocus, search } from './list.js';
 
 const config = await get('/config');
 byId('stack').textContent = config.stack;
@@ -72,6 +72,10 @@ addEventListener('keydown', (event) => {
   }
 });
 
-filters();
+// What others change is shown soon, but not under somebody's hands.
+setInterval(() => {
+  if (document.visibilityState === 'visible' && !byId('results').contains(document.activeElement)) list({ again: true });
+}, 5000);
+
 await list();
 await navigate();

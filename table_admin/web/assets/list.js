@@ -5,7 +5,6 @@ import { get } from './http.js';
 
 const PAGE = 100;
 let shown = [];
-let query = {};
 let asked = 0;
 
 export function row(entry, chosen) {
@@ -22,9 +21,10 @@ export function filters() {
   return { q: byId('words').value.trim(), expiring: byId('expiring').value };
 }
 
-export async function search(environment, chosen, { more = false } = {}) {
+export async function search(environment, chosen, { more = false, again = false } = {}) {
   const mine = ++asked;
-  query = { ...filters(), environment, limit: PAGE, offset: more ? shown.length : 0 };
+  const limit = again ? Math.min(Math.max(shown.length, PAGE), 1000) : PAGE;
+  const query = { ...filters(), environment, limit, offset: more ? shown.length : 0 };
   const found = await get('/search', query);
   if (mine !== asked) return found; // a newer search is under way
   shown = more ? [...shown, ...found.entries] : found.entries;
