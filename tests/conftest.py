@@ -53,17 +53,21 @@ def ministack_endpoint() -> Iterator[str]:
         yield endpoint
 
 
-@pytest.fixture(params=["moto", "ministack", "given"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks for `dynamodb` against each DynamoDB that has transactions."""
+    if "dynamodb" in metafunc.fixturenames:
+        given = ["given"] if metafunc.config.getoption("--dynamodb-endpoint") else []
+        metafunc.parametrize("dynamodb", ["moto", "ministack", *given], indirect=True)
+
+
+@pytest.fixture
 def dynamodb(request: pytest.FixtureRequest, aws: EmbeddedAws) -> str:
-    """Return the endpoint of each DynamoDB that has transactions."""
+    """Return an endpoint."""
     if request.param == "moto":
         return aws.endpoint
     if request.param == "ministack":
         return str(request.getfixturevalue("ministack_endpoint"))
-    endpoint = request.config.getoption("--dynamodb-endpoint")
-    if not endpoint:
-        pytest.skip("no --dynamodb-endpoint is given")
-    return str(endpoint)
+    return str(request.config.getoption("--dynamodb-endpoint"))
 
 
 @pytest.fixture

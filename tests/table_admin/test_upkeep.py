@@ -1,0 +1,115 @@
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_handler.route import encode_route
+from local_edge.embedded_aws import EmbeddedAws
+from table_admin import RoutingTable, TableAdminError, environments, upkeep
+from table_admin.explain import explain
+from tests.support import Clock, route
+from tests.table_admin.test_targets import balancer
+
+A = "s3://acme-static-sites/env-a"
+HOST = "env-1.example.com"
+# What DynamoDB takes as an attribute's value.
+VALUES: st.SearchStrategy[Any] = st.one_of(
+    st.builds(lambda text: {"S": text}, st.text(max_size=9)),
+    st.builds(lambda number: {"N": str(number)}, st.integers(-(10**9), 10**15) | st.just(1.5)),
+    st.sampled_from([{"BOOL": True}, {"NULL": True}, {"L": []}, {"M": {}}, {"SS": ["a"]}, {"B": b"x"}]),
+    st.builds(lambda text: {"M": {"kind": {"S": text}}}, st.sampled_from(["s3", "custom", "?"])),
+)
+
+
+def test_only_what_has_expired_is_swept_with_its_history(table: RoutingTable, aws: EmbeddedAws) -> None:
+    clock = Clock()
+    timed = RoutingTable(table.stack, actor="sweeper", client=aws.client, clock=clock)
+    timed.put("short.example.com", A, expires_in="1h")
+    timed.put("long.example.com", A, expires_in="1d")
+    timed.put("ever.example.com", A)
+    clock.now += 3600
+    assert [change.domain for change in upkeep.sweep(timed, dry_run=True)] == ["short.example.com"]
+    assert [change.action for change in upkeep.sweep(timed)] == ["deleted"]
+    assert list(upkeep.sweep(timed)) == []
+    assert {found.domain for found in timed.list()} == {"long.example.com", "ever.example.com"}
+    newest = next(timed.history("short.example.com"))
+    assert (newest.action, newest.note) == ("delete", "expired 2027-01-15 09:00:00Z")
+
+
+def test_what_is_extended_meanwhile_is_not_swept(
+    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    timed = RoutingTable(table.stack, actor="sweeper", client=aws.client, clock=clock)
+    timed.put(HOST, A, expires_in="1h")
+    clock.now += 3600
+    listed = list(timed.list())
+    timed.put(HOST, A, expires_in="1d")
+    monkeypatch.setattr(timed, "list", lambda *_, **__: iter(listed))
+    assert list(upkeep.sweep(timed)) == []
+
+
+def test_a_load_balancer_that_changed_is_written_and_one_that_is_gone_reported(
+    table: RoutingTable, aws: EmbeddedAws
+) -> None:
+    kept, gone = balancer(aws, "kept", [("HTTP", 8080)]), balancer(aws, "gone", [("HTTP", 80)])
+    table.put("kept.example.com", kept)
+    table.put("gone.example.com", gone)
+    table.put("static.example.com", A)
+    aws.client("elbv2").create_listener(
+        LoadBalancerArn=kept,
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}],
+    )
+    aws.client("elbv2").delete_load_balancer(LoadBalancerArn=gone)
+    fresh = RoutingTable(table.stack, client=aws.client)
+    outcomes = {outcome.domain: outcome for outcome in upkeep.refresh(fresh)}
+    assert set(outcomes) <= {"kept.example.com", "gone.example.com"}
+    orphan = outcomes["gone.example.com"]
+    assert isinstance(orphan, upkeep.Orphan)
+    assert "does not exist" in orphan.reason
+    assert [found.domain for found in upkeep.orphans(RoutingTable(table.stack, client=aws.client))][:1] != []
+
+
+def test_orphans_are_live_routes_whose_target_is_gone(table: RoutingTable, aws: EmbeddedAws) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="leaves")
+    s3.put_object(Bucket="leaves", Key="a/index.html", Body=b"x")
+    s3.put_object(Bucket="acme-static-sites", Key="stays/index.html", Body=b"x")
+    table.put("stays.example.com", "s3://acme-static-sites/stays")
+    table.put("empty.example.com", "s3://leaves/b")
+    table.put("url.example.com", "https://app.acme.example")
+    found = {orphan.domain: orphan.reason for orphan in upkeep.orphans(table)}
+    assert found == {"empty.example.com": "Nothing is under the prefix."}
+    s3.delete_object(Bucket="leaves", Key="a/index.html")
+    s3.delete_bucket(Bucket="leaves")
+    fresh = RoutingTable(table.stack, client=aws.client)
+    assert "does not exist" in next(upkeep.orphans(fresh)).reason
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.data())
+def test_no_row_makes_anything_raise_but_a_sentence(table: RoutingTable, aws: EmbeddedAws, data: st.DataObject) -> None:
+    item: dict[str, Any] = dict(encode_route(route(HOST, target=A, environment="shop")))
+    name = data.draw(st.sampled_from(sorted(set(item) - {"domain", "environment"})))
+    item[name] = data.draw(VALUES)
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
+    broken: list[str] = []
+    for attempt in (
+        lambda: list(table.list(on_broken=lambda domain, _: broken.append(domain))),
+        lambda: list(environments.summaries(table)),
+        lambda: environments.extend(table, "shop", permanent=True, dry_run=True),
+        lambda: environments.promote(table, "shop", {"www.example.com": ""}, dry_run=True),
+        lambda: list(upkeep.sweep(table, dry_run=True)),
+        lambda: list(upkeep.refresh(table, dry_run=True)),
+        lambda: list(upkeep.orphans(table)),
+        lambda: explain(table, f"https://{HOST}/"),
+        lambda: table.get(HOST),
+        lambda: environments.down(table, "shop"),
+    ):
+        try:
+            attempt()
+        except TableAdminError as error:
+            assert "\n" not in str(error)  # noqa: PT017
