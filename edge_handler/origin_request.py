@@ -1,7 +1,6 @@
 """origin-request: on a cache miss. Reads the stamp and sets the origin; asks no table."""
 
 import time
-from http.client import HTTPException
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, redirect
@@ -163,7 +162,7 @@ def _exists(origin: S3Origin, path: str, s3_endpoint: str | None) -> bool:
         connection = _connections[endpoint] = Connection(endpoint)
     try:
         status, _ = connection.request("HEAD", path, _signed("HEAD", path, origin))
-    except (OSError, HTTPException) as error:
+    except OSError as error:
         log("WARNING", "S3 did not answer", origin=origin.domain_name, error=f"{type(error).__name__}: {error}")
         return False
     return status == 200
