@@ -6,6 +6,7 @@ Freshness lives in the entry (fresh until, stale until), the bound in the cache.
 import random
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Protocol
 
 from cachetools import LRUCache
@@ -17,6 +18,8 @@ from edge_handler.settings import Settings
 from edge_handler.stamp import HEADER, encode_stamp
 
 MAX_ROUTES = 50_000
+# How many routes leave when there is no room: a few at once cost less than one at a time.
+EVICTED = 500
 MAX_REFUSALS = 2_000
 # Replicas that started together must not come back to the table together.
 SPREAD = 0.2
@@ -29,18 +32,27 @@ class Table(Protocol):
         """Return the rows that exist; raise TableUnreachable where that cannot be known."""
 
 
-class Known:
-    """A host that a route answers for, with everything a hit needs prepared."""
+class Known(list[dict[str, str]]):
+    """A host that a route answers for. It is itself the value of the request's header: a hit assigns it.
 
-    __slots__ = ("expires_at", "fresh_until", "stale_until", "stamp", "website")
+    Shared by all requests: nobody may change it. One object for both, for with 50,000 of them a second one each
+    would be megabytes, and work for the garbage collector.
+    """
 
-    def __init__(self, host: str, route: Route, fresh_until: float, stale_until: float) -> None:
+    __slots__ = ("expires_at", "fresh_until", "stale_until", "website")
+
+    def __init__(self, host: str, route: Route, fresh_until: float) -> None:
+        super().__init__(({"key": HEADER, "value": encode_stamp(host, route.generation, route.origin)},))
         self.fresh_until = fresh_until
-        self.stale_until = stale_until
+        self.stale_until: float | None = None
+        """Known when it is needed: from the first time on that the table did not answer."""
         self.expires_at = route.expires_at
         self.website = route.origin.website
-        self.stamp = [{"key": HEADER, "value": encode_stamp(host, route.generation, route.origin)}]
-        """The value of the request's header, shared by all requests: nobody may change it."""
+
+    @property
+    def stamp(self) -> str:
+        """What is told to origin-request."""
+        return self[0]["value"]
 
 
 class Refusal:
@@ -59,7 +71,9 @@ class Resolver:
     """Answers for hosts, remembers what it learned, and outlives a table that does not answer."""
 
     def __init__(self, table: Table, settings: Settings, clock: Callable[[], float] = time.time) -> None:
-        self.known: LRUCache[str, Known] = LRUCache(MAX_ROUTES)
+        # The least recently read first. Not an LRUCache: a host that is asked for is read again after the fresh time,
+        # and moves to the back then, so a hit needs to move nothing.
+        self.known: dict[str, Known] = {}
         # Apart from the routes, so that a flood of made-up names cannot push out real ones.
         self.refusals: LRUCache[str, Refusal] = LRUCache(MAX_REFUSALS)
         self.clock = clock
@@ -69,7 +83,7 @@ class Resolver:
     def resolve(self, host: str) -> Known | Refusal:
         """Return what answers for a normalised host. Never raises for anything a row or a table does."""
         now = self.clock()
-        known: Known | None = self.known.get(host)
+        known = self.known.get(host)
         if known is not None and now < known.fresh_until:
             return known
         refusal: Refusal | None = self.refusals.get(host)
@@ -93,13 +107,19 @@ class Resolver:
         if route.expires_at is not None and now >= route.expires_at:
             return self._refuse(host, 410, "the route has expired", now)
         fresh_until = now + self._spread(self._settings.fresh_seconds)
-        stale_until = now + self._settings.stale_seconds
         if route.expires_at is not None:
             fresh_until = min(fresh_until, route.expires_at)
-            stale_until = min(stale_until, route.expires_at)
         self.refusals.pop(host, None)
-        self.known[host] = known = Known(host, route, fresh_until, stale_until)
-        return known
+        return self._keep(host, Known(host, route, fresh_until))
+
+    def _keep(self, host: str, route: Known) -> Known:
+        known = self.known
+        known.pop(host, None)
+        if len(known) >= MAX_ROUTES:
+            for oldest in [*islice(known, EVICTED)]:
+                del known[oldest]
+        known[host] = route
+        return route
 
     def _refuse(self, host: str, status: int, reason: str, now: float) -> Refusal:
         self.known.pop(host, None)
@@ -113,9 +133,13 @@ class Resolver:
             expires_at = known.expires_at
             if expires_at is not None and now >= expires_at:
                 return self._refuse(host, 410, "the route has expired", now)
+            if known.stale_until is None:
+                # Counted from the reading, or a little earlier: by how much its freshness was cut short.
+                known.stale_until = known.fresh_until - self._settings.fresh_seconds + self._settings.stale_seconds
             if now < known.stale_until:
                 # A hit until the table is worth asking again: an outage costs no more than health does.
-                known.fresh_until = min(error.retry_at, known.stale_until)
+                until = min(error.retry_at, known.stale_until)
+                known.fresh_until = until if expires_at is None else min(until, expires_at)
                 return known
         return Refusal(503, str(error), now, retry_after=max(1, round(error.retry_at - now)))
 

@@ -1,3 +1,7 @@
+import json
+from collections import OrderedDict
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,7 +73,7 @@ def test_a_known_host_outlives_the_table_and_asks_it_again_only_when_worth_it() 
     clock.now += 4
     outcome = resolver.resolve(HOST)
     assert isinstance(outcome, Known)
-    assert ";2;" in outcome.stamp[0]["value"]
+    assert ";2;" in outcome.stamp
 
 
 def test_stale_ends_after_the_stale_time() -> None:
@@ -167,11 +171,45 @@ def test_answers_are_never_older_than_the_fresh_time_while_the_table_answers(ste
             rows.retry_at = clock.now
 
 
-def test_the_stamp_is_prepared_once() -> None:
+def test_the_headers_value_is_prepared_once() -> None:
     resolver, _, _ = make(route())
     one, other = resolver.resolve(HOST), resolver.resolve(HOST)
     assert isinstance(one, Known)
     assert one is other
+    assert json.loads(json.dumps(one)) == [{"key": "x-route", "value": one.stamp}]
+
+
+@given(st.lists(st.integers(0, 30), max_size=200), st.integers(1, 8), st.integers(1, 4))
+def test_the_least_recently_read_leave_first(hosts: list[int], room: int, evicted: int) -> None:
+    """Against an OrderedDict: with a fresh time of nothing every ask is a read, and the order that of an LRU."""
+    names = [f"r{number}.localhost" for number in hosts]
+    rows, clock = Rows(*map(route, set(names))), Clock()
+    resolver = Resolver(rows, SETTINGS._replace(fresh_seconds=0), clock)
+    reference: OrderedDict[str, None] = OrderedDict()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge_handler.resolver.MAX_ROUTES", room)
+        patch.setattr("edge_handler.resolver.EVICTED", evicted)
+        for name in names:
+            assert status(resolver.resolve(name)) == 200
+            reference.pop(name, None)
+            if len(reference) >= room:
+                for _ in range(min(evicted, len(reference))):
+                    reference.popitem(last=False)
+            reference[name] = None
+            assert list(resolver.known) == list(reference)
+            assert len(resolver.known) <= room
+
+
+def test_a_host_that_is_asked_for_outlives_more_routes_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge_handler.resolver.MAX_ROUTES", 100)
+    monkeypatch.setattr("edge_handler.resolver.EVICTED", 10)
+    resolver, rows, clock = make(route(), *(route(f"r{number}.localhost") for number in range(1000)))
+    for number in range(1000):
+        resolver.resolve(f"r{number}.localhost")
+        resolver.resolve(HOST)
+        clock.now += SETTINGS.fresh_seconds / 50
+    assert HOST in resolver.known
+    assert rows.reads <= 1000 + 1000 / 50 / (1 - 0.2) + 1
 
 
 def test_a_removed_route_is_forgotten_and_not_served_stale_in_the_next_outage() -> None:
