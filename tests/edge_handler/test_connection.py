@@ -2,8 +2,10 @@
 
 import http.client
 import ipaddress
+import re
 import socket
 import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import certifi
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -249,8 +252,39 @@ def test_a_new_connection_takes_up_the_last_tls_session(
     assert [one for one in seen if isinstance(one, bool)] == [False, True]
 
 
+def test_the_roots_are_amazons_as_certifi_has_them() -> None:
+    known = Path(certifi.where()).read_text()
+    blocks = re.findall(r"-----BEGIN.+?END CERTIFICATE-----", Path(connection.ROOTS).read_text(), re.DOTALL)
+    assert len(blocks) == 5
+    assert all(block in known for block in blocks)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(connection.ROOTS)
+    for certificate in context.get_ca_certs():
+        assert re.search("Amazon Root CA|Starfield Services Root", str(certificate["subject"]))
+        assert ssl.cert_time_to_seconds(str(certificate["notAfter"])) > time.time() + 2 * 365 * 86400
+
+
+def test_another_authority_that_the_system_trusts_is_trusted_when_it_is_met(
+    authority: tuple[ssl.SSLContext, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_tls_context", None)
+    monkeypatch.setenv("SSL_CERT_FILE", trusted_file(authority[1]))
+    with server([[OK], [OK]], authority[0]) as (port, _):
+        found = Connection(f"https://127.0.0.1:{port}")
+        assert found.request("GET", "/", {"host": "h"}) == (200, b"ok")
+        found.close()
+
+
+def trusted_file(context: ssl.SSLContext) -> str:
+    """Write down what a context trusts, as a system does."""
+    (certificate,) = context.get_ca_certs(binary_form=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as out:
+        out.write(ssl.DER_cert_to_PEM_cert(certificate))
+    return out.name
+
+
 def test_a_server_that_nobody_vouches_for_is_not_asked(authority: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
-    with server([[OK], [OK]], authority[0]) as (port, seen):
+    with server([[OK], [OK], [OK]], authority[0]) as (port, seen):
         with pytest.raises(OSError, match="certificate"):
             Connection(f"https://127.0.0.1:{port}").request("GET", "/", {"host": "h"})
         assert not any(isinstance(one, bytes) for one in seen)
