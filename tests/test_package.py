@@ -58,6 +58,29 @@ def test_a_package_holds_the_handlers_and_cachetools_and_nothing_else(
     assert done.stdout.startswith(str(package))
 
 
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "expected"),
+    [
+        ("ViewerRequestFunction", "viewer-request-wildcard-host", ("status", "400")),
+        ("OriginRequestFunction", "origin-request-static", ("uri", "/env-123/index.html")),
+    ],
+)
+def test_where_the_functions_python_is_at_hand_the_package_is_its_bytecode(
+    function: str, name: str, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    environ = {"ARTIFACTS_DIR": str(tmp_path), "PYTHON": sys.executable, "RUNTIME": VERSION, "COMPILER": sys.executable}
+    command = ["make", "-s", "-C", str(ROOT / "edge_handler"), f"build-{function}"]
+    subprocess.run(command, env={**ENVIRON, **environ}, check=True, capture_output=True)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"edge_handler", "cachetools"}
+    assert not list(tmp_path.rglob("*.py"))
+    module = "viewer_request" if function.startswith("Viewer") else "origin_request"
+    result, _ = invoke(f"edge_handler.{module}.handler", event(name), tmp_path, {"PYTHONPATH": ""})
+    assert result[expected[0]] == expected[1]
+
+
 def test_the_admin_package_is_made_for_the_functions_python_whatever_runs_here(built: Path) -> None:
     package = built / "AdminFunction"
     assert {"table_admin", "edge_handler", "boto3", "aws_lambda_powertools", "pydantic"} <= {
@@ -102,5 +125,5 @@ def test_the_built_package_answers_inside_lambdas_own_runtime(
     built: Path, function: str, name: str, expected: tuple[str, str]
 ) -> None:
     module = "viewer_request" if function.startswith("Viewer") else "origin_request"
-    result, _ = invoke(f"edge_handler.{module}.handler", event(name), built / function, {})
+    result, _ = invoke(f"edge_handler.{module}.handler", event(name), built / function, {"PYTHONPATH": ""})
     assert result[expected[0]] == expected[1]
