@@ -5,7 +5,7 @@ AWS_PORT ?= 4566
 BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test lint bench build clean
+.PHONY: run test lint bench plots build clean
 
 run: .venv/run.stamp
 	$(BIN)/local-edge --port $(PORT) --aws-port $(AWS_PORT)
@@ -19,7 +19,10 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 bench: .venv/test.stamp node_modules/.stamp
-	$(BIN)/python -m benchmarks
+	$(BIN)/pytest -n0 --timeout 1800 --benchmark-disable-gc --benchmark-quiet benchmarks $(BENCH)
+
+plots: .venv/plots.stamp
+	.venv/plots/bin/python benchmarks/plots.py
 
 build: .venv/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
@@ -42,7 +45,7 @@ clean:
 	@touch $@
 
 # Apart from the rest: they pin other versions of what the rest is tested with.
-.venv/checkov.stamp .venv/ministack.stamp: .venv/%.stamp: requirements-%.txt | .venv/bin/python
+.venv/checkov.stamp .venv/ministack.stamp .venv/plots.stamp: .venv/%.stamp: requirements-%.txt | .venv/bin/python
 	$(PYTHON) -m venv .venv/$*
 	.venv/$*/bin/pip install --quiet --disable-pip-version-check --requirement requirements-$*.txt
 	@touch $@

@@ -1,0 +1,87 @@
+"""From the start of a process until it is ready, and until its first answer."""
+
+import statistics
+
+import pytest
+
+from benchmarks.conftest import Figures
+from benchmarks.processes import BOTO3, NODE, OURS, POWERTOOLS, node, python, run
+from edge_handler.route import encode_route
+from tests.support import dynalite, dynamodb_client, route
+
+ROUNDS = 11
+FIRST = "; handler({'Records': [{'cf': {'config': {'requestId': 'x'}, 'request': {'method': 'GET', 'uri': '/', " + (
+    "'querystring': '', 'headers': {'host': [{'value': 'env-123.localhost'}]}}}}]}, None)"
+)
+# With what importing TLS costs: in AWS nobody reads without.
+OURS_TLS = f"{OURS}; from edge_handler.connection import tls_context; tls_context()"
+BOTO3_TLS = f"{BOTO3}; import ssl; ssl.create_default_context()"
+
+
+def compare(
+    figures: Figures,
+    name: str,
+    ours: list[str],
+    against: list[str],
+    limit: float | None = None,
+    environ: dict[str, str] | None = None,
+) -> None:
+    """Add the ratio of CPU, and that of peak memory."""
+    mine, others = [], []
+    for _ in range(ROUNDS):
+        mine.append(run(ours, environ))
+        others.append(run(against, environ))
+    ratios = sorted(one / other for (one, _), (other, _) in zip(mine, others, strict=True))
+    spent, theirs = (statistics.median(cpu for cpu, _ in runs) * 1e3 for runs in (mine, others))
+    peak, their_peak = (statistics.median(peak for _, peak in runs) for runs in (mine, others))
+    figures.add(f"{name}, CPU", spent, theirs, "ms", statistics.median(ratios), ratios[len(ratios) // 4], limit)
+    figures.add(f"{name}, peak memory", peak, their_peak, "MB", peak / their_peak, peak / their_peak, None)
+
+
+def test_ready(figures: Figures) -> None:
+    compare(figures, "start to ready / boto3 client ready", python(OURS), python(BOTO3), 1 / 6)
+    compare(figures, "start to ready with TLS / boto3 client with TLS", python(OURS_TLS), python(BOTO3_TLS))
+    compare(figures, "start to ready / boto3 and Powertools ready", python(OURS), python(POWERTOOLS))
+    compare(figures, "start to ready / the interpreter alone", python(OURS), python("pass"))
+
+
+def test_ready_beside_node(figures: Figures) -> None:
+    against = node(NODE)
+    if against is None:
+        pytest.skip("needs node and npm (apt-get install nodejs npm)")
+    compare(figures, "start to ready / Node.js with SDK v3 client ready", python(OURS), against, 2 / 5)
+
+
+def test_first_answer(figures: Figures) -> None:
+    with dynalite() as endpoint:
+        client = dynamodb_client(endpoint)
+        client.put_item(TableName="edge-routing-routes", Item=encode_route(route("env-123.localhost")))
+        ours = "from edge_handler.viewer_request import handler" + FIRST
+        theirs = (
+            f"import boto3; boto3.client('dynamodb', region_name='us-east-1', endpoint_url={endpoint!r})"
+            ".get_item(TableName='edge-routing-routes', Key={'domain': {'S': 'env-123.localhost'}})"
+        )
+        environ = {"AWS_ENDPOINT_URL": endpoint}
+        compare(figures, "start to first answer / boto3 client's", python(ours), python(theirs), environ=environ)
+
+
+def test_memory_of_a_full_cache(figures: Figures) -> None:
+    script = """
+from edge_handler.resolver import MAX_ROUTES, Resolver
+from edge_handler.settings import load_settings
+def item(domain):
+    origin = {"kind": {"S": "s3"}, "domain_name": {"S": "acme-static-sites.s3.us-east-1.amazonaws.com"},
+              "region": {"S": "us-east-1"}, "prefix": {"S": "/" + domain.partition(".")[0]}}
+    row = {name: {"S": name} for name in ("target", "environment", "updated_at", "updated_by", "note")}
+    row |= {name: {"N": "1"} for name in ("revision", "generation", "schema")}
+    return {**row, "domain": {"S": domain}, "lifetime": {"S": "permanent"}, "origin": {"M": origin}}
+class Table:
+    def read(self, domains):
+        return [item(domains[0])]
+resolver = Resolver(Table(), load_settings()._replace(fresh_seconds=1e9))
+for number in range(MAX_ROUTES):
+    resolver.resolve(f"env-{number}.example.com")
+assert len(resolver.known) == MAX_ROUTES
+"""
+    full = run(python(f"{OURS}; exec({script!r})"))[1]
+    figures.add("peak memory with 50,000 cached routes / 48 MB", full, 48, "MB", full / 48, full / 48, 1.0)

@@ -1,0 +1,140 @@
+"""What a request costs that asks no table: hits, refusals, origin-request."""
+
+import copy
+import gc
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from benchmarks.conftest import Figures
+from edge_handler import origin_request
+from edge_handler.resolver import MAX_ROUTES, Resolver
+from edge_handler.route import CustomOrigin
+from edge_handler.viewer_request import make_handler
+from tests.support import SETTINGS, Rows, event, route
+
+ELB = CustomOrigin("demo-ingress-1.us-east-1.elb.amazonaws.com", "http", 80, "", "viewer", website=False)
+COUNT = 20_000
+Handler = Callable[[Any, Any], Any]
+
+
+def no_op(invocation: dict[str, Any], _context: object) -> Any:
+    return invocation["Records"][0]["cf"]["request"]
+
+
+def viewer(*more: str) -> Handler:
+    """Return a handler that knows the sample hosts, and `more`, and never asks again."""
+    rows = Rows(route("env-123.localhost"), route("env-789.localhost", ELB), *map(route, more))
+    resolver = Resolver(rows, SETTINGS._replace(fresh_seconds=1e9, unknown_seconds=1e9))
+    for name in ("env-123.localhost", "env-789.localhost", *more):
+        resolver.resolve(name)
+    return make_handler(resolver)
+
+
+@pytest.mark.parametrize(("what", "name"), [("static", "viewer-request-static"), ("container", "viewer-request-elb")])
+def test_a_hit(figures: Figures, benchmark: BenchmarkFixture, what: str, name: str) -> None:
+    handler, given = viewer(), event(name)
+    mine, plain = copy.deepcopy(given), copy.deepcopy(given)
+    figures.ratio(
+        f"warm hit, {what}, added over a no-op / JSON round trip of the event",
+        lambda: handler(mine, None),
+        lambda: json.loads(json.dumps(given)),
+        less=lambda: no_op(plain, None),
+        count=COUNT,
+        limit=0.15,
+    )
+    benchmark(handler, mine, None)
+
+
+@pytest.mark.parametrize("entries", [1_000, MAX_ROUTES])
+def test_a_hit_among_many(figures: Figures, entries: int) -> None:
+    """Of hosts in turn, as they come: each out of the processor's cache, where there are many."""
+    text = json.dumps(event("viewer-request-static"))
+
+    def asks(size: int) -> Callable[[], None]:
+        names = [f"r{number}.localhost" for number in range(size)]
+        handler, at = viewer(*names[2:]), 0
+        names[:2] = ["env-123.localhost", "env-789.localhost"][:size]
+
+        def ask() -> None:
+            nonlocal at
+            at = (at + 7919) % size
+            given = json.loads(text)
+            given["Records"][0]["cf"]["request"]["headers"]["host"][0]["value"] = names[at]
+            json.dumps(handler(given, None))
+
+        return ask
+
+    figures.ratio(
+        f"hit with its JSON, among {entries:,} entries / among 2", asks(entries), asks(2), count=10_000, limit=1.25
+    )
+
+
+def test_refusals(figures: Figures) -> None:
+    handler = viewer()
+    for what, name in (
+        ("unknown host, remembered", "viewer-request-unknown"),
+        ("405", "viewer-request-post-to-static"),
+    ):
+        given = event(name)
+        handler(given, None)
+        figures.ratio(
+            f"{what}: a generated answer / JSON round trip of the event",
+            lambda given=given: handler(given, None),  # type: ignore[misc]
+            lambda given=given: json.loads(json.dumps(given)),  # type: ignore[misc]
+            count=2_000,
+        )
+
+
+@pytest.mark.parametrize("name", ["static", "static-nested", "other-bucket", "elb", "google-storage"])
+def test_origin_request(figures: Figures, name: str) -> None:
+    handler, given = origin_request.make_handler(None), event(f"origin-request-{name}")
+
+    figures.ratio(
+        f"origin-request, {name} / JSON round trip of the event",
+        lambda: handler(copy.deepcopy(given), None),
+        lambda: json.loads(json.dumps(given)),
+        less=lambda: copy.deepcopy(given),
+        count=1_000,
+    )
+
+
+def test_percentiles_and_pauses(figures: Figures) -> None:
+    """Of a million requests to a handler that knows 50,000 hosts, through JSON as in Lambda."""
+    names = [f"r{number}.localhost" for number in range(MAX_ROUTES - 2)]
+    handler, text = viewer(*names), json.dumps(event("viewer-request-static"))
+    pauses: list[float] = []
+    began = 0.0
+
+    def collected(phase: str, _info: dict[str, int]) -> None:
+        nonlocal began
+        if phase == "start":
+            began = time.perf_counter()
+        else:
+            pauses.append(time.perf_counter() - began)
+
+    gc.collect()
+    gc.callbacks.append(collected)
+    times = [0] * 1_000_000
+    clock = time.perf_counter_ns
+    for at in range(len(times)):
+        given = json.loads(text)
+        started = clock()
+        result = handler(given, None)
+        times[at] = clock() - started
+        json.dumps(result)
+    gc.callbacks.remove(collected)
+    times.sort()
+    shown = {name: times[int(len(times) * share)] / 1000 for name, share in PERCENTILES.items()}
+    text = ", ".join(f"{name} {value:.2f}" for name, value in shown.items())
+    figures.note(
+        f"warm hit, a million of them with 50,000 hosts known, us: {text}; the longest garbage collection "
+        f"{max(pauses, default=0) * 1000:.2f} ms of {len(pauses)}"
+    )
+
+
+PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "most": 1 - 1e-9}

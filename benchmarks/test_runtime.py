@@ -1,0 +1,105 @@
+"""Inside awslambdaric, Lambda's own runtime for Python, in its invoke loop."""
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from benchmarks.conftest import Figures
+from edge_handler.route import encode_route
+from tests.support import ROOT, dynalite, dynamodb_client, event, route
+
+WARM_UP = 200
+INVOCATIONS = 3_000
+NO_OP = 'def handler(event, context):\n    return event["Records"][0]["cf"]["request"]\n'
+
+
+class _Loop(BaseHTTPRequestHandler):
+    """The runtime API: an event for every question, and how long each took to be answered."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65_536  # head and body in one packet: between two, TCP would wait for 40 ms
+    event: bytes
+    times: list[float]
+    started = 0.0
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "1")
+        self.send_header("Lambda-Runtime-Deadline-Ms", "99999999999999")
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:f:1")
+        for name in ("Trace-Id", "Client-Context", "Cognito-Identity"):
+            self.send_header(f"Lambda-Runtime-{name}", "{}")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(self.event)))
+        self.end_headers()
+        self.wfile.write(self.event)
+        self.wfile.flush()
+        type(self).started = time.perf_counter()
+
+    def do_POST(self) -> None:
+        spent = time.perf_counter() - self.started
+        self.rfile.read(int(self.headers["Content-Length"]))
+        assert self.path.endswith("/response"), self.path
+        self.times.append(spent)
+        self.send_response(202)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        if len(self.times) == WARM_UP + INVOCATIONS:
+            threading.Thread(target=self.server.shutdown).start()
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+def invoke(handler: str, folder: Path, given: dict[str, Any], environ: dict[str, str]) -> tuple[list[float], float]:
+    """Return the sorted times of the invocations in us, and the process's CPU for each in us, start included."""
+    loop = type("Loop", (_Loop,), {"event": json.dumps(given).encode(), "times": []})
+    before = _children()
+    with ThreadingHTTPServer(("127.0.0.1", 0), loop) as server:
+        whole = {**os.environ, **environ, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
+        command = [sys.executable, "-m", "awslambdaric", handler]
+        with subprocess.Popen(command, cwd=folder, env=whole, stdout=subprocess.DEVNULL) as process:
+            server.serve_forever()
+            process.kill()
+    times: list[float] = loop.times  # type: ignore[attr-defined]
+    cpu = (_children() - before) / len(times) * 1e6
+    return sorted(spent * 1e6 for spent in times[WARM_UP:]), cpu
+
+
+def _children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_the_invoke_loop(figures: Figures, tmp_path: Path) -> None:
+    (tmp_path / "no_op.py").write_text(NO_OP)
+    given = event("viewer-request-static")
+    with dynalite() as endpoint:
+        row = encode_route(route("env-123.localhost"))
+        dynamodb_client(endpoint).put_item(TableName="edge-routing-routes", Item=row)
+        environ = {"AWS_ENDPOINT_URL": endpoint}
+        ours, theirs = [], []
+        for _ in range(3):
+            ours.append(invoke("edge_handler.viewer_request.handler", ROOT, given, environ))
+            theirs.append(invoke("no_op.handler", tmp_path, given, environ))
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        mine, others = (
+            statistics.median(times[int(len(times) * share)] for times, _ in runs) for runs in (ours, theirs)
+        )
+        low = min(
+            one[int(len(one) * share)] / two[int(len(two) * share)]
+            for (one, _), (two, _) in zip(ours, theirs, strict=True)
+        )
+        figures.add(f"invocation in awslambdaric, {name} / of a no-op", mine, others, "us", mine / others, low, None)
+    mine, others = (statistics.median(cpu for _, cpu in runs) for runs in (ours, theirs))
+    figures.add("invocation in awslambdaric, CPU / of a no-op", mine, others, "us", mine / others, mine / others, None)
+    rates = [1e6 / statistics.median(statistics.mean(times) for times, _ in runs) for runs in (ours, theirs)]
+    figures.note(f"invocations a second in awslambdaric's loop: {rates[0]:,.0f}, of a no-op {rates[1]:,.0f}")
