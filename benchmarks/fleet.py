@@ -1,0 +1,238 @@
+"""The fleet, simulated: the real resolver and the real replica logic, many times, under a virtual clock.
+
+`python -m benchmarks.fleet` writes benchmarks/fleet.json; `make plots` draws it into docs/performance/.
+"""
+
+import argparse
+import contextlib
+import io
+import itertools
+import json
+import random
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge_handler.resolver import Known, Refusal, Resolver
+from edge_handler.route import Item
+from edge_handler.settings import Settings, load_settings
+from edge_handler.sigv4 import Credentials
+from edge_handler.table import Replica, RoutesTable
+
+RESULTS = Path(__file__).parent / "fleet.json"
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")
+# Global tables replicate "usually within a second".
+REPLICATION_SECONDS = 1.0
+DOLLARS_PER_READ_UNIT = 0.125e-6
+PARTITION_READ_UNITS = 3_000
+_HOT = "r0.example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """What is simulated; rates a second, times in seconds."""
+
+    instances: int = 100
+    """Execution environments of the function, over all regions: each has a cache of its own."""
+    routes: int = 10_000
+    """Asked for by Zipf's law: the n-th most popular a n-th as often as the first."""
+    requests: int = 200_000
+    rate: float = 1_000.0
+    fresh: float = 10.0
+    lifetime: float = 3_600.0
+    """Of an instance, on average; a new one knows nothing."""
+    changes: float = 0.2
+    """Of one of the hundred most popular routes."""
+    outage: tuple[float, float] | None = None
+    """From when until when the table does not answer."""
+    outage_regions: tuple[str, ...] = REGIONS
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class World:
+    """The table in all regions, at a time."""
+
+    now: float = 1_000_000.0
+    start: float = 1_000_000.0
+    down: tuple[str, ...] = ()
+    """Regions in which the table does not answer."""
+    generations: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
+    """By domain: from when on which generation is written."""
+    reads: Counter[str] = field(default_factory=Counter)
+    attempts: int = 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def generation(self, domain: str, lag: float) -> int:
+        """Return what is read of a domain where replication takes `lag` seconds."""
+        return next(
+            (number for since, number in reversed(self.generations.get(domain, [])) if since + lag <= self.now), 1
+        )
+
+
+class _Replica(Replica):
+    """A replica whose network is the world's."""
+
+    def __init__(self, world: World, region: str) -> None:
+        super().__init__("routes", region, "http://127.0.0.1:9", Credentials("", "", ""))
+        self._world = world
+
+    def read(self, domains: Sequence[str]) -> list[Item]:
+        self._world.attempts += 1
+        if self.region in self._world.down:
+            raise ConnectionRefusedError("the table is down")
+        self._world.reads[domains[0]] += 1
+        lag = 0.0 if self.region == REGIONS[0] else REPLICATION_SECONDS
+        return [_item(domains[0], self._world.generation(domains[0], lag))]
+
+
+def _item(domain: str, generation: int) -> Item:
+    origin: Any = {
+        "kind": {"S": "s3"},
+        "domain_name": {"S": "acme-static-sites.s3.us-east-1.amazonaws.com"},
+        "region": {"S": "us-east-1"},
+        "prefix": {"S": "/x"},
+    }
+    texts = {name: {"S": "-"} for name in ("target", "environment", "updated_at", "updated_by", "note")}
+    numbers = {name: {"N": str(generation)} for name in ("revision", "generation")}
+    return {
+        **texts,
+        **numbers,
+        "schema": {"N": "1"},
+        "domain": {"S": domain},
+        "lifetime": {"S": "permanent"},
+        "origin": {"M": origin},
+    }
+
+
+def simulate(scenario: Scenario) -> dict[str, Any]:
+    """Run a scenario; return its figures."""
+    chance, world = random.Random(scenario.seed), World()
+    settings = load_settings({})._replace(fresh_seconds=scenario.fresh)
+    names = [f"r{number}.example.com" for number in range(scenario.routes)]
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, scenario.routes + 1)))
+    instances = [_instance(world, settings, number) for number in range(scenario.instances)]
+    random.seed(scenario.seed)  # what the resolver spreads its expiries with
+    hosts = chance.choices(names, cum_weights=weights, k=scenario.requests)
+    outcomes: Counter[str] = Counter()
+    by_minute: dict[int, Counter[str]] = {}
+    stale: dict[tuple[str, int], float] = {}
+    change_at = world.now + chance.expovariate(scenario.changes)
+    for host in hosts:
+        world.now += chance.expovariate(scenario.rate)
+        elapsed = world.now - world.start
+        out = scenario.outage is not None and scenario.outage[0] <= elapsed < scenario.outage[1]
+        world.down = scenario.outage_regions if out else ()
+        while change_at <= world.now:
+            _change(world, names[chance.randrange(min(100, scenario.routes))], change_at, stale)
+            change_at += chance.expovariate(scenario.changes)
+        number = chance.randrange(scenario.instances)
+        if chance.random() < scenario.instances / (scenario.rate * scenario.lifetime):
+            instances[number] = _instance(world, settings, number)
+        before = world.attempts
+        route = instances[number].resolve(host)
+        kind = _outcome(route, world.attempts > before)
+        outcomes[kind] += 1
+        by_minute.setdefault(int(elapsed // 60), Counter())[kind] += 1
+        if isinstance(route, Known) and host in world.generations:
+            _note_stale(world, host, route, stale)
+    return _figures(scenario, world, outcomes, by_minute, stale)
+
+
+def _instance(world: World, settings: Settings, number: int) -> Resolver:
+    here = REGIONS[number % len(REGIONS)]
+    regions = sorted(REGIONS, key=lambda region: region != here)
+    return Resolver(RoutesTable([_Replica(world, region) for region in regions], world.clock), settings, world.clock)
+
+
+def _change(world: World, domain: str, at: float, stale: dict[tuple[str, int], float]) -> None:
+    history = world.generations.setdefault(domain, [])
+    generation = history[-1][1] + 1 if history else 2
+    history.append((at, generation))
+    stale[domain, generation] = 0.0
+
+
+def _note_stale(world: World, host: str, route: Known, stale: dict[tuple[str, int], float]) -> None:
+    seen = int(route.stamp.split(";", 3)[2])
+    for since, generation in world.generations[host]:
+        if seen < generation:
+            stale[host, generation] = max(stale[host, generation], world.now - since)
+
+
+def _outcome(route: Known | Refusal, asked: bool) -> str:
+    if isinstance(route, Refusal):
+        return str(route.status)
+    return "read" if asked else "hit"
+
+
+def _figures(
+    scenario: Scenario,
+    world: World,
+    outcomes: Counter[str],
+    by_minute: dict[int, Counter[str]],
+    stale: dict[tuple[str, int], float],
+) -> dict[str, Any]:
+    seconds = world.now - world.start
+    reads = sum(world.reads.values())
+    latencies = sorted(stale.values()) or [0.0]
+    served = outcomes["hit"] + outcomes["read"]
+    return {
+        "hit_ratio": outcomes["hit"] / scenario.requests,
+        "reads_per_million": reads / scenario.requests * 1e6,
+        "dollars_per_million": reads / scenario.requests * 1e6 * 0.5 * DOLLARS_PER_READ_UNIT,
+        "hottest_key_units_per_second": world.reads[_HOT] / seconds * 0.5,
+        "change_seen_p50": statistics.median(latencies),
+        "change_seen_p99": latencies[int(len(latencies) * 0.99)],
+        "change_seen_max": latencies[-1],
+        "served": served / scenario.requests,
+        "attempts_per_second": world.attempts / seconds,
+        "minutes": {minute: dict(counts) for minute, counts in sorted(by_minute.items())},
+    }
+
+
+def study(scale: float = 1.0) -> dict[str, Any]:
+    """Return the figures of all scenarios; `scale` makes them shorter."""
+    requests = int(200_000 * scale)
+
+    def run(**changes: Any) -> dict[str, Any]:
+        scenario = Scenario(**{"requests": requests, **changes})
+        # Failing replicas log; here that is the point, and not news.
+        with contextlib.redirect_stdout(io.StringIO()):
+            return simulate(scenario)
+
+    def fleet(count: int, fresh: float) -> dict[str, Any]:
+        rate = 2.0 * count
+        return run(
+            instances=count, rate=rate, fresh=fresh, routes=1_000, requests=int(max(40, 4 * fresh) * rate * scale)
+        )
+
+    outage = {"requests": int(1_200_000 * scale), "outage": (300.0 * scale, 900.0 * scale), "changes": 0.01}
+    return {
+        "fresh": {str(fresh): run(fresh=float(fresh)) for fresh in (1, 2, 5, 10, 20, 30, 60)},
+        "instances": {str(count): run(instances=count) for count in (1, 10, 100, 1_000, 10_000)},
+        "routes": {str(count): run(routes=count) for count in (100, 10_000, 1_000_000)},
+        # Two requests a second to each instance, however many there are: the hottest key's load grows with them.
+        "fleet": {
+            str(count): {str(fresh): fleet(count, float(fresh)) for fresh in (1, 2, 5, 10, 30)}
+            for count in (10, 100, 1_000, 10_000)
+        },
+        "outage": run(**outage),
+        "outage_of_one_region": run(**outage, outage_regions=REGIONS[:1]),
+    }
+
+
+def main() -> None:
+    """Write the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0)
+    options = parser.parse_args()
+    RESULTS.write_text(json.dumps(study(options.scale), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
