@@ -201,7 +201,7 @@ def _read_csv(stream: TextIO) -> Iterator[tuple[int, Any]]:
                 values["keep_host"] = values["keep_host"].lower() == "true"
             yield reader.line_num, values
     except csv.Error as error:
-        yield reader.line_num, f"not CSV: {error}."
+        yield max(1, reader.line_num), f"not CSV: {error}."
 
 
 def _read_yaml(stream: TextIO) -> Iterator[tuple[int, Any]]:

@@ -41,6 +41,13 @@ def test_the_edge_starts_without_what_is_slow_to_import() -> None:
     assert not slow & set(modules)
 
 
+def test_viewer_request_starts_without_what_parses_mail_and_entities() -> None:
+    script = "import sys, edge_handler.viewer_request; print(*sys.modules)"
+    command = [sys.executable, "-S", "-E", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    assert not {"http.client", "email", "html", "urllib.parse", "ssl", "traceback", "encodings.idna"} & set(modules)
+
+
 def test_nothing_names_a_registrys_host() -> None:
     names = (
         "requirements.txt",

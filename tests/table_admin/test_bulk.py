@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from table_admin import InvalidInput, Put, RoutingTable
@@ -145,6 +145,7 @@ def test_another_format_is_said(text: str, form: Format) -> None:
 
 
 @given(st.text(max_size=120), st.sampled_from(FORMATS))
+@example('"', "csv")
 def test_any_text_gives_rows_or_reasons(text: str, form: Format) -> None:
     try:
         for line, outcome in read_rows(io.StringIO(text, newline=""), form):
