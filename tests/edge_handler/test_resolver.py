@@ -102,6 +102,17 @@ def test_a_route_expires_to_the_second_also_without_a_table() -> None:
     assert status(resolver.resolve(HOST)) == 410
 
 
+def test_a_route_expires_to_the_second_however_long_the_table_is_left_alone() -> None:
+    resolver, rows, clock = make(route(expires_at=int(NOW) + 60, lifetime="ephemeral"))
+    resolver.resolve(HOST)
+    rows.reachable, rows.retry_at = False, NOW + 1000
+    clock.now += SETTINGS.fresh_seconds
+    assert status(resolver.resolve(HOST)) == 200
+    assert resolver.known[HOST].fresh_until == NOW + 60
+    clock.now = NOW + 60
+    assert status(resolver.resolve(HOST)) == 410
+
+
 def test_a_broken_row_is_502_and_its_neighbours_are_fine() -> None:
     resolver, rows, _ = make(route(), route("other.localhost"))
     rows.items[HOST] = {"domain": {"S": HOST}}
