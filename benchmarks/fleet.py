@@ -27,7 +27,6 @@ REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")
 # Global tables replicate "usually within a second".
 REPLICATION_SECONDS = 1.0
 DOLLARS_PER_READ_UNIT = 0.125e-6
-PARTITION_READ_UNITS = 3_000
 _HOT = "r0.example.com"
 
 

@@ -6,8 +6,6 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from benchmarks.conftest import Figures
 from tests.support import ROOT
 
@@ -31,6 +29,3 @@ def test_the_package(figures: Figures, tmp_path: Path) -> None:
                 out.write(file, file.relative_to(folder))
         size = archive.stat().st_size
         figures.add(f"package as {what}, zipped / 64 KiB", size / 1024, 64, "KiB", size / LIMIT, size / LIMIT, 1.0)
-
-
-pytestmark = pytest.mark.filterwarnings("ignore")

@@ -1,19 +1,18 @@
 """Inside awslambdaric, Lambda's own runtime for Python, in its invoke loop."""
 
-import json
 import os
 import resource
 import statistics
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from benchmarks.conftest import Figures
 from edge_handler.route import encode_route
+from tests.lambda_runtime import RuntimeApi
 from tests.support import ROOT, dynalite, dynamodb_client, event, route
 
 WARM_UP = 200
@@ -21,47 +20,25 @@ INVOCATIONS = 3_000
 NO_OP = 'def handler(event, context):\n    return event["Records"][0]["cf"]["request"]\n'
 
 
-class _Loop(BaseHTTPRequestHandler):
-    """The runtime API: an event for every question, and how long each took to be answered."""
+class _Loop(RuntimeApi):
+    """Asks for one answer after the other, and notes how long each took."""
 
-    protocol_version = "HTTP/1.1"
-    wbufsize = 65_536  # head and body in one packet: between two, TCP would wait for 40 ms
-    event: bytes
     times: list[float]
     started = 0.0
 
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Lambda-Runtime-Aws-Request-Id", "1")
-        self.send_header("Lambda-Runtime-Deadline-Ms", "99999999999999")
-        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:f:1")
-        for name in ("Trace-Id", "Client-Context", "Cognito-Identity"):
-            self.send_header(f"Lambda-Runtime-{name}", "{}")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(self.event)))
-        self.end_headers()
-        self.wfile.write(self.event)
-        self.wfile.flush()
+    def do_GET(self) -> None:  # noqa: N802  # as http.server calls it
+        super().do_GET()
         type(self).started = time.perf_counter()
 
-    def do_POST(self) -> None:
-        spent = time.perf_counter() - self.started
-        self.rfile.read(int(self.headers["Content-Length"]))
-        assert self.path.endswith("/response"), self.path
-        self.times.append(spent)
-        self.send_response(202)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-        if len(self.times) == WARM_UP + INVOCATIONS:
-            threading.Thread(target=self.server.shutdown).start()
-
-    def log_message(self, *_: Any) -> None:
-        return
+    def answered(self, path: str, _result: bytes) -> bool:
+        self.times.append(time.perf_counter() - self.started)
+        assert path.endswith("/response"), path
+        return len(self.times) == WARM_UP + INVOCATIONS
 
 
 def invoke(handler: str, folder: Path, given: dict[str, Any], environ: dict[str, str]) -> tuple[list[float], float]:
     """Return the sorted times of the invocations in us, and the process's CPU for each in us, start included."""
-    loop = type("Loop", (_Loop,), {"event": json.dumps(given).encode(), "times": []})
+    loop = type("Loop", (_Loop,), {"event": given, "times": []})
     before = _children()
     with ThreadingHTTPServer(("127.0.0.1", 0), loop) as server:
         whole = {**os.environ, **environ, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}

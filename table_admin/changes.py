@@ -15,7 +15,7 @@ class Put:
 
     domain: str
     target: str
-    """See `resolve_target`."""
+    """See `TargetResolver.resolve`."""
     environment: str | None = None
     """Defaults to the domain's first label."""
     service: str | None = None
@@ -25,7 +25,7 @@ class Put:
     permanent: bool = False
     """Takes an expiry away."""
     keep_host: bool | None = None
-    """See `resolve_target`."""
+    """See `TargetResolver.resolve`."""
     note: str | None = None
 
 

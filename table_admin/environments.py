@@ -10,8 +10,6 @@ from table_admin.inputs import parse_domain, parse_environment, parse_label
 from table_admin.routing_table import OnBroken, RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, follow
 
-MAX_LABEL = 63
-
 
 @dataclass(frozen=True, slots=True)
 class Environment:

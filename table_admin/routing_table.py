@@ -80,12 +80,12 @@ class RoutingTable:
 
         Args:
             domain: what viewers ask for.
-            target: see `resolve_target`.
+            target: see `TargetResolver.resolve`.
             environment: defaults to the domain's first label.
             service: which of its environment's services this is.
             expires_in: a duration as in `7d`; makes the route ephemeral.
             permanent: takes an expiry away.
-            keep_host: see `resolve_target`.
+            keep_host: see `TargetResolver.resolve`.
             note: why, for people.
             if_revision: write only over this revision; 0 for a domain that must not exist.
             dry_run: say what would be done.

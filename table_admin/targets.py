@@ -35,7 +35,17 @@ class TargetResolver:
         self._balancers: dict[str, CustomOrigin] = {}
 
     def resolve(self, target: str, *, keep_host: bool = False) -> Origin:
-        """Return the origin that a target stands for, see `resolve_target`."""
+        """Return the origin that a target stands for now.
+
+        Args:
+            target: `s3://bucket/prefix`, the ARN of an application or network load balancer, or
+                `https://host[:port][/path]`.
+            keep_host: for an `https://` target: it is an ingress that routes by the viewer's host.
+
+        Raises:
+            InvalidInput: it is not a target.
+            TargetRefused: it is one, but nothing could be served from it.
+        """
         if keep_host and not target.startswith("https://"):
             raise InvalidInput("--keep-host goes with an https:// target: load balancers get the viewer's host anyway.")
         if target.startswith("s3://"):
@@ -53,22 +63,6 @@ class TargetResolver:
         raise InvalidInput(
             f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]."
         )
-
-
-def resolve_target(target: str, *, keep_host: bool = False, client: ClientFactory = boto3.client) -> Origin:
-    """Return the origin that `target` stands for now.
-
-    Args:
-        target: `s3://bucket/prefix`, the ARN of an application or network load balancer, or
-            `https://host[:port][/path]`.
-        keep_host: for an `https://` target: it is an ingress that routes by the viewer's host.
-        client: makes boto3 clients, called as `client(service, region_name=...)`.
-
-    Raises:
-        InvalidInput: it is not a target.
-        TargetRefused: it is one, but nothing could be served from it.
-    """
-    return TargetResolver(client).resolve(target, keep_host=keep_host)
 
 
 def _path(text: str, target: str) -> str:

@@ -6,16 +6,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 
-class _RuntimeApi(BaseHTTPRequestHandler):
+class RuntimeApi(BaseHTTPRequestHandler):
     """The HTTP interface between Lambda and a runtime: one event out, one result in."""
 
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65_536  # head and body in one packet: between two, TCP would wait for 40 ms
     event: Any
-    result: tuple[str, Any] | None = None
 
     def do_GET(self) -> None:
         body = json.dumps(self.event).encode()
@@ -30,27 +31,44 @@ class _RuntimeApi(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+        self.wfile.flush()
 
     def do_POST(self) -> None:
-        type(self).result = (self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        result = self.rfile.read(int(self.headers["Content-Length"]))
+        enough = self.answered(self.path, result)
         self.send_response(202)
         self.send_header("Content-Length", "0")
         self.end_headers()
-        threading.Thread(target=self.server.shutdown).start()
+        self.wfile.flush()
+        if enough:
+            threading.Thread(target=self.server.shutdown).start()
+
+    def answered(self, path: str, result: bytes) -> bool:
+        """Take what the function answered, and tell whether that is enough."""
+        raise NotImplementedError
 
     def log_message(self, *_: Any) -> None:
         return
 
 
+class _Once(RuntimeApi):
+    result: tuple[str, Any] | None = None
+
+    def answered(self, path: str, result: bytes) -> bool:
+        type(self).result = (path, json.loads(result))
+        return True
+
+
 def invoke(handler: str, event: Any, folder: Path, environ: Mapping[str, str]) -> tuple[Any, str]:
     """Return what `handler` of the code in `folder` answers to `event`, and what it logged."""
-    api: Any = type("Api", (_RuntimeApi,), {"event": event})
-    with HTTPServer(("127.0.0.1", 0), api) as server:
+    api: Any = type("Api", (_Once,), {"event": event})
+    with ThreadingHTTPServer(("127.0.0.1", 0), api) as server:
         whole = {
             **os.environ,
             **environ,
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
             "LAMBDA_TASK_ROOT": str(folder),
+            "PYTHONUNBUFFERED": "1",  # it is killed when it has answered
         }
         command = [sys.executable, "-m", "awslambdaric", handler]
         with subprocess.Popen(command, cwd=folder, env=whole, stdout=subprocess.PIPE, text=True) as process:
@@ -65,6 +83,6 @@ def invoke(handler: str, event: Any, folder: Path, environ: Mapping[str, str]) -
     return result, log
 
 
-def _stop_with(process: subprocess.Popen[str], server: HTTPServer) -> None:
+def _stop_with(process: subprocess.Popen[str], server: ThreadingHTTPServer) -> None:
     process.wait()
     server.shutdown()

@@ -1,14 +1,19 @@
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow
-from edge_handler.route import CustomOrigin, S3Origin, decode_origin, encode_origin
+from edge_handler.route import CustomOrigin, Origin, S3Origin, decode_origin, encode_origin
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, TargetRefused
-from table_admin.targets import resolve_target
+from table_admin.targets import TargetResolver
+
+
+def resolve_target(target: str, client: Any = boto3.client, **options: Any) -> Origin:
+    return TargetResolver(client).resolve(target, **options)
 
 
 def balancer(aws: EmbeddedAws, name: str, listeners: list[tuple[str, int]], **options: Any) -> str:
