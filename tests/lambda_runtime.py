@@ -55,7 +55,8 @@ class _Once(RuntimeApi):
     result: tuple[str, Any] | None = None
 
     def answered(self, path: str, result: bytes) -> bool:
-        type(self).result = (path, json.loads(result))
+        # The runtime goes on asking until it is stopped; the first answer is the one that was asked for.
+        type(self).result = type(self).result or (path, json.loads(result))
         return True
 
 
