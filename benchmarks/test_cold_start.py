@@ -1,6 +1,7 @@
 """From the start of a process until it is ready, and until its first answer."""
 
 import statistics
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from benchmarks.conftest import Figures
 from benchmarks.processes import BOTO3, NODE, OURS, POWERTOOLS, node, python, run
 from edge_handler.route import encode_route
 from tests.support import dynalite, dynamodb_client, route
+from tests.tls import self_signed
 
 ROUNDS = 11
 FIRST = "; handler({'Records': [{'cf': {'config': {'requestId': 'x'}, 'request': {'method': 'GET', 'uri': '/', " + (
@@ -52,17 +54,23 @@ def test_ready_beside_node(figures: Figures) -> None:
     compare(figures, "start to ready / Node.js with SDK v3 client ready", python(OURS), against, 2 / 5)
 
 
-def test_first_answer(figures: Figures) -> None:
-    with dynalite() as endpoint:
-        client = dynamodb_client(endpoint)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_first_answer(figures: Figures, tmp_path: Path, tls: bool) -> None:
+    pem = self_signed(tmp_path) if tls else None
+    with dynalite(pem) as endpoint:
+        client = dynamodb_client(endpoint, pem)
         client.put_item(TableName="edge-routing-routes", Item=encode_route(route("env-123.localhost")))
-        ours = "from edge_handler.viewer_request import handler" + FIRST
+        ours = f"from edge_handler.viewer_request import handler{FIRST}"
+        verify = ""
+        if pem:
+            ours = f"from edge_handler import connection; connection.ROOTS = {str(pem)!r}; {ours}"
+            verify = f", verify={str(pem)!r}"
         theirs = (
-            f"import boto3; boto3.client('dynamodb', region_name='us-east-1', endpoint_url={endpoint!r})"
+            f"import boto3; boto3.client('dynamodb', region_name='us-east-1', endpoint_url={endpoint!r}{verify})"
             ".get_item(TableName='edge-routing-routes', Key={'domain': {'S': 'env-123.localhost'}})"
         )
-        environ = {"AWS_ENDPOINT_URL": endpoint}
-        compare(figures, "start to first answer / boto3 client's", python(ours), python(theirs), environ=environ)
+        name = f"start to first answer{' over TLS' if tls else ''} / boto3 client's"
+        compare(figures, name, python(ours), python(theirs), environ={"AWS_ENDPOINT_URL": endpoint})
 
 
 def test_memory_of_a_full_cache(figures: Figures) -> None:

@@ -1,8 +1,10 @@
 """What a read of the table costs, beside those that are at hand, on the same server."""
 
 import os
+import ssl
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import boto3
 import pytest
@@ -10,11 +12,13 @@ from aws_lambda_powertools.utilities.parameters import DynamoDBProvider
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import Figures
+from edge_handler import connection
 from edge_handler.resolver import Resolver
 from edge_handler.route import encode_route
 from edge_handler.sigv4 import Credentials
 from edge_handler.table import Replica, RoutesTable
 from tests.support import SETTINGS, dynalite, dynamodb_client, route
+from tests.tls import self_signed
 
 TABLE = "edge-routing-routes"
 HOST = "env-123.localhost"
@@ -53,6 +57,23 @@ def test_a_read(figures: Figures, benchmark: BenchmarkFixture, endpoint: str) ->
             limit=0.2 if name.startswith("boto3 client") else None,
         )
     benchmark(table.read, (HOST,))
+
+
+def test_a_read_over_tls(figures: Figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As all reads in AWS are."""
+    pem = self_signed(tmp_path)
+    monkeypatch.setattr(connection, "_tls_context", ssl.create_default_context(cafile=str(pem)))
+    with dynalite(pem) as endpoint:
+        table, client = reader(endpoint), dynamodb_client(endpoint, pem)
+        client.put_item(TableName=TABLE, Item=encode_route(route(HOST)))
+        figures.ratio(
+            "table read over TLS, CPU / boto3 client get_item",
+            lambda: table.read((HOST,)),
+            lambda: client.get_item(TableName=TABLE, Key={"domain": {"S": HOST}}),
+            count=COUNT,
+            clock=time.process_time,
+            limit=0.2,
+        )
 
 
 def test_a_miss(figures: Figures, endpoint: str) -> None:

@@ -43,7 +43,8 @@ class Connection:
         if scheme not in ("http", "https") or not slashes or not host or "/" in host or (port and not port.isdecimal()):
             raise ValueError(f"not an endpoint: {endpoint!r}")
         self._tls = scheme == "https"
-        self._host = host
+        # As bytes: a name as text is encoded as IDNA, whose modules take milliseconds to import.
+        self._host = host.encode()
         self._port = int(port) if port else (443 if self._tls else 80)
         self._socket: socket.socket | None = None
         self._session: SSLSession | None = None
@@ -84,8 +85,7 @@ class Connection:
         return found
 
     def _connected(self) -> socket.socket:
-        # As bytes: a name as text is encoded as IDNA, whose modules take milliseconds to import.
-        found = socket.create_connection((self._host.encode(), self._port), CONNECT_SECONDS)  # type: ignore[arg-type]
+        found = socket.create_connection((self._host, self._port), CONNECT_SECONDS)  # type: ignore[arg-type]
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return found
 
@@ -99,6 +99,9 @@ class Connection:
     def close(self) -> None:
         """Forget the connection; the next request opens another."""
         if self._socket is not None:
+            if self._tls:
+                # Not after each answer: it is a copy, certificates and all, and takes longer than the answer did.
+                self._session = self._socket.session  # type: ignore[attr-defined]  # of an SSLSocket
             self._socket.close()
             self._socket = None
 
@@ -110,8 +113,6 @@ class Connection:
             # Half an exchange would give the next request this one's answer.
             self.close()
             raise
-        if self._tls:
-            self._session = found.session  # type: ignore[attr-defined]  # of an SSLSocket
         if keep:
             self._used_at = time.monotonic()
         else:

@@ -106,19 +106,20 @@ def wait_for_port(port: int) -> None:
 
 
 @contextmanager
-def dynalite() -> Iterator[str]:
-    """Run dynalite with the routes table; yield its endpoint."""
+def dynalite(pem: Path | None = None) -> Iterator[str]:
+    """Run dynalite with the routes table, over TLS with `pem`'s key and certificate; yield its endpoint."""
     script = ROOT / "node_modules" / "dynalite" / "cli.js"
     node = shutil.which("node")
     need(node and script.exists(), "node and npm (apt-get install nodejs npm), then make test")
     port = free_port()
-    with subprocess.Popen(
-        [str(node), str(script), "--port", str(port), "--createTableMs", "0"], stdout=subprocess.DEVNULL
-    ) as process:
+    command = [str(node), str(script), "--port", str(port), "--createTableMs", "0"]
+    if pem:
+        command += ["--ssl", *(f"--{part}={pem.read_text()}" for part in ("key", "cert", "ca"))]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             wait_for_port(port)
-            endpoint = f"http://127.0.0.1:{port}"
-            client = dynamodb_client(endpoint)
+            endpoint = f"{'https' if pem else 'http'}://127.0.0.1:{port}"
+            client = dynamodb_client(endpoint, pem)
             template = load_template(stack="edge-routing", bucket="unused")
             properties = template.properties("RoutesTable")
             wanted = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
@@ -146,10 +147,11 @@ def ministack() -> Iterator[str]:
             process.terminate()
 
 
-def dynamodb_client(endpoint: str) -> Any:
+def dynamodb_client(endpoint: str, pem: Path | None = None) -> Any:
     return boto3.client(
         "dynamodb",
         endpoint_url=endpoint,
+        verify=str(pem) if pem else None,
         region_name="us-east-1",
         aws_access_key_id="local",
         aws_secret_access_key="local",

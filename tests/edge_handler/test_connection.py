@@ -1,29 +1,27 @@
 """The HTTP client against http.client, and against servers that do as servers do."""
 
 import http.client
-import ipaddress
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import certifi
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_handler import connection
 from edge_handler.connection import Connection, ProtocolError, _read_response
+from tests.tls import self_signed
 
 BODIES = st.binary(max_size=200)
 NAMES = st.from_regex(rb"[A-Za-z][A-Za-z0-9-]{0,10}", fullmatch=True).filter(
@@ -212,27 +210,7 @@ def test_the_port_is_said_where_it_is_not_the_schemes(endpoint: str, authority: 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """Return a server's context with a certificate for 127.0.0.1, and a client's that trusts it."""
-    folder: Path = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / "server.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    pem = self_signed(tmp_path_factory.mktemp("tls"))
     serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     serving.load_cert_chain(pem)
     return serving, ssl.create_default_context(cafile=str(pem))
@@ -281,6 +259,19 @@ def trusted_file(context: ssl.SSLContext) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".pem", delete=False) as out:
         out.write(ssl.DER_cert_to_PEM_cert(certificate))
     return out.name
+
+
+def test_a_connection_needs_no_tables_of_idna(authority: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
+    """They take milliseconds to import, of a first viewer's time."""
+    with server([[OK]], authority[0]) as (port, _):
+        script = (
+            f"from edge_handler import connection; connection.ROOTS = {trusted_file(authority[1])!r}; "
+            f"print(connection.Connection('https://127.0.0.1:{port}').request('GET', '/', {{'host': 'h'}})); "
+            "import sys; print('encodings.idna' in sys.modules)"
+        )
+        command = [sys.executable, "-S", "-E", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["(200, b'ok')", "False"]
 
 
 def test_a_server_that_nobody_vouches_for_is_not_asked(authority: tuple[ssl.SSLContext, ssl.SSLContext]) -> None:
