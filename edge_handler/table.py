@@ -1,6 +1,6 @@
-"""The reader of the routing table: BatchGetItem over http.client, on the nearest replica that answers.
+"""The reader of the routing table: BatchGetItem on the nearest replica that answers.
 
-Not boto3: a client of its costs seven times the CPU to get ready, and more per read (`make bench`).
+Not boto3: a client of its costs ten times the CPU to get ready, and eight times per read (`make bench`).
 """
 
 import contextlib

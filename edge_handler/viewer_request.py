@@ -3,6 +3,7 @@
 A hit is one cache look-up, one comparison of times and one header assignment; keep it so.
 """
 
+import gc
 import os
 from typing import Any
 
@@ -77,6 +78,8 @@ def _give_up(error: Exception) -> Result:
 _settings = load_settings()
 _table = RoutesTable.from_settings(_settings)
 handler = make_handler(Resolver(_table, _settings))
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    # Started by Lambda: the first viewer does not wait for a handshake on a fourteenth of a core.
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # Started by Lambda, which lends a whole processor until this is done.
+    # The first viewer does not wait for a handshake on a fourteenth of it,
     _table.warm_up()
+    # and none for the garbage collector to look through all that is known, which has no cycles: only what is new.
+    gc.set_threshold(gc.get_threshold()[0], 1 << 30)

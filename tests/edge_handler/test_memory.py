@@ -1,0 +1,79 @@
+"""What the edge leaves behind: nothing that only a garbage collector could find, for under Lambda it seldom looks."""
+
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from edge_handler import origin_request
+from edge_handler.resolver import MAX_ROUTES, Resolver
+from edge_handler.route import Item
+from edge_handler.sigv4 import Credentials
+from edge_handler.table import Replica, RoutesTable
+from edge_handler.viewer_request import make_handler
+from tests.support import ROOT, SETTINGS, Clock, Rows, event, free_port, route
+
+VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
+ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
+THRESHOLDS = "import gc, edge_handler.viewer_request; print(*gc.get_threshold())"
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage from before, and nobody who takes it away."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_requests_leave_no_cycles() -> None:
+    rows, clock = Rows(route("env-123.localhost"), route("env-789.localhost")), Clock()
+    broken: Item = {"domain": {"S": "env-broken.localhost"}}
+    rows.items["env-broken.localhost"] = broken
+    viewer, origin = make_handler(Resolver(rows, SETTINGS, clock)), origin_request.make_handler("http://127.0.0.1:9")
+    for reachable in (True, False, True):
+        rows.reachable = reachable
+        for name in (*VIEWER_EVENTS, *VIEWER_EVENTS):
+            given = event(name)
+            viewer(given, None)
+            given["Records"][0]["cf"]["request"]["headers"]["host"][0]["value"] = "env-broken.localhost"
+            viewer(given, None)
+            clock.now += 7
+    for name in ORIGIN_EVENTS:
+        origin(event(name), None)
+    for handler in (viewer, origin):
+        handler({}, None)
+    assert gc.collect() == 0
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_a_table_that_does_not_answer_leaves_no_cycles() -> None:
+    replicas = [
+        Replica("routes", region, f"http://127.0.0.1:{free_port()}", Credentials("local", "local", ""))
+        for region in ("us-east-1", "eu-west-1")
+    ]
+    clock = Clock()
+    handler = make_handler(Resolver(RoutesTable(replicas, clock), SETTINGS, clock))
+    for _ in range(5):
+        assert handler(event("viewer-request-static"), None)["status"] == "503"
+        clock.now += 60
+    assert gc.collect() == 0
+
+
+def test_under_lambda_only_what_is_new_is_looked_through() -> None:
+    def thresholds(**environ: str) -> list[int]:
+        command = [sys.executable, "-c", THRESHOLDS]
+        plain = {name: value for name, value in os.environ.items() if name != "AWS_LAMBDA_RUNTIME_API"}
+        done = subprocess.run(command, env={**plain, **environ}, cwd=ROOT, capture_output=True, text=True, check=True)
+        return [int(number) for number in done.stdout.split()]
+
+    usual = thresholds()
+    nobody = f"127.0.0.1:{free_port()}"
+    young, middle, _ = thresholds(AWS_LAMBDA_RUNTIME_API=nobody, AWS_ENDPOINT_URL=f"http://{nobody}")
+    assert young == usual[0]
+    assert middle > MAX_ROUTES
