@@ -1,6 +1,8 @@
 """From the start of a process until it is ready, and until its first answer."""
 
 import statistics
+import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,22 @@ def test_first_answer(figures: Figures, tmp_path: Path, tls: bool) -> None:
         )
         name = f"start to first answer{' over TLS' if tls else ''} / boto3 client's"
         compare(figures, name, python(ours), python(theirs), environ={"AWS_ENDPOINT_URL": endpoint})
+
+
+def test_where_a_start_goes(figures: Figures) -> None:
+    """Import time by package, each without what it imports itself; taking it costs time of its own."""
+    runs: list[Counter[str]] = []
+    for _ in range(ROUNDS):
+        command = [*python(OURS)[:3], "-X", "importtime", *python(OURS)[3:]]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()[1:]
+        spent: Counter[str] = Counter()
+        for line in lines:
+            own, _, name = line.removeprefix("import time:").split("|")
+            spent[name.strip().partition(".")[0]] += int(own)
+        runs.append(spent)
+    medians = Counter({name: statistics.median(run[name] for run in runs) / 1e3 for name in runs[0]})
+    shown = ", ".join(f"{name} {spent:.1f}" for name, spent in medians.most_common(12))
+    figures.note(f"import time of viewer-request by package, ms of {medians.total():.1f}: {shown}")
 
 
 def test_memory_of_a_full_cache(figures: Figures) -> None:
