@@ -110,10 +110,15 @@ class Figures:
         for one in self.found:
             last = self.recorded.get(one.name)
             lines.append(
-                f"| {one.name} | {one.ours:.3g} {one.unit} | {one.against:.3g} {one.unit} | {one.ratio:.3f} "
-                f"| {'' if last is None else f'{last:.3f}'} | {'' if one.limit is None else f'{one.limit:.3f}'} |"
+                f"| {one.name} | {_digits(one.ours)} {one.unit} | {_digits(one.against)} {one.unit} "
+                f"| {_digits(one.ratio)} | {_digits(last)} | {_digits(one.limit)} |"
             )
         return "\n".join([*lines, "", *(f"- {note}" for note in self.notes), ""])
+
+
+def _digits(number: float | None) -> str:
+    """Return what is read at a glance, and shows a change of a few per cent."""
+    return "" if number is None else f"{number:,.0f}" if number >= 1_000 else f"{number:.3g}"
 
 
 def _timed(call: Call, count: int, clock: Clock) -> float:
@@ -139,7 +144,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"figures": list(map(asdict, _figures.found)), "notes": _figures.notes}, indent=2))
     if session.config.getoption("--record"):
-        ratios = {**_figures.recorded, **{one.name: round(one.ratio, 3) for one in _figures.found}}
+        ratios = {**_figures.recorded, **{one.name: float(f"{one.ratio:.3g}") for one in _figures.found}}
         RECORDED.write_text(json.dumps(dict(sorted(ratios.items())), indent=2) + "\n")
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         with Path(summary).open("a") as out:

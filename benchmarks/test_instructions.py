@@ -31,6 +31,8 @@ for _ in range(COUNT):
 """
 HIT, JSON = "handler(event, None)", "json.dumps(json.loads(text))"
 COUNT = 2_000
+# A quarter above what it is, for other versions of Python count a little differently. A few per cent show in the table.
+LIMIT = 0.04
 
 
 def test_a_hit(figures: Figures) -> None:
@@ -39,7 +41,7 @@ def test_a_hit(figures: Figures) -> None:
         pytest.skip("needs valgrind (apt-get install valgrind)")
     nothing = count(valgrind, "pass")
     hit, json_ = ((count(valgrind, work) - nothing) / COUNT for work in (HIT, JSON))
-    figures.add("instructions of a hit / of a JSON round trip", hit, json_, "instr.", hit / json_, hit / json_, 0.15)
+    figures.add("instructions of a hit / of a JSON round trip", hit, json_, "instr.", hit / json_, hit / json_, LIMIT)
 
 
 def count(valgrind: str, work: str) -> float:
