@@ -52,7 +52,8 @@ def test_a_package_holds_the_handlers_and_cachetools_and_nothing_else(
         for file in package.rglob("*"):
             out.write(file, file.relative_to(package))
     assert archive.stat().st_size <= 64 * 1024
-    script = "import edge_handler.viewer_request, edge_handler.origin_request, sys; print(edge_handler.__file__)"
+    module = "viewer_request" if function.startswith("Viewer") else "origin_request"
+    script = f"import edge_handler.{module}; print(edge_handler.__file__)"
     command = [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(package)!r}); {script}"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(str(package))

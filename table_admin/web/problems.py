@@ -35,7 +35,7 @@ def responses(*statuses: int) -> Any:
     """Return what OpenAPI says of a resource: the result where it succeeds, else a problem."""
     found: dict[int, Any] = {}
     for status in (*statuses, 422, 500):
-        found[status] = {"description": HTTPStatus(status).phrase}
+        found[status] = {"description": _phrase(status)}
         if status >= 400:
             found[status]["content"] = {PROBLEM: {"model": Problem}}
     return found
@@ -68,5 +68,10 @@ def add_problems(app: APIGatewayHttpResolver) -> None:
 
 
 def _problem(status: int, kind: str, detail: str, **more: Any) -> Response[str]:
-    body = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
+    body = {"type": kind, "title": _phrase(status), "status": status, "detail": detail, **more}
     return Response(status, PROBLEM, json.dumps(body))
+
+
+def _phrase(status: int) -> str:
+    """Return a status's name as RFC 9110 has it; Python renamed this one in 3.13."""
+    return "Unprocessable Content" if status == HTTPStatus.UNPROCESSABLE_ENTITY else HTTPStatus(status).phrase
