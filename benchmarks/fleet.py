@@ -220,6 +220,10 @@ def study(scale: float = 1.0) -> dict[str, Any]:
             str(count): {str(fresh): fleet(count, float(fresh)) for fresh in (1, 2, 5, 10, 30)}
             for count in (10, 100, 1_000, 10_000)
         },
+        # As if an instance were told of changes, and never had to ask again.
+        "never_read_again": {
+            str(count): run(instances=count, fresh=3_600.0, requests=int(1_200_000 * scale)) for count in (10, 100)
+        },
         "outage": run(**outage),
         "outage_of_one_region": run(**outage, outage_regions=REGIONS[:1]),
     }
