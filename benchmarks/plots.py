@@ -45,7 +45,8 @@ def hottest_key(fleet: dict[str, Any]) -> None:
         axis.plot(list(points), list(points.values()), marker="o", label=f"{int(count):,} instances")
     axis.axhline(3_000, color="black", linestyle="--", label="a partition's limit")
     axis.set(xscale="log", yscale="log", xlabel="fresh time, s", ylabel="read units a second, hottest key")
-    axis.legend(fontsize=8)
+    axis.set_ylim(bottom=0.01)
+    axis.legend(fontsize=8, loc="lower left", ncols=3)
     save("hottest-key")
 
 
