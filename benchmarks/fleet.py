@@ -38,6 +38,11 @@ class Scenario:
     """Execution environments of the function, over all regions: each has a cache of its own."""
     routes: int = 10_000
     """Asked for by Zipf's law: the n-th most popular a n-th as often as the first."""
+    page: int = 1
+    """How many requests for a host come one after the other, in one region: a page and its files.
+
+    More than one: `instances` is a multiple of the regions.
+    """
     requests: int = 200_000
     rate: float = 1_000.0
     fresh: float = 10.0
@@ -117,12 +122,13 @@ def simulate(scenario: Scenario) -> dict[str, Any]:
     weights = list(itertools.accumulate(1 / rank for rank in range(1, scenario.routes + 1)))
     instances = [_instance(world, settings, number) for number in range(scenario.instances)]
     random.seed(scenario.seed)  # what the resolver spreads its expiries with
-    hosts = chance.choices(names, cum_weights=weights, k=scenario.requests)
+    hosts = chance.choices(names, cum_weights=weights, k=scenario.requests // scenario.page)
     outcomes: Counter[str] = Counter()
     by_minute: dict[int, Counter[str]] = {}
     stale: dict[tuple[str, int], float] = {}
     change_at = world.now + chance.expovariate(scenario.changes)
-    for host in hosts:
+    for at in range(len(hosts) * scenario.page):
+        host = hosts[at // scenario.page]
         world.now += chance.expovariate(scenario.rate)
         elapsed = world.now - world.start
         out = scenario.outage is not None and scenario.outage[0] <= elapsed < scenario.outage[1]
@@ -131,6 +137,8 @@ def simulate(scenario: Scenario) -> dict[str, Any]:
             _change(world, names[chance.randrange(min(100, scenario.routes))], change_at, stale)
             change_at += chance.expovariate(scenario.changes)
         number = chance.randrange(scenario.instances)
+        if scenario.page > 1:
+            number += at // scenario.page % len(REGIONS) - number % len(REGIONS)
         if chance.random() < scenario.instances / (scenario.rate * scenario.lifetime):
             instances[number] = _instance(world, settings, number)
         before = world.attempts
@@ -213,16 +221,17 @@ def study(scale: float = 1.0) -> dict[str, Any]:
     outage = {"requests": int(1_200_000 * scale), "outage": (300.0 * scale, 900.0 * scale), "changes": 0.01}
     return {
         "fresh": {str(fresh): run(fresh=float(fresh)) for fresh in (1, 2, 5, 10, 20, 30, 60)},
-        "instances": {str(count): run(instances=count) for count in (1, 10, 100, 1_000, 10_000)},
+        "instances": {str(count): run(instances=count) for count in (1, 12, 100, 1_000, 10_000)},
         "routes": {str(count): run(routes=count) for count in (100, 10_000, 1_000_000)},
         # Two requests a second to each instance, however many there are: the hottest key's load grows with them.
         "fleet": {
             str(count): {str(fresh): fleet(count, float(fresh)) for fresh in (1, 2, 5, 10, 30)}
             for count in (10, 100, 1_000, 10_000)
         },
+        "pages_of_twenty": {str(count): run(instances=count, page=20) for count in (12, 100)},
         # As if an instance were told of changes, and never had to ask again.
         "never_read_again": {
-            str(count): run(instances=count, fresh=3_600.0, requests=int(1_200_000 * scale)) for count in (10, 100)
+            str(count): run(instances=count, fresh=3_600.0, requests=int(1_200_000 * scale)) for count in (12, 100)
         },
         "outage": run(**outage),
         "outage_of_one_region": run(**outage, outage_regions=REGIONS[:1]),

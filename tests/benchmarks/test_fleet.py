@@ -19,6 +19,11 @@ def test_a_change_is_seen_within_the_fresh_time_and_replication() -> None:
     assert 0 < found["change_seen_p50"] <= found["change_seen_p99"] <= found["change_seen_max"] <= 5.0 + 1.0 + 0.1
 
 
+def test_a_pages_files_are_looked_up_once_by_one_instance() -> None:
+    found = simulate(Scenario(instances=len(REGIONS), routes=100_000, requests=20_000, page=20, changes=1e-9))
+    assert 19 / 20 <= found["hit_ratio"] < 1
+
+
 def test_longer_freshness_reads_less() -> None:
     short, long = (Scenario(instances=10, routes=100, requests=50_000, fresh=fresh) for fresh in (1.0, 10.0))
     reads = [simulate(scenario)["reads_per_million"] for scenario in (short, long)]
