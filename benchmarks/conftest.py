@@ -4,14 +4,15 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.support import ROOT
+
 RECORDED = Path(__file__).parent / "recorded.json"
 RESULTS = ROOT / ".benchmarks" / "results.json"
 # A figure without a limit fails where it is this much worse than recorded, in three rounds of four.
@@ -151,7 +152,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             out.write(_figures.table())
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None] | None:
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     terminalreporter.write_line("")
     terminalreporter.write_line(_figures.table())
-    return None

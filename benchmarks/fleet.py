@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.rows import row
 from edge_handler.resolver import Known, Refusal, Resolver
 from edge_handler.route import Item
 from edge_handler.settings import Settings, load_settings
@@ -92,26 +93,7 @@ class _Replica(Replica):
             raise ConnectionRefusedError("the table is down")
         self._world.reads[domains[0]] += 1
         lag = 0.0 if self.region == REGIONS[0] else REPLICATION_SECONDS
-        return [_item(domains[0], self._world.generation(domains[0], lag))]
-
-
-def _item(domain: str, generation: int) -> Item:
-    origin: Any = {
-        "kind": {"S": "s3"},
-        "domain_name": {"S": "acme-static-sites.s3.us-east-1.amazonaws.com"},
-        "region": {"S": "us-east-1"},
-        "prefix": {"S": "/x"},
-    }
-    texts = {name: {"S": "-"} for name in ("target", "environment", "updated_at", "updated_by", "note")}
-    numbers = {name: {"N": str(generation)} for name in ("revision", "generation")}
-    return {
-        **texts,
-        **numbers,
-        "schema": {"N": "1"},
-        "domain": {"S": domain},
-        "lifetime": {"S": "permanent"},
-        "origin": {"M": origin},
-    }
+        return [row(domains[0], self._world.generation(domains[0], lag))]
 
 
 def simulate(scenario: Scenario) -> dict[str, Any]:

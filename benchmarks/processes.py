@@ -6,9 +6,9 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.support import ROOT
+
 SITE = sysconfig.get_paths()["purelib"]
 OURS = "import edge_handler.viewer_request"
 BOTO3 = "import boto3; boto3.client('dynamodb', region_name='us-east-1')"

@@ -93,17 +93,9 @@ def test_where_a_start_goes(figures: Figures) -> None:
 
 def test_memory_of_a_full_cache(figures: Figures) -> None:
     script = """
+from benchmarks.rows import Table
 from edge_handler.resolver import MAX_ROUTES, Resolver
 from edge_handler.settings import load_settings
-def item(domain):
-    origin = {"kind": {"S": "s3"}, "domain_name": {"S": "acme-static-sites.s3.us-east-1.amazonaws.com"},
-              "region": {"S": "us-east-1"}, "prefix": {"S": "/" + domain.partition(".")[0]}}
-    row = {name: {"S": name} for name in ("target", "environment", "updated_at", "updated_by", "note")}
-    row |= {name: {"N": "1"} for name in ("revision", "generation", "schema")}
-    return {**row, "domain": {"S": domain}, "lifetime": {"S": "permanent"}, "origin": {"M": origin}}
-class Table:
-    def read(self, domains):
-        return [item(domains[0])]
 resolver = Resolver(Table(), load_settings()._replace(fresh_seconds=1e9))
 for number in range(MAX_ROUTES):
     resolver.resolve(f"env-{number}.example.com")

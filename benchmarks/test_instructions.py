@@ -11,17 +11,10 @@ from benchmarks.processes import python
 
 SCRIPT = """
 import json
+from benchmarks.rows import Table
 from edge_handler.resolver import Resolver
 from edge_handler.settings import load_settings
 from edge_handler.viewer_request import make_handler
-row = {name: {"S": name} for name in ("target", "environment", "updated_at", "updated_by", "note")}
-row |= {name: {"N": "1"} for name in ("revision", "generation", "schema")}
-row |= {"domain": {"S": "env-123.localhost"}, "lifetime": {"S": "permanent"}}
-origin = {"kind": {"S": "s3"}, "domain_name": {"S": "b.s3.us-east-1.amazonaws.com"}, "region": {"S": "us-east-1"}}
-row["origin"] = {"M": {**origin, "prefix": {"S": "/env-123"}}}
-class Table:
-    def read(self, domains):
-        return [row]
 handler = make_handler(Resolver(Table(), load_settings()._replace(fresh_seconds=1e9)))
 text = open("events/viewer-request-static.json").read()
 event = json.loads(text)

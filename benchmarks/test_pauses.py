@@ -4,23 +4,16 @@ import json
 import os
 import subprocess
 
-from benchmarks.conftest import ROOT, Figures
+from benchmarks.conftest import Figures
 from benchmarks.processes import OURS, python
+from tests.support import ROOT
 
 SCRIPT = """
 import gc, itertools, json, random, time
+from benchmarks.rows import Table
 from edge_handler.resolver import Resolver
 from edge_handler.settings import load_settings
 from edge_handler.viewer_request import make_handler
-def row(domain):
-    row = {name: {"S": name} for name in ("target", "environment", "updated_at", "updated_by", "note")}
-    row |= {name: {"N": "1"} for name in ("revision", "generation", "schema")}
-    origin = {"kind": {"S": "s3"}, "domain_name": {"S": "b.s3.us-east-1.amazonaws.com"}, "region": {"S": "us-east-1"}}
-    origin["prefix"] = {"S": "/" + domain}
-    return {**row, "domain": {"S": domain}, "lifetime": {"S": "permanent"}, "origin": {"M": origin}}
-class Table:
-    def read(self, domains):
-        return json.loads(json.dumps([row(domains[0])]))
 handler = make_handler(Resolver(Table(), load_settings()))
 event = json.load(open("events/viewer-request-static.json"))
 host = event["Records"][0]["cf"]["request"]["headers"]["host"][0]
