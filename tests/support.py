@@ -20,6 +20,7 @@ from edge_handler.route import Item, Origin, Route, S3Origin, encode_route
 from edge_handler.settings import Settings
 from local_edge.contract import check_result
 from local_edge.embedded_aws import create_tables
+from local_edge.ingress import free_port
 from local_edge.template import load_template
 
 ROOT = Path(__file__).parent.parent
@@ -85,13 +86,6 @@ def need(present: object, what: str) -> None:
     """Skip a test that needs an optional part; in CI everything is there, so fail."""
     if not present:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {what}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int) -> None:

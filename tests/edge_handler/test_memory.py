@@ -14,7 +14,8 @@ from edge_handler.route import Item
 from edge_handler.sigv4 import Credentials
 from edge_handler.table import Replica, RoutesTable
 from edge_handler.viewer_request import make_handler
-from tests.support import ROOT, SETTINGS, Clock, Rows, event, free_port, route
+from local_edge.ingress import free_port
+from tests.support import ROOT, SETTINGS, Clock, Rows, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
 ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))

@@ -1,16 +1,14 @@
 """The console in Chromium, over 100,000 routes, with the site changing behind the local edge."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from edge_handler.route import S3Origin, encode_route
 from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
-from tests.local_edge.test_browser import FLAGS
 from tests.support import OWN_BUCKET, ROOT, need, route
 
 ROUTES = 100_000
@@ -31,16 +29,6 @@ def edge(ministack_endpoint: str) -> Iterator[LocalEdge]:
             requests = [{"PutRequest": {"Item": item}} for item in items]
             client.batch_write_item(RequestItems={"edge-routing-routes": requests})
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    need(chromium, "Chromium (apt-get install chromium)")
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield found
-        found.close()
 
 
 @pytest.fixture

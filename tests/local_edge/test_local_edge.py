@@ -12,8 +12,9 @@ from collections.abc import Iterator
 import pytest
 
 from edge_handler.route import encode_route
+from local_edge.ingress import free_port
 from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
-from tests.support import free_port, route
+from tests.support import route
 
 WAIT = FRESH_SECONDS + 0.2
 
