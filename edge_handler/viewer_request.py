@@ -78,8 +78,8 @@ def _give_up(error: Exception) -> Result:
 _settings = load_settings()
 _table = RoutesTable.from_settings(_settings)
 handler = make_handler(Resolver(_table, _settings))
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:  # Started by Lambda, which lends a whole processor until this is done.
-    # The first viewer does not wait for a handshake on a fourteenth of it,
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    # Started by Lambda, which lends a whole processor until this is done; a viewer's request has a fourteenth of one.
     _table.warm_up()
-    # and none for the garbage collector to look through all that is known, which has no cycles: only what is new.
+    # What is known is kept, and has no cycles: look for garbage in what is new only, not in 50,000 routes.
     gc.set_threshold(gc.get_threshold()[0], 1 << 30)
