@@ -7,7 +7,7 @@ const PAGE = 100;
 let shown = [];
 let asked = 0;
 
-export function row(entry, chosen) {
+function row(entry, chosen) {
   const link = element('a', { href: `#/${entry.domain}` }, entry.domain);
   const environment = element('a', { href: `#env/${encodeURIComponent(entry.environment)}` }, entry.environment);
   return element('tr', { 'data-domain': entry.domain, 'aria-selected': String(entry.domain === chosen) },
@@ -17,7 +17,7 @@ export function row(entry, chosen) {
     element('td', {}, expiry(entry.expires_at)));
 }
 
-export function filters() {
+function filters() {
   return { q: byId('words').value.trim(), expiring: byId('expiring').value };
 }
 
