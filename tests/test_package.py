@@ -52,13 +52,18 @@ def test_a_package_holds_the_handlers_and_cachetools_and_nothing_else(
         for file in package.rglob("*"):
             out.write(file, file.relative_to(package))
     assert archive.stat().st_size <= 64 * 1024
-    module = "viewer_request" if function.startswith("Viewer") else "origin_request"
-    script = f"import edge_handler.{module}; print(edge_handler.__file__)"
+    assert_starts_alone(function, package)
+
+
+def assert_starts_alone(function: str, package: Path) -> None:
+    """Import a function from its package, without the environment's packages: they have this project among them."""
+    script = f"import edge_handler.{MODULES[function]}; print(edge_handler.__file__)"
     command = [sys.executable, "-S", "-E", "-c", f"import sys; sys.path.insert(0, {str(package)!r}); {script}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=package, capture_output=True, text=True, check=True)
     assert done.stdout.startswith(str(package))
 
 
+MODULES = {"ViewerRequestFunction": "viewer_request", "OriginRequestFunction": "origin_request"}
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -77,8 +82,8 @@ def test_where_the_functions_python_is_at_hand_the_package_is_its_bytecode(
     subprocess.run(command, env={**ENVIRON, **environ}, check=True, capture_output=True)
     assert {entry.name for entry in tmp_path.iterdir()} == {"edge_handler", "cachetools"}
     assert not list(tmp_path.rglob("*.py"))
-    module = "viewer_request" if function.startswith("Viewer") else "origin_request"
-    result, _ = invoke(f"edge_handler.{module}.handler", event(name), tmp_path, {"PYTHONPATH": ""})
+    assert_starts_alone(function, tmp_path)
+    result, _ = invoke(f"edge_handler.{MODULES[function]}.handler", event(name), tmp_path, {"PYTHONPATH": ""})
     assert result[expected[0]] == expected[1]
 
 
@@ -125,6 +130,5 @@ def test_every_sample_event_is_one_that_cloudfront_could_send() -> None:
 def test_the_built_package_answers_inside_lambdas_own_runtime(
     built: Path, function: str, name: str, expected: tuple[str, str]
 ) -> None:
-    module = "viewer_request" if function.startswith("Viewer") else "origin_request"
-    result, _ = invoke(f"edge_handler.{module}.handler", event(name), built / function, {"PYTHONPATH": ""})
+    result, _ = invoke(f"edge_handler.{MODULES[function]}.handler", event(name), built / function, {"PYTHONPATH": ""})
     assert result[expected[0]] == expected[1]
