@@ -149,6 +149,8 @@ def server(replies: list[list[bytes]], context: ssl.SSLContext | None = None) ->
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+# What a connection would answer that is not to be asked again.
+WRONG = b"HTTP/1.1 500 Wrong\r\nContent-Length: 5\r\n\r\nwrong"
 
 
 def test_a_request_is_what_a_server_expects() -> None:
@@ -163,12 +165,39 @@ def test_a_request_is_what_a_server_expects() -> None:
 
 
 def test_an_idle_connection_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    with server([[OK], [OK]]) as (port, seen):
+    with server([[OK, WRONG], [OK]]) as (port, _):
         found = Connection(f"http://127.0.0.1:{port}")
         found.request("GET", "/", {"host": "h"})
         monkeypatch.setattr(connection, "IDLE_SECONDS", -1)
         assert found.request("GET", "/", {"host": "h"}) == (200, b"ok")
-        assert seen.count(None) == 2
+        found.close()
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        OK + OK,
+    ],
+    ids=["said", "HTTP/1.0", "more than was asked for"],
+)
+def test_a_connection_is_not_used_again_that_should_not_be(first: bytes) -> None:
+    """Not even where the server leaves it open."""
+    with server([[first, WRONG], [OK]]) as (port, _):
+        found = Connection(f"http://127.0.0.1:{port}")
+        assert found.request("GET", "/", {"host": "h"}) == (200, b"ok")
+        assert found.request("GET", "/", {"host": "h"}) == (200, b"ok")
+        found.close()
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.2)
+    with server([[b"", WRONG], [OK]]) as (port, _):
+        found = Connection(f"http://127.0.0.1:{port}")
+        with pytest.raises(TimeoutError):
+            found.request("GET", "/", {"host": "h"})
+        assert found.request("GET", "/", {"host": "h"}) == (200, b"ok")
         found.close()
 
 

@@ -1,15 +1,12 @@
 """What the edge leaves behind: nothing that only a garbage collector could find, for under Lambda it seldom looks."""
 
 import gc
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from edge_handler import origin_request
-from edge_handler.resolver import MAX_ROUTES, Resolver
+from edge_handler.resolver import Resolver
 from edge_handler.route import Item
 from edge_handler.sigv4 import Credentials
 from edge_handler.table import Replica, RoutesTable
@@ -19,7 +16,6 @@ from tests.support import ROOT, SETTINGS, Clock, Rows, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
 ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
-THRESHOLDS = "import gc, edge_handler.viewer_request; print(*gc.get_threshold())"
 
 
 @pytest.fixture
@@ -64,17 +60,3 @@ def test_a_table_that_does_not_answer_leaves_no_cycles() -> None:
         assert handler(event("viewer-request-static"), None)["status"] == "503"
         clock.now += 60
     assert gc.collect() == 0
-
-
-def test_under_lambda_only_what_is_new_is_looked_through() -> None:
-    def thresholds(**environ: str) -> list[int]:
-        command = [sys.executable, "-c", THRESHOLDS]
-        plain = {name: value for name, value in os.environ.items() if name != "AWS_LAMBDA_RUNTIME_API"}
-        done = subprocess.run(command, env={**plain, **environ}, cwd=ROOT, capture_output=True, text=True, check=True)
-        return [int(number) for number in done.stdout.split()]
-
-    usual = thresholds()
-    nobody = f"127.0.0.1:{free_port()}"
-    young, middle, _ = thresholds(AWS_LAMBDA_RUNTIME_API=nobody, AWS_ENDPOINT_URL=f"http://{nobody}")
-    assert young == usual[0]
-    assert middle > MAX_ROUTES
