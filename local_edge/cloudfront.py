@@ -57,6 +57,10 @@ class Exchange:
     """Milliseconds by stage."""
 
 
+class FunctionFailed(Exception):
+    """An edge function raised, or returned what is no JSON."""
+
+
 class CloudFront:
     """Answers viewers with what one distribution says."""
 
@@ -101,6 +105,8 @@ class CloudFront:
             response = _error(
                 exchange, 502, f"The Lambda function result is invalid: {error}.", "LambdaValidationError"
             )
+        except FunctionFailed as error:
+            response = _error(exchange, 502, f"The Lambda function failed: {error}.", "LambdaExecutionError")
         exchange.status = response.status
         if not response.prepared:
             self._add_headers(response, exchange)
@@ -230,9 +236,13 @@ class CloudFront:
         before = {**request, "headers": dict(request["headers"])}
         event = {"Records": [{"cf": {"config": config, "request": request}}]}
         started = time.perf_counter()
-        async with self._sandboxes[event_type]:
-            # As Lambda does: what comes and goes is JSON, and no object of the function's own.
-            text = json.dumps(await asyncio.to_thread(function, json.loads(json.dumps(event)), None))
+        # As Lambda does: what comes and goes is JSON, and no object of the function's own.
+        given = json.loads(json.dumps(event))
+        try:
+            async with self._sandboxes[event_type]:
+                text = json.dumps(await asyncio.to_thread(function, given, None))
+        except Exception as error:
+            raise FunctionFailed(f"{type(error).__name__}: {error}") from error
         result: dict[str, Any] = json.loads(text)
         exchange.stages[event_type] = (time.perf_counter() - started) * 1000
         check_result(event_type, before, result)

@@ -89,6 +89,19 @@ def test_a_result_that_cloudfront_refuses_is_502_and_names_the_rule() -> None:
     assert "the header x-edge-route is disallowed" in text
 
 
+def test_a_function_that_fails_is_502_as_in_lambda() -> None:
+    def failing(_event: dict[str, Any], _: object) -> dict[str, Any]:
+        raise KeyError("host")
+
+    def careless(event: dict[str, Any], _: object) -> dict[str, Any]:
+        return {**event["Records"][0]["cf"]["request"], "seen": {1, 2}}
+
+    for function, reason in ((failing, "KeyError: 'host'"), (careless, "TypeError: Object of type set")):
+        status, text = ask(TEXT, ["a.localhost"], function)[0]
+        assert status == 502
+        assert f"The Lambda function failed: {reason}" in text
+
+
 def test_the_distribution_is_read_with_its_conditions() -> None:
     distribution = load_template(stack="s", bucket="acme").distribution()
     assert distribution.functions == {
