@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.web.console import CONSOLE_HEADER, Answer, Console, serve
 from table_admin.web.snapshot import Snapshot
+from tests.support import make_tables
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 OWN = {"host": "localhost:8765", CONSOLE_HEADER: "console", "content-type": "application/json"}
@@ -72,6 +74,28 @@ def test_what_others_write_is_found_after_the_next_reading(table: RoutingTable) 
     assert snapshot.search("late").total == 0
     snapshot.load()
     assert snapshot.search("late").total == 1
+
+
+def test_a_table_that_does_not_answer_is_read_when_it_does(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("table_admin.web.snapshot.LEAST_PAUSE_SECONDS", 0.01)
+    stack = "stack-not-yet-there"
+    table, answered = RoutingTable(stack, actor="tester", client=aws.client), threading.Event()
+    reading = table.list
+
+    def list_(*arguments: Any) -> Any:
+        try:
+            yield from reading(*arguments)
+        finally:
+            answered.set()
+
+    monkeypatch.setattr(table, "list", list_)
+    snapshot = Snapshot(table)
+    snapshot.start()
+    assert answered.wait(10)
+    assert not snapshot.search().complete
+    make_tables(stack, aws.client("dynamodb"))
+    wait_for(lambda: snapshot.search().complete)
+    snapshot.stop()
 
 
 @pytest.mark.parametrize("path", ["/", "/assets/app.js", "/assets/style.css", "/assets/icon.svg"])

@@ -47,6 +47,19 @@ def test_a_bucket_is_resolved_with_its_region(aws: EmbeddedAws) -> None:
     assert resolve_target("s3://acme-eu", client=aws.client) == expected._replace(prefix="")
 
 
+def test_aws_is_asked_once_about_each_bucket_and_balancer(aws: EmbeddedAws) -> None:
+    asked: list[str] = []
+
+    def client(service: str, **options: Any) -> Any:
+        asked.append(service)
+        return aws.client(service, **options)
+
+    targets, arn = TargetResolver(client), balancer(aws, "once", [("HTTP", 80)])
+    for target in ("s3://acme-static-sites/a", "s3://acme-static-sites/b", arn, arn):
+        targets.resolve(target)
+    assert sorted(asked) == ["elbv2", "s3"]
+
+
 def test_a_missing_bucket_is_refused(aws: EmbeddedAws) -> None:
     with pytest.raises(TargetRefused, match="does not exist"):
         resolve_target("s3://no-such-bucket-here/x", client=aws.client)
