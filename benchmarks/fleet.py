@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.rows import row
-from edge_handler.resolver import Known, Refusal, Resolver
-from edge_handler.route import Item
+from edge_handler.aws.sigv4 import Credentials
+from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.routes.route import Item
 from edge_handler.settings import Settings, load_settings
-from edge_handler.sigv4 import Credentials
-from edge_handler.table import Replica, RoutesTable
+from edge_handler.table.reader import Replica, RoutesTable
 
 RESULTS = Path(__file__).parent / "fleet.json"
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")

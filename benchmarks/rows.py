@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge_handler.route import Item, Route, S3Origin, encode_route
+from edge_handler.routes.route import Item, Route, S3Origin, encode_route
 
 
 def row(domain: str, generation: int = 1) -> Item:

@@ -14,7 +14,7 @@ from typing import Any
 
 import boto3
 
-from edge_handler.route import encode_route
+from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import dynamodb_client, make_tables, ministack, route
 

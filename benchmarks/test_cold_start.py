@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.conftest import Figures
 from benchmarks.processes import BOTO3, NODE, OURS, POWERTOOLS, node, python, run
-from edge_handler.route import encode_route
+from edge_handler.routes.route import encode_route
 from tests.support import dynalite, dynamodb_client, route
 from tests.tls import self_signed
 
@@ -18,7 +18,7 @@ FIRST = "; handler({'Records': [{'cf': {'config': {'requestId': 'x'}, 'request':
     "'querystring': '', 'headers': {'host': [{'value': 'env-123.localhost'}]}}}}]}, None)"
 )
 # With what importing TLS costs: in AWS nobody reads without.
-OURS_TLS = f"{OURS}; from edge_handler.connection import tls_context; tls_context()"
+OURS_TLS = f"{OURS}; from edge_handler.aws.connection import tls_context; tls_context()"
 BOTO3_TLS = f"{BOTO3}; import ssl; ssl.create_default_context()"
 
 
@@ -65,7 +65,7 @@ def test_first_answer(figures: Figures, tmp_path: Path, tls: bool) -> None:
         ours = f"from edge_handler.viewer_request import handler{FIRST}"
         verify = ""
         if pem:
-            ours = f"from edge_handler import connection; connection.ROOTS = {str(pem)!r}; {ours}"
+            ours = f"from edge_handler.aws import connection; connection.ROOTS = {str(pem)!r}; {ours}"
             verify = f", verify={str(pem)!r}"
         theirs = (
             f"import boto3; boto3.client('dynamodb', region_name='us-east-1', endpoint_url={endpoint!r}{verify})"
@@ -94,7 +94,7 @@ def test_where_a_start_goes(figures: Figures) -> None:
 def test_memory_of_a_full_cache(figures: Figures) -> None:
     script = """
 from benchmarks.rows import Table
-from edge_handler.resolver import MAX_ROUTES, Resolver
+from edge_handler.routes.resolver import MAX_ROUTES, Resolver
 from edge_handler.settings import load_settings
 resolver = Resolver(Table(), load_settings()._replace(fresh_seconds=1e9))
 for number in range(MAX_ROUTES):

@@ -12,7 +12,7 @@ from benchmarks.processes import python
 SCRIPT = """
 import json
 from benchmarks.rows import Table
-from edge_handler.resolver import Resolver
+from edge_handler.routes.resolver import Resolver
 from edge_handler.settings import load_settings
 from edge_handler.viewer_request import make_handler
 handler = make_handler(Resolver(Table(), load_settings()._replace(fresh_seconds=1e9)))

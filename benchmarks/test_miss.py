@@ -12,11 +12,11 @@ from aws_lambda_powertools.utilities.parameters import DynamoDBProvider
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import Figures
-from edge_handler import connection
-from edge_handler.resolver import Resolver
-from edge_handler.route import encode_route
-from edge_handler.sigv4 import Credentials
-from edge_handler.table import Replica, RoutesTable
+from edge_handler.aws import connection
+from edge_handler.aws.sigv4 import Credentials
+from edge_handler.routes.resolver import Resolver
+from edge_handler.routes.route import encode_route
+from edge_handler.table.reader import Replica, RoutesTable
 from tests.support import SETTINGS, dynalite, dynamodb_client, route
 from tests.tls import self_signed
 

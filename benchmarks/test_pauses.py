@@ -11,7 +11,7 @@ from tests.support import ROOT
 SCRIPT = """
 import gc, itertools, json, random, time
 from benchmarks.rows import Table
-from edge_handler.resolver import Resolver
+from edge_handler.routes.resolver import Resolver
 from edge_handler.settings import load_settings
 from edge_handler.viewer_request import make_handler
 handler = make_handler(Resolver(Table(), load_settings()))

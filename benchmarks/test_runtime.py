@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.conftest import Figures
-from edge_handler.route import encode_route
+from edge_handler.routes.route import encode_route
 from tests.lambda_runtime import RuntimeApi
 from tests.support import ROOT, dynalite, dynamodb_client, event, route
 

@@ -4,14 +4,14 @@ import time
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, redirect
-from edge_handler.connection import Connection
+from edge_handler.aws.connection import Connection
+from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
 from edge_handler.errors import BrokenStamp, MalformedPath
 from edge_handler.log import log, log_exception
-from edge_handler.route import CustomOrigin, S3Origin
+from edge_handler.routes.route import CustomOrigin, S3Origin
+from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
-from edge_handler.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
-from edge_handler.stamp import HEADER, decode_stamp
-from edge_handler.website import INDEX, decode_path, directory_location, may_be_directory, object_path
+from edge_handler.website.paths import INDEX, decode_path, directory_location, may_be_directory, object_path
 
 # Everything else a viewer sends could steer a signed request, or is none of a bucket's business.
 # Those that are read-only in origin-request have to stay.

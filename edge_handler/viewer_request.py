@@ -9,12 +9,12 @@ from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer
 from edge_handler.errors import MalformedHost
-from edge_handler.host import normalise_host
 from edge_handler.log import log_exception
-from edge_handler.resolver import Known, Refusal, Resolver
+from edge_handler.routes.host import normalise_host
+from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.routes.stamp import HEADER
 from edge_handler.settings import load_settings
-from edge_handler.stamp import HEADER
-from edge_handler.table import RoutesTable
+from edge_handler.table.reader import RoutesTable
 
 
 def make_handler(resolver: Resolver) -> Handler:

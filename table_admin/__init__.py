@@ -1,6 +1,6 @@
 """The routing-table manager: a Python API, and the command `table-admin` over it."""
 
-from edge_handler.route import CustomOrigin, Route, S3Origin
+from edge_handler.routes.route import CustomOrigin, Route, S3Origin
 from table_admin.changes import Change, Put, Revision
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.routing_table import RoutingTable

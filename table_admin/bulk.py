@@ -10,7 +10,7 @@ from typing import Any, Literal, TextIO
 
 import yaml
 
-from edge_handler.route import Route, decode_route
+from edge_handler.routes.route import Route, decode_route
 from table_admin.changes import Change, Put, iso, keeps_host, unchanged
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.manifest import complaint, plain_data, route_put, validator

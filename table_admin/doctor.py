@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.errors import BrokenRow
-from edge_handler.route import Route, S3Origin, decode_route
+from edge_handler.routes.route import Route, S3Origin, decode_route
 from table_admin.changes import is_live
 from table_admin.errors import TableAdminError
 from table_admin.inputs import epoch_text, parse_domain

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edge_handler.route import Origin, Route, S3Origin
+from edge_handler.routes.route import Origin, Route, S3Origin
 from table_admin.changes import Change, Revision
 from table_admin.explain import Explanation
 from table_admin.tables import Action

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edge_handler.route import Item, Route, decode_route
+from edge_handler.routes.route import Item, Route, decode_route
 from table_admin.changes import Change, Put, decode, is_live, put_of, unchanged
 from table_admin.errors import InvalidInput, NotFound, TableAdminError
 from table_admin.inputs import parse_domain, parse_environment, parse_label

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from edge_handler import origin_request, viewer_request
 from edge_handler.answers import Result
 from edge_handler.errors import BrokenRow
-from edge_handler.resolver import Resolver
-from edge_handler.route import Route, decode_route
+from edge_handler.routes.resolver import Resolver
+from edge_handler.routes.route import Route, decode_route
+from edge_handler.routes.stamp import HEADER
 from edge_handler.settings import load_settings
-from edge_handler.stamp import HEADER
 from table_admin.errors import InvalidInput
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.routing_table import RoutingTable

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import idna
 
 from edge_handler.errors import MalformedHost
-from edge_handler.host import normalise_host
+from edge_handler.routes.host import normalise_host
 from table_admin.errors import InvalidInput
 
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")

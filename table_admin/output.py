@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from edge_handler.route import Route
+from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, differences
 from table_admin.doctor import Finding
 from table_admin.documents import change_document, route_document

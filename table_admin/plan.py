@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_handler.errors import BrokenRow
-from edge_handler.route import Item, decode_route
+from edge_handler.routes.route import Item, decode_route
 from table_admin.changes import Change, change_of, decode, is_live
 from table_admin.errors import RevisionConflict, TableAdminError
 from table_admin.manifest import Manifest

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from edge_handler.route import Item, Route, encode_route
+from edge_handler.routes.route import Item, Route, encode_route
 from table_admin.changes import Change, Revision, content, decode, differences, is_live, iso, revision_from
 from table_admin.errors import InvalidInput, NotFound, TableAdminError
 from table_admin.inputs import parse_domain, parse_environment

@@ -7,7 +7,7 @@ from typing import Literal
 import boto3
 
 from edge_handler.errors import BrokenRow
-from edge_handler.route import Item, Route, decode_route, encode_route
+from edge_handler.routes.route import Item, Route, decode_route, encode_route
 from table_admin.changes import (
     Change,
     Put,

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_handler.route import Item
+from edge_handler.routes.route import Item
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 
 Action = Literal["put", "touch", "delete", "rollback"]

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_handler.route import ORIGIN_DOMAIN_NAME, ORIGIN_PATH, CustomOrigin, Origin, S3Origin, is_origin_port
+from edge_handler.routes.route import ORIGIN_DOMAIN_NAME, ORIGIN_PATH, CustomOrigin, Origin, S3Origin, is_origin_port
 from table_admin.errors import InvalidInput, TableAdminError, TargetRefused
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_handler.route import Route, S3Origin
+from edge_handler.routes.route import Route, S3Origin
 from table_admin.changes import Change, is_live, put_of
 from table_admin.errors import RevisionConflict, TableAdminError, TargetRefused
 from table_admin.inputs import epoch_text

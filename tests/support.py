@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from edge_handler.errors import TableUnreachable
-from edge_handler.route import Item, Origin, Route, S3Origin, encode_route
+from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_route
 from edge_handler.settings import Settings
 from local_edge.contract import check_result
 from local_edge.embedded_aws import create_tables

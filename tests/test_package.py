@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_handler.resolver import Resolver
+from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
 from local_edge.contract import check_result
 from tests.lambda_runtime import invoke

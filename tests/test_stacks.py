@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from edge_handler.route import CustomOrigin
-from edge_handler.sigv4 import Credentials
-from edge_handler.table import Replica, RoutesTable
+from edge_handler.aws.sigv4 import Credentials
+from edge_handler.routes.route import CustomOrigin
+from edge_handler.table.reader import Replica, RoutesTable
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from tests.stacks import LEFT_OUT, for_moto, translated

@@ -7,7 +7,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge_handler.route import Route
+from edge_handler.routes.route import Route
 from table_admin.errors import TableAdminError
 from table_admin.routing_table import RoutingTable
 

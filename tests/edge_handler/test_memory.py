@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pytest
 
 from edge_handler import origin_request
-from edge_handler.resolver import Resolver
-from edge_handler.route import Item
-from edge_handler.sigv4 import Credentials
-from edge_handler.table import Replica, RoutesTable
+from edge_handler.aws.sigv4 import Credentials
+from edge_handler.routes.resolver import Resolver
+from edge_handler.routes.route import Item
+from edge_handler.table.reader import Replica, RoutesTable
 from edge_handler.viewer_request import make_handler
 from local_edge.ingress import free_port
 from tests.support import ROOT, SETTINGS, Clock, Rows, event, route

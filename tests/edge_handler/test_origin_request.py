@@ -94,7 +94,7 @@ def test_what_goes_wrong_is_logged_without_secrets(capsys: pytest.CaptureFixture
     given_event["Records"][0]["cf"]["request"]["headers"]["x-route"][0]["value"] = stamp
     assert handler(given_event, None)["status"] == "502"
     line = json.loads(capsys.readouterr().out)
-    assert "website.py" in line["traceback"]
+    assert "paths.py" in line["traceback"]
     assert "0123456789abcdef" not in json.dumps(line)
     assert "session=1" not in json.dumps(line)
 

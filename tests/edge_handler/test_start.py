@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from edge_handler.resolver import MAX_ROUTES
+from edge_handler.routes.resolver import MAX_ROUTES
 from tests.support import ROOT
 
 THRESHOLDS = "import gc, edge_handler.viewer_request; print(*gc.get_threshold())"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from edge_handler.route import S3Origin, encode_route
+from edge_handler.routes.route import S3Origin, encode_route
 from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
 from tests.support import OWN_BUCKET, ROOT, need, route
 

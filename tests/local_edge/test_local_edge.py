@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge_handler.route import encode_route
+from edge_handler.routes.route import encode_route
 from local_edge.ingress import free_port
 from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
 from tests.support import route

@@ -8,8 +8,8 @@ from aiohttp import ClientSession, web
 from yarl import URL
 
 from edge_handler.origin_request import handler as origin_request
-from edge_handler.resolver import Resolver
-from edge_handler.route import CustomOrigin
+from edge_handler.routes.resolver import Resolver
+from edge_handler.routes.route import CustomOrigin
 from edge_handler.viewer_request import make_handler
 from local_edge.cloudfront import CloudFront
 from local_edge.template import TEMPLATE, Template, TemplateError, load_template

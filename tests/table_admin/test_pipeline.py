@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_handler.route import decode_route
+from edge_handler.routes.route import decode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.rollback import rollback, rollback_environment

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from edge_handler.route import encode_route
+from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import Change, NotFound, RevisionConflict, RoutingTable, TableAdminError
 from tests.support import route

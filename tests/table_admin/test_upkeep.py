@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_handler.route import encode_route
+from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, TableAdminError, environments, upkeep
 from table_admin.explain import explain

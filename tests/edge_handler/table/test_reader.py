@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from edge_handler.aws.sigv4 import Credentials
 from edge_handler.errors import TableUnreachable
-from edge_handler.route import decode_route, encode_route
-from edge_handler.sigv4 import Credentials
-from edge_handler.table import Replica, RoutesTable
+from edge_handler.routes.route import decode_route, encode_route
+from edge_handler.table.reader import Replica, RoutesTable
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import Clock, dynamodb_client, make_tables, route
 

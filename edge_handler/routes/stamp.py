@@ -5,7 +5,7 @@ is a different stamp, so a cached object can never be filed under another route'
 """
 
 from edge_handler.errors import BrokenRow, BrokenStamp
-from edge_handler.route import Origin, S3Origin, decode_origin
+from edge_handler.routes.route import Origin, S3Origin, decode_origin
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
 HEADER = "x-route"

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_handler.connection import Connection
+from edge_handler.aws.connection import Connection
+from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
 from edge_handler.errors import EdgeError, TableUnreachable
 from edge_handler.log import log
-from edge_handler.route import Item
+from edge_handler.routes.route import Item
 from edge_handler.settings import Settings
-from edge_handler.sigv4 import Credentials, Signer, load_credentials
 
 # viewer-request has 5 seconds in all; what is not known by then is answered with 503.
 TOTAL_SECONDS = 3.0

@@ -13,9 +13,9 @@ from cachetools import LRUCache
 
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.log import log
-from edge_handler.route import Item, Route, decode_route
+from edge_handler.routes.route import Item, Route, decode_route
+from edge_handler.routes.stamp import HEADER, encode_stamp
 from edge_handler.settings import Settings
-from edge_handler.stamp import HEADER, encode_stamp
 
 MAX_ROUTES = 50_000
 # How many routes leave when there is no room: a few at once cost less than one at a time.

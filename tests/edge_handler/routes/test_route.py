@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow, BrokenStamp
-from edge_handler.route import CustomOrigin, Origin, Route, S3Origin, decode_route, encode_route
-from edge_handler.stamp import decode_stamp, encode_stamp
+from edge_handler.routes.route import CustomOrigin, Origin, Route, S3Origin, decode_route, encode_route
+from edge_handler.routes.stamp import decode_stamp, encode_stamp
 from tests.support import route
 
 PATHS = st.from_regex(r"(/[A-Za-z0-9._~%-]{1,20}){0,5}", fullmatch=True)

@@ -11,8 +11,8 @@ from botocore.credentials import Credentials as ReferenceCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_handler.sigv4 import UNSIGNED_PAYLOAD, Credentials, Signer
-from edge_handler.website import object_path
+from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Credentials, Signer
+from edge_handler.website.paths import object_path
 
 TOKENS = st.text("abcABC0123/+=", max_size=20)
 

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_handler import connection
-from edge_handler.connection import Connection, ProtocolError, _read_response
+from edge_handler.aws import connection
+from edge_handler.aws.connection import Connection, ProtocolError, _read_response
 from tests.tls import self_signed
 
 BODIES = st.binary(max_size=200)
@@ -294,7 +294,7 @@ def test_a_connection_needs_no_tables_of_idna(authority: tuple[ssl.SSLContext, s
     """They take milliseconds to import, of a first viewer's time."""
     with server([[OK]], authority[0]) as (port, _):
         script = (
-            f"from edge_handler import connection; connection.ROOTS = {trusted_file(authority[1])!r}; "
+            f"from edge_handler.aws import connection; connection.ROOTS = {trusted_file(authority[1])!r}; "
             f"print(connection.Connection('https://127.0.0.1:{port}').request('GET', '/', {{'host': 'h'}})); "
             "import sys; print('encodings.idna' in sys.modules)"
         )

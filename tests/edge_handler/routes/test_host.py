@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import MalformedHost
-from edge_handler.host import normalise_host
+from edge_handler.routes.host import normalise_host
 
 
 @pytest.mark.parametrize(

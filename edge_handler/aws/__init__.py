@@ -1,0 +1,1 @@
+"""Asking AWS's services: connections, and the signatures on what is asked."""

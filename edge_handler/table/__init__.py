@@ -1,0 +1,1 @@
+"""The routing table as the edge reads it."""

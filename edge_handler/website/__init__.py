@@ -1,0 +1,1 @@
+"""What makes a bucket answer like a web server."""
