@@ -19,9 +19,9 @@ from typing import Any
 from benchmarks.rows import row
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.routes.resolver import Known, Refusal, Resolver
-from edge_handler.routes.route import Item
+from edge_handler.routes.route import decode_route
 from edge_handler.settings import Settings, load_settings
-from edge_handler.table.reader import Replica, RoutesTable
+from edge_handler.table.reader import Replica, RoutesTable, Rows
 
 RESULTS = Path(__file__).parent / "fleet.json"
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")
@@ -84,16 +84,16 @@ class _Replica(Replica):
     """A replica whose network is the world's."""
 
     def __init__(self, world: World, region: str) -> None:
-        super().__init__("routes", region, "http://127.0.0.1:9", Credentials("", "", ""))
+        super().__init__("routes", region, "http://127.0.0.1:9", Credentials("", "", ""), world.clock)
         self._world = world
 
-    def read(self, domains: Sequence[str]) -> list[Item]:
+    def read(self, domains: Sequence[str], _deadline: float, *, expected: bool = False) -> Rows:  # noqa: ARG002
         self._world.attempts += 1
         if self.region in self._world.down:
             raise ConnectionRefusedError("the table is down")
         self._world.reads[domains[0]] += 1
         lag = 0.0 if self.region == REGIONS[0] else REPLICATION_SECONDS
-        return [row(domains[0], self._world.generation(domains[0], lag))]
+        return {domains[0]: decode_route(row(domains[0], self._world.generation(domains[0], lag)))}
 
 
 def simulate(scenario: Scenario) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def simulate(scenario: Scenario) -> dict[str, Any]:
 def _instance(world: World, settings: Settings, number: int) -> Resolver:
     here = REGIONS[number % len(REGIONS)]
     regions = sorted(REGIONS, key=lambda region: region != here)
-    return Resolver(RoutesTable([_Replica(world, region) for region in regions], world.clock), settings, world.clock)
+    return Resolver(RoutesTable([_Replica(world, region) for region in regions]), settings, world.clock)
 
 
 def _change(world: World, domain: str, at: float, stale: dict[tuple[str, int], float]) -> None:

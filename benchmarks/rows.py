@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from edge_handler.routes.route import Item, Route, S3Origin, encode_route
+from edge_handler.routes.route import Item, Route, S3Origin, decode_route, encode_route
 
 
 def row(domain: str, generation: int = 1) -> Item:
@@ -29,6 +29,6 @@ def row(domain: str, generation: int = 1) -> Item:
 class Table:
     """What a Resolver reads from."""
 
-    def read(self, domains: Sequence[str]) -> Sequence[Item]:
+    def read(self, domains: Sequence[str], _seconds: float, *, expected: bool = False) -> dict[str, Route]:  # noqa: ARG002
         """Return one row for each."""
-        return [row(domain) for domain in domains]
+        return {domain: decode_route(row(domain)) for domain in domains}

@@ -37,15 +37,26 @@ code{{overflow-wrap:anywhere}}small{{color:light-dark(#5b6572,#9aa4b2)}}
 
 
 def answer(
-    status: int, reason: str, request: Request, request_id: str, extra_headers: dict[str, str] | None = None
+    status: int,
+    reason: str,
+    request_id: str,
+    host: str = "",
+    accept: str = "",
+    extra_headers: dict[str, str] | None = None,
 ) -> Result:
-    """Return a generated response that says `reason`, in the form that the request accepts.
+    """Return a generated response that says `reason`: a page, or JSON where `accept` asks for that and not for a page.
 
-    `status` is one of 400, 404, 405, 410, 502 and 503.
+    Args:
+        status: one of 400, 404, 405, 410, 502 and 503.
+        reason: for the viewer: nothing of what is behind.
+        request_id: what CloudFront calls the request.
+        host: as the viewer wrote it.
+        accept: of the request; given only where the answer is not cached, for it is not in the cache key.
+        extra_headers: by lower-case name.
     """
     phrase, title, advice = _STATUS[status]
-    host = _header(request, "host")[:253]
-    if _prefers_json(_header(request, "accept")):
+    host = host[:253]
+    if _prefers_json(accept):
         content_type = "application/json"
         body = json.dumps(
             {"status": status, "title": title, "detail": reason, "host": host, "request_id": request_id},
@@ -92,7 +103,8 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
-def _header(request: Request, name: str) -> str:
+def header(request: Request, name: str) -> str:
+    """Return the first value of a request's header, empty where there is none."""
     try:
         return str(request["headers"][name][0]["value"])
     except (KeyError, IndexError, TypeError):

@@ -17,16 +17,28 @@ class BrokenRow(EdgeError):
     """A row of the routing table that cannot be read as a route."""
 
 
+class UnreadableRow(BrokenRow):
+    """What is not even DynamoDB's JSON: whoever sent it, no row of the table is like that."""
+
+
 class BrokenStamp(EdgeError):
     """The `x-route` header did not arrive at origin-request as viewer-request wrote it."""
 
 
-class TableUnreachable(EdgeError):
-    """No replica of the routing table answered.
+class Unreadable(EdgeError):
+    """A server's answer that says nothing, or answers another question: a new connection may do better."""
 
-    `retry_at` is the time (epoch seconds) from which it is worth asking again.
+
+class Refused(EdgeError):
+    """A server's answer that it will not do what it was asked: asking again at once would change nothing."""
+
+
+class TableUnreachable(EdgeError):
+    """No replica of the routing table gave an answer that can be used.
+
+    `retry_after` is the time (seconds) after which it is worth asking again.
     """
 
-    def __init__(self, message: str, retry_at: float) -> None:
+    def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
-        self.retry_at = retry_at
+        self.retry_after = retry_after

@@ -1,16 +1,14 @@
 """origin-request: on a cache miss. Reads the stamp and sets the origin; asks no table."""
 
-import time
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, redirect
-from edge_handler.aws.connection import Connection
-from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
 from edge_handler.errors import BrokenStamp, MalformedPath
 from edge_handler.log import log, log_exception
-from edge_handler.routes.route import CustomOrigin, S3Origin
+from edge_handler.routes.route import CustomOrigin, Origin, S3Origin
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
+from edge_handler.website.bucket import exists, signed
 from edge_handler.website.paths import INDEX, decode_path, directory_location, may_be_directory, object_path
 
 # Everything else a viewer sends could steer a signed request, or is none of a bucket's business.
@@ -45,41 +43,42 @@ _KEEPALIVE_SECONDS = 5
 _READ_SECONDS = 30
 _DIRECTORY_MAX_AGE = 60
 
-_connections: dict[str, Connection] = {}
-_signers: dict[str, Signer] = {}
-
 
 def make_handler(s3_endpoint: str | None) -> Handler:
     """Return a Lambda handler; `s3_endpoint` is asked about directories instead of S3's own."""
 
     def handler(event: dict[str, Any], _context: object) -> Result:
-        request: Request = {}
-        request_id = "unknown"
+        # Its pages say the viewer's host, never that of what is behind; and they are HTML whoever asks, for what is
+        # answered here is cached, and Accept is not in the key.
+        request_id, host = "unknown", ""
         try:
             cf = event["Records"][0]["cf"]
-            request, request_id = cf["request"], cf["config"]["requestId"]
-            return _route(request, s3_endpoint)
+            request: Request = cf["request"]
+            request_id = cf["config"]["requestId"]
+            host, origin = _stamped(request)
+            if origin.website:
+                return _to_website(request, origin, s3_endpoint)
+            assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
+            return _to_application(request, host, origin)
         except MalformedPath as error:
-            return answer(400, str(error), request, request_id)
+            return answer(400, str(error), request_id, host)
         except BrokenStamp as error:
             log("ERROR", "origin-request got no usable stamp", error=str(error), request_id=request_id)
-            return answer(502, str(error), request, request_id)
+            return answer(502, "the request came without a route that can be read", request_id)
         except Exception as error:
             log_exception("origin-request failed", error, request_id=request_id)
-            return answer(502, "the request could not be handled", {}, "unknown")
+            return answer(502, "the request could not be handled", "unknown", host)
 
     return handler
 
 
-def _route(request: Request, s3_endpoint: str | None) -> Result:
+def _stamped(request: Request) -> tuple[str, Origin]:
+    """Take the stamp off a request; return the viewer's host and its origin. Raises BrokenStamp."""
     stamp = request["headers"].pop(HEADER, None)
     if not stamp:
         raise BrokenStamp(f"no {HEADER} header: is it in the cache policy?")
     host, _generation, origin = decode_stamp(stamp[0]["value"])
-    if origin.website:
-        return _to_website(request, origin, s3_endpoint)
-    assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
-    return _to_application(request, host, origin)
+    return host, origin
 
 
 def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result:
@@ -120,12 +119,12 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: 
         request["uri"] = path
         request["origin"] = _custom(origin, {})
         return request
-    if may_be_directory(uri) and _exists(origin, f"{origin.prefix}{path}/{INDEX}", s3_endpoint):
+    if may_be_directory(uri) and exists(origin, f"{origin.prefix}{path}/{INDEX}", s3_endpoint):
         return redirect(directory_location(uri), _DIRECTORY_MAX_AGE)
     request["uri"] = origin.prefix + path
     if request["origin"].get("s3", {}).get("domainName") != origin.domain_name:
         # Not the distribution's own bucket: no origin access control signs for it, so we do.
-        for name, value in _signed(request["method"], request["uri"], origin).items():
+        for name, value in signed(request["method"], request["uri"], origin).items():
             _set_header(headers, name, value)
         request["origin"] = {
             "s3": {
@@ -152,28 +151,6 @@ def _custom(origin: CustomOrigin, headers: dict[str, Any]) -> dict[str, Any]:
             "sslProtocols": ["TLSv1.2"],
         }
     }
-
-
-def _exists(origin: S3Origin, path: str, s3_endpoint: str | None) -> bool:
-    """Ask S3 whether an object is there. Where that cannot be known, it is not: S3 will say so itself."""
-    endpoint = s3_endpoint or f"https://{origin.domain_name}"
-    connection = _connections.get(endpoint)
-    if connection is None:
-        connection = _connections[endpoint] = Connection(endpoint)
-    try:
-        status, _ = connection.request("HEAD", path, _signed("HEAD", path, origin))
-    except OSError as error:
-        log("WARNING", "S3 did not answer", origin=origin.domain_name, error=f"{type(error).__name__}: {error}")
-        return False
-    return status == 200
-
-
-def _signed(method: str, path: str, origin: S3Origin) -> dict[str, str]:
-    signer = _signers.get(origin.region)
-    if signer is None:
-        signer = _signers[origin.region] = Signer("s3", origin.region, load_credentials())
-    headers = {"host": origin.domain_name, "x-amz-content-sha256": UNSIGNED_PAYLOAD}
-    return signer.sign(method, path, headers, UNSIGNED_PAYLOAD, time.time())
 
 
 def _set_header(headers: dict[str, Any], name: str, value: str) -> None:

@@ -7,7 +7,7 @@ import gc
 import os
 from typing import Any
 
-from edge_handler.answers import Handler, Request, Result, answer
+from edge_handler.answers import Handler, Request, Result, answer, header
 from edge_handler.errors import MalformedHost
 from edge_handler.log import log_exception
 from edge_handler.routes.host import normalise_host
@@ -28,10 +28,11 @@ def make_handler(resolver: Resolver) -> Handler:
             headers = request["headers"]
             try:
                 route: Known | Refusal = known[headers["host"][0]["value"]]
-                if clock() >= route.fresh_until:
-                    route = _resolve(resolver, headers)
             except (LookupError, TypeError):
                 route = _resolve(resolver, headers)
+            else:
+                if not route.fresh_from <= clock() < route.fresh_until:
+                    route = _resolve(resolver, headers)
             if route.__class__ is Refusal:
                 return _refuse(route, request, cf["config"]["requestId"])
             if route.website:  # type: ignore[union-attr]
@@ -62,17 +63,21 @@ def _resolve(resolver: Resolver, headers: dict[str, Any]) -> Known | Refusal:
 
 def _refuse(refusal: Any, request: Request, request_id: str) -> Result:
     extra = {"retry-after": str(refusal.retry_after)} if refusal.retry_after else None
-    return answer(refusal.status, refusal.reason, request, request_id, extra)
+    return _page(refusal.status, refusal.reason, request, request_id, extra)
 
 
 def _method_not_allowed(request: Request, request_id: str) -> Result:
-    return answer(405, f"{request['method']} is not answered here", request, request_id, {"allow": "GET, HEAD"})
+    return _page(405, f"{request['method']} is not answered here", request, request_id, {"allow": "GET, HEAD"})
+
+
+def _page(status: int, reason: str, request: Request, request_id: str, extra: dict[str, str] | None) -> Result:
+    return answer(status, reason, request_id, header(request, "host"), header(request, "accept"), extra)
 
 
 def _give_up(error: Exception) -> Result:
     """No dead answer: whatever happened, the viewer gets a page and the log gets the reason."""
     log_exception("viewer-request failed", error)
-    return answer(502, "the request could not be handled", {}, "unknown")
+    return answer(502, "the request could not be handled", "unknown")
 
 
 _settings = load_settings()

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from edge_handler import origin_request, viewer_request
 from edge_handler.answers import Result
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import Route, decode_route
+from edge_handler.routes.route import Route, read_row
 from edge_handler.routes.stamp import HEADER
 from edge_handler.settings import load_settings
 from table_admin.errors import InvalidInput
@@ -46,14 +47,16 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     # First by itself: a table that cannot be read is a failure of this command, not of the URL.
     row, reason = _row(table, domain)
     settings = load_settings()
-    resolver = Resolver(table, settings)
+    resolver = Resolver(_Table(table), settings)
     event = _event(domain, parts.path or "/", parts.query)
     # The handlers log to standard output, which here belongs to the answer.
     with contextlib.redirect_stdout(sys.stderr):
         result = viewer_request.make_handler(resolver)(event, None)
     if "status" in result:
         refusal = resolver.refusals.get(domain)
-        return Explanation(url, domain, row, refusal.reason if refusal else reason, _generated(result), None)
+        if refusal and refusal.status != 502:
+            reason = refusal.reason
+        return Explanation(url, domain, row, reason, _generated(result), None)
     stamp = result["headers"][HEADER][0]["value"]
     origin_event = _event(domain, result["uri"], result["querystring"])
     request = origin_event["Records"][0]["cf"]["request"]
@@ -64,14 +67,29 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded))
 
 
+class _Table:
+    """The routing table as the resolver asks for it. boto3 has time limits of its own."""
+
+    def __init__(self, table: RoutingTable) -> None:
+        self._table = table
+
+    def read(
+        self,
+        domains: Sequence[str],
+        _seconds: float,
+        *,
+        expected: bool = False,  # noqa: ARG002
+    ) -> Mapping[str, Route | BrokenRow]:
+        return {item["domain"]["S"]: read_row(item) for item in self._table.read(domains)}
+
+
 def _row(table: RoutingTable, domain: str) -> tuple[Route | None, str]:
     rows = table.read((domain,))
     if not rows:
         return None, f"no row has the domain {domain}"
-    try:
-        row = decode_route(rows[0])
-    except BrokenRow as error:
-        return None, str(error)
+    row = read_row(rows[0])
+    if isinstance(row, BrokenRow):
+        return None, str(row)
     expiry = f", expires {epoch_text(row.expires_at)}" if row.expires_at is not None else ""
     return row, f"the row {domain} at revision {row.revision} names {row.target}{expiry}"
 

@@ -8,7 +8,15 @@ from urllib.parse import quote, unquote, urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_handler.routes.route import ORIGIN_DOMAIN_NAME, ORIGIN_PATH, CustomOrigin, Origin, S3Origin, is_origin_port
+from edge_handler.routes.route import (
+    ORIGIN_DOMAIN_NAME,
+    CustomOrigin,
+    Origin,
+    S3Origin,
+    bucket_domain_name,
+    is_origin_path,
+    is_origin_port,
+)
 from table_admin.errors import InvalidInput, TableAdminError, TargetRefused
 
 if TYPE_CHECKING:
@@ -53,7 +61,7 @@ class TargetResolver:
             if bucket not in self._regions:
                 self._regions[bucket] = _bucket_region(bucket, self._client)
             region = self._regions[bucket]
-            return S3Origin(f"{bucket}.s3.{region}.amazonaws.com", region, path)
+            return S3Origin(bucket_domain_name(bucket, region), region, path)
         if target.startswith("arn:"):
             if target not in self._balancers:
                 self._balancers[target] = _resolve_load_balancer(target, self._client)
@@ -67,12 +75,17 @@ class TargetResolver:
 
 def _path(text: str, target: str) -> str:
     """Return a path percent-encoded as CloudFront takes it: leading slash, no trailing one."""
-    decoded = unquote(text).strip("/")
+    try:
+        decoded = unquote(text, errors="strict").strip("/")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{target[:80]!r}: the path is not UTF-8.") from error
     path = quote(f"/{decoded}", safe="/-_.~") if decoded else ""
     if {".", "..", ""} & set(decoded.split("/")) - ({""} if not decoded else set()):
         raise InvalidInput(f"{target[:80]!r}: the path has empty, . or .. segments.")
-    if len(path) > MAX_PATH or not ORIGIN_PATH.fullmatch(path):
+    if len(path) > MAX_PATH:
         raise InvalidInput(f"{target[:80]!r}: the path is longer than {MAX_PATH} characters, percent-encoded.")
+    if not is_origin_path(path):
+        raise InvalidInput(f"{target[:80]!r}: the path has control characters, or a backslash beside dots.")
     return path
 
 

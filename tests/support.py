@@ -15,8 +15,8 @@ from typing import Any
 import boto3
 import pytest
 
-from edge_handler.errors import TableUnreachable
-from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_route
+from edge_handler.errors import BrokenRow, TableUnreachable
+from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_route, read_row
 from edge_handler.settings import Settings
 from local_edge.contract import check_result
 from local_edge.embedded_aws import create_tables
@@ -61,15 +61,20 @@ class Rows:
 
     def __init__(self, *routes: Route) -> None:
         self.items: dict[str, Item] = {found.domain: encode_route(found) for found in routes}
-        self.reads = 0
+        self.asked: list[tuple[float, bool]] = []
+        """How long each read may take, and whether its row was expected."""
         self.reachable = True
-        self.retry_at = 0.0
+        self.retry_after = 0.0
 
-    def read(self, domains: Sequence[str]) -> list[Item]:
-        self.reads += 1
+    @property
+    def reads(self) -> int:
+        return len(self.asked)
+
+    def read(self, domains: Sequence[str], seconds: float, *, expected: bool = False) -> dict[str, Route | BrokenRow]:
+        self.asked.append((seconds, expected))
         if not self.reachable:
-            raise TableUnreachable("no replica of the routing table answers", self.retry_at)
-        return [self.items[domain] for domain in domains if domain in self.items]
+            raise TableUnreachable("no replica of the routing table answers", self.retry_after)
+        return {domain: read_row(self.items[domain]) for domain in domains if domain in self.items}
 
 
 class Clock:

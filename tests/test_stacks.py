@@ -68,7 +68,7 @@ def test_table_admin_works_on_the_tables_that_the_edge_stack_makes(aws: Embedded
     assert [route.domain for route in table.list("shop")] == ["env-1.acme.example"]
     assert [entry.revision for entry in table.history("env-1.acme.example")] == [1]
     reader = RoutesTable([Replica("acme-routes", "us-east-1", aws.endpoint, Credentials("local", "local", ""))])
-    assert len(reader.read(("env-1.acme.example",))) == 1
+    assert len(reader.read(("env-1.acme.example",), 60)) == 1
 
     records = aws.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     aliases = {

@@ -6,9 +6,10 @@ a tenth of this whole package's.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from edge_handler.errors import BrokenRow
+from edge_handler.errors import BrokenRow, UnreadableRow
 
 SCHEMA = 1
 ATTRIBUTE_TYPES = {
@@ -91,14 +92,42 @@ class Route(NamedTuple):
 
 # What CloudFront accepts as the domain name of an origin: a DNS name, not an IP address.
 ORIGIN_DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
-# What CloudFront accepts as an origin's path, in the characters a stamp can carry.
-ORIGIN_PATH = re.compile(r"(?=.{0,255}\Z)(?:/[A-Za-z0-9\-._~%!$&'()*+,=:@]+)*")
+# What CloudFront accepts as an origin's path, in the characters a stamp can carry; no escaped control characters.
+_PATH = re.compile(r"(?=.{0,255}\Z)(?:/(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[2-9A-Fa-f][0-9A-Fa-f])+)*")
+# However they are written: whoever decodes them would leave the prefix.
+_DOT_SEGMENT = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:/|%2f|%5c|\Z)", re.IGNORECASE)
 _REGION = re.compile(r"[a-z]{2}[a-z-]*-\d{1,2}")
+# Of an S3 origin's domain name, as CloudFront takes it.
+MAX_S3_DOMAIN_NAME = 128
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+# Where AWS has another domain than amazonaws.com, by how its regions' names begin (botocore's partitions.json).
+_DOMAINS = {
+    "cn": "amazonaws.com.cn",
+    "eusc": "amazonaws.eu",
+    "us-iso": "c2s.ic.gov",
+    "us-isob": "sc2s.sgov.gov",
+    "us-isof": "csp.hci.ic.gov",
+    "eu-isoe": "cloud.adc-e.uk",
+}
 
 
 def is_origin_port(port: int) -> bool:
     """Tell whether CloudFront connects to `port` of a custom origin."""
     return port in (80, 443) or 1024 <= port <= 65535
+
+
+def is_origin_path(path: str) -> bool:
+    """Tell whether `path` may stand before every request's path: percent-encoded, and nothing that leads out of it."""
+    if _PATH.fullmatch(path) is None:
+        return False
+    return not ("." in path or "%" in path) or _DOT_SEGMENT.search(path) is None
+
+
+def bucket_domain_name(bucket: str, region: str) -> str:
+    """Return the name of a bucket's REST endpoint."""
+    first, second, *_ = [*region.split("-"), ""]
+    domain = _DOMAINS.get(first) or _DOMAINS.get(f"{first}-{second}", "amazonaws.com")
+    return f"{bucket}.s3.{region}.{domain}"
 
 
 def decode_route(item: Item) -> Route:
@@ -107,6 +136,7 @@ def decode_route(item: Item) -> Route:
     Raises:
         BrokenRow: an attribute is missing, has the wrong type or a value nothing can be done with,
             or the row's schema is newer than this reader.
+        UnreadableRow: it is not DynamoDB's JSON.
     """
     try:
         schema = _integer(item, "schema", 0)
@@ -131,26 +161,42 @@ def decode_route(item: Item) -> Route:
             service=_string(item, "service") if "service" in item else "",
             owner=_string(item, "owner") if "owner" in item else "",
         )
-    except BrokenRow:
-        raise
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (BrokenRow, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        if not is_item(item):
+            raise UnreadableRow("the row is not DynamoDB's JSON") from error
+        if isinstance(error, BrokenRow):
+            raise
         raise BrokenRow(f"the row cannot be read: {type(error).__name__}: {error}") from error
+
+
+def read_row(item: Item) -> Route | BrokenRow:
+    """Return the route that a row says, or why it is broken. Raises UnreadableRow."""
+    try:
+        return decode_route(item)
+    except UnreadableRow:
+        raise
+    except BrokenRow as error:
+        reason = str(error)
+    return BrokenRow(reason)  # a new one: the other holds on to everything that was there when it was raised
 
 
 def decode_origin(item: Item) -> Origin:
     """Read the `origin` attribute. Raises BrokenRow where CloudFront would refuse what it says."""
     kind = _string(item, "kind")
     domain_name = _string(item, "domain_name")
-    if not ORIGIN_DOMAIN_NAME.fullmatch(domain_name):
-        raise BrokenRow(f"the origin's domain name is {domain_name[:80]!r}")
     if kind == "s3":
-        return S3Origin(domain_name, _matching(item, "region", _REGION), _matching(item, "prefix", ORIGIN_PATH))
+        region = _string(item, "region")
+        if not _is_bucket_domain_name(domain_name, region):
+            raise BrokenRow(f"{domain_name[:80]!r} is no bucket's endpoint in {region[:20]!r}")
+        return S3Origin(domain_name, region, _path(item, "prefix"))
     if kind != "custom":
         raise BrokenRow(f"the origin is of kind {kind[:40]!r}, not s3 or custom")
+    if not ORIGIN_DOMAIN_NAME.fullmatch(domain_name):
+        raise BrokenRow(f"the origin's domain name is {domain_name[:80]!r}")
     protocol, port, host_header = _string(item, "protocol"), _integer(item, "port", 1), _string(item, "host_header")
     if protocol not in ("http", "https") or not is_origin_port(port) or host_header not in ("viewer", "origin"):
         raise BrokenRow(f"the origin is {protocol[:20]!r} on port {port} with Host of the {host_header[:20]!r}")
-    path = _matching(item, "path", ORIGIN_PATH)
+    path = _path(item, "path")
     website = item["website"]["BOOL"]
     if not isinstance(website, bool):
         raise BrokenRow("the origin's attribute website is not a boolean")
@@ -192,9 +238,22 @@ def _string(item: Item, name: str) -> str:
     return value
 
 
-def _matching(item: Item, name: str, pattern: re.Pattern[str]) -> str:
+@lru_cache(1_000)  # there are few buckets, and many rows
+def _is_bucket_domain_name(name: str, region: str) -> bool:
+    """Tell whether it is S3's: what goes there is signed with the functions' own key."""
+    bucket = name.partition(f".s3.{region}.")[0]
+    return (
+        _BUCKET.fullmatch(bucket) is not None
+        and ".." not in bucket
+        and _REGION.fullmatch(region) is not None
+        and name == bucket_domain_name(bucket, region)
+        and len(name) <= MAX_S3_DOMAIN_NAME
+    )
+
+
+def _path(item: Item, name: str) -> str:
     value = _string(item, name)
-    if not pattern.fullmatch(value):
+    if not is_origin_path(value):
         raise BrokenRow(f"the origin's {name} is {value[:80]!r}")
     return value
 
@@ -205,3 +264,27 @@ def _integer(item: Item, name: str, least: int) -> int:
     if value < least:
         raise BrokenRow(f"attribute {name} is {value}, less than {least}")
     return value
+
+
+_CONTENTS: dict[Any, type] = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list}
+_CONTENTS |= {"SS": list, "NS": list, "BS": list}
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def is_item(item: Any) -> bool:
+    """Tell whether this is an item as DynamoDB's JSON has it, whatever its attributes say."""
+    return type(item) is dict and all(map(_is_value, item.values()))
+
+
+def _is_value(value: Any) -> bool:
+    if type(value) is not dict or len(value) != 1:
+        return False
+    ((kind, found),) = value.items()
+    content: Any = found
+    if type(found) is not _CONTENTS.get(kind):
+        return False
+    if kind == "M":
+        return is_item(content)
+    if kind == "L":
+        return all(_is_value(one) for one in content)
+    return kind != "N" or _NUMBER.fullmatch(str(content)) is not None

@@ -4,7 +4,8 @@ Self-contained (origin-request asks nobody) and unambiguous: a different host, g
 is a different stamp, so a cached object can never be filed under another route's key.
 """
 
-from edge_handler.errors import BrokenRow, BrokenStamp
+from edge_handler.errors import BrokenRow, BrokenStamp, MalformedHost
+from edge_handler.routes.host import normalise_host
 from edge_handler.routes.route import Origin, S3Origin, decode_origin
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
@@ -30,12 +31,15 @@ def decode_stamp(value: str) -> tuple[str, int, Origin]:
         BrokenStamp: the value is not one that `encode_stamp` wrote.
     """
     try:
-        version, host, generation, kind, *rest = value.split(";")
+        version, host, number, kind, *rest = value.split(";")
         if version != _VERSION:
             raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSION}")
-        return host, int(generation), _decode_origin(kind, rest)
-    except (ValueError, BrokenRow) as error:
+        generation, origin = int(number), _decode_origin(kind, rest)
+        if normalise_host(host) != host or generation < 1 or encode_stamp(host, generation, origin) != value:
+            raise BrokenStamp("the stamp is not as it would be written")
+    except (ValueError, BrokenRow, MalformedHost) as error:
         raise BrokenStamp(f"the stamp cannot be read: {error}") from error
+    return host, generation, origin
 
 
 def _decode_origin(kind: str, fields: list[str]) -> Origin:

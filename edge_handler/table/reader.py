@@ -10,76 +10,109 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_handler.aws.connection import Connection
+from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
-from edge_handler.errors import EdgeError, TableUnreachable
+from edge_handler.errors import BrokenRow, Refused, TableUnreachable, Unreadable, UnreadableRow
 from edge_handler.log import log
-from edge_handler.routes.route import Item
+from edge_handler.routes.route import Route, read_row
 from edge_handler.settings import Settings
 
-# viewer-request has 5 seconds in all; what is not known by then is answered with 503.
-TOTAL_SECONDS = 3.0
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 8.0
+Rows = dict[str, Route | BrokenRow]
+"""The rows that exist, by their domains; in place of a broken one, why it is."""
 
-
-class _ReplicaError(EdgeError):
-    """The replica answered, but not with rows."""
+# Of the start, which Lambda lets take ten.
+WARM_UP_SECONDS = 1.0
 
 
 class Replica:
-    """The table in one region, and since when it is not worth asking."""
+    """The table in one region, and whether it is worth asking."""
 
-    def __init__(self, table: str, region: str, endpoint: str, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        table: str,
+        region: str,
+        endpoint: str,
+        credentials: Credentials,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.region = region
-        self.retry_at = 0.0
-        self._failures = 0
+        self.pause = Pause(clock)
         self._table = table
-        self._connection = Connection(endpoint)
+        self._server = Server(endpoint)
         self._signer = Signer("dynamodb", region, credentials)
 
-    def read(self, domains: Sequence[str]) -> list[Item]:
-        """Return the rows that exist, in no order."""
-        keys = [{"domain": {"S": domain}} for domain in domains]
-        body = json.dumps({"RequestItems": {self._table: {"Keys": keys}}}).encode()
+    def read(self, domains: Sequence[str], deadline: float, *, expected: bool = False) -> Rows:
+        """Return the rows that exist.
+
+        Raises:
+            OSError, Refused, Unreadable: the replica does not answer by the deadline, or not with rows.
+        """
+
+        def read(status: int, content: bytes) -> Rows:
+            return read_rows(status, content, self._table, domains)
+
+        def read_expected(status: int, content: bytes) -> Rows:
+            rows = read(status, content)
+            if not rows:
+                # An answer without rows names nothing by which to tell that it answers this question.
+                raise Unreadable("the row that was there is gone")
+            return rows
+
+        # json.dumps for the whole of it would be a thirtieth of what a read costs.
+        keys = ",".join([f'{{"domain":{{"S":{json.dumps(domain)}}}}}' for domain in domains])
+        body = f'{{"RequestItems":{{"{self._table}":{{"Keys":[{keys}]}}}}}}'.encode()
         headers = {
-            "host": self._connection.authority,
+            "host": self._server.authority,
             "content-type": "application/x-amz-json-1.0",
             "x-amz-target": "DynamoDB_20120810.BatchGetItem",
         }
         signed = self._signer.sign("POST", "/", headers, hashlib.sha256(body).hexdigest())
-        status, content = self._connection.request("POST", "/", signed, body)
-        if status != 200:
-            raise _ReplicaError(f"status {status}: {content[:200].decode('utf-8', 'replace')}")
-        answer = json.loads(content)
-        if answer.get("UnprocessedKeys"):
-            # How BatchGetItem says that it was throttled.
-            raise _ReplicaError("throttled: some keys were not processed")
-        rows: list[Item] = answer["Responses"].get(self._table, [])
-        return rows
+        return self._server.ask("POST", "/", signed, body, deadline, read, read_expected if expected else read)
 
-    def connect(self) -> None:
+    def connect(self, deadline: float) -> None:
         """Open the connection. Raises OSError."""
-        self._connection.connect()
+        self._server.connect(deadline)
 
-    def succeeded(self) -> None:
-        """Ask it again next time."""
-        self._failures = 0
-        self.retry_at = 0.0
 
-    def failed(self, now: float) -> None:
-        """Leave it alone for a while, for longer each time."""
-        self.retry_at = now + min(FIRST_PAUSE_SECONDS * 2**self._failures, LONGEST_PAUSE_SECONDS)
-        self._failures = min(self._failures + 1, 10)
+def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -> Rows:
+    """Return the rows in an answer of BatchGetItem's to the question about `domains`.
+
+    Nothing is learned from an answer that is not whole, or is another question's: what cannot be read is a failing
+    table, never a missing or broken row.
+
+    Raises:
+        Unreadable: it is no such answer.
+        Refused: DynamoDB says that the request is wrong, or too much.
+    """
+    if status != 200:
+        text = f"status {status}: {content[:200].decode('utf-8', 'replace')}"
+        # 408: the server had given up waiting for a question when this one came.
+        raise Refused(text) if 400 <= status < 500 and status != 408 else Unreadable(text)
+    try:
+        answer = json.loads(content)
+        unprocessed, items = answer.get("UnprocessedKeys"), answer["Responses"][table]
+        if type(items) is not list:
+            raise TypeError("the rows are no list")
+        rows: Rows = {}
+        for item in items:
+            domain = item["domain"]["S"]
+            if domain not in domains or domain in rows:
+                raise LookupError("a row that was not asked for")
+            rows[domain] = read_row(item)
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError, UnreadableRow) as error:
+        raise Unreadable(f"not an answer to what was asked: {type(error).__name__}: {error}"[:200]) from error
+    if unprocessed:
+        # How BatchGetItem says that it was throttled.
+        raise Refused("throttled: some keys were not processed")
+    return rows
 
 
 class RoutesTable:
     """The routing table, wherever a replica of it answers."""
 
-    def __init__(self, replicas: Sequence[Replica], clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, replicas: Sequence[Replica]) -> None:
         """`replicas` nearest first."""
         self._replicas = replicas
-        self._clock = clock
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "RoutesTable":
@@ -96,34 +129,38 @@ class RoutesTable:
     def warm_up(self) -> None:
         """Connect to the nearest replica, and certify it: work for the start, which has a whole processor."""
         with contextlib.suppress(OSError):
-            self._replicas[0].connect()
+            self._replicas[0].connect(time.monotonic() + WARM_UP_SECONDS)
 
-    def read(self, domains: Sequence[str]) -> list[Item]:
+    def read(self, domains: Sequence[str], seconds: float, *, expected: bool = False) -> Rows:
         """Return the rows of up to 100 domains, those that exist, in one round trip.
+
+        Args:
+            domains: the keys.
+            seconds: how long it may take, whatever is broken. Each replica gets half of what is left, the last all.
+            expected: there was a row: that it is gone is believed only if a connection made for the question says so.
 
         Raises:
             TableUnreachable: no replica answered, or all have failed so recently that none was asked.
         """
-        started = self._clock()
-        for replica in self._replicas:
-            now = self._clock()
-            if now < replica.retry_at:
-                continue
-            if now - started > TOTAL_SECONDS:
+        deadline = time.monotonic() + seconds
+        worth_asking = [replica for replica in self._replicas if not replica.pause.seconds()]
+        for position, replica in enumerate(worth_asking, 1):
+            left = deadline - time.monotonic()
+            if left <= 0:
                 break
+            share = deadline if position == len(worth_asking) else deadline - left / 2
             try:
-                rows = replica.read(domains)
-            except (OSError, ValueError, KeyError, AttributeError, EdgeError) as error:
-                replica.failed(self._clock())
-                _log_failure(replica, error)
+                rows = replica.read(domains, share, expected=expected)
+            except (OSError, Refused, Unreadable) as error:
+                _log_failure(replica, replica.pause.begin(), error)
             else:
-                replica.succeeded()
+                replica.pause.end()
                 return rows
         raise TableUnreachable(
-            "no replica of the routing table answers", min(replica.retry_at for replica in self._replicas)
+            "no replica of the routing table answers", min(replica.pause.seconds() for replica in self._replicas)
         )
 
 
-def _log_failure(replica: Replica, error: Exception) -> None:
+def _log_failure(replica: Replica, pause: float, error: Exception) -> None:
     fields: dict[str, Any] = {"region": replica.region, "error": f"{type(error).__name__}: {error}"}
-    log("ERROR", "a replica of the routing table failed", retry_at=replica.retry_at, **fields)
+    log("ERROR", "a replica of the routing table failed", pause_seconds=pause, **fields)

@@ -50,12 +50,12 @@ def test_requests_leave_no_cycles() -> None:
 
 @pytest.mark.usefixtures("uncollected")
 def test_a_table_that_does_not_answer_leaves_no_cycles() -> None:
+    clock = Clock()
     replicas = [
-        Replica("routes", region, f"http://127.0.0.1:{free_port()}", Credentials("local", "local", ""))
+        Replica("routes", region, f"http://127.0.0.1:{free_port()}", Credentials("local", "local", ""), clock)
         for region in ("us-east-1", "eu-west-1")
     ]
-    clock = Clock()
-    handler = make_handler(Resolver(RoutesTable(replicas, clock), SETTINGS, clock))
+    handler = make_handler(Resolver(RoutesTable(replicas), SETTINGS, clock))
     for _ in range(5):
         assert handler(event("viewer-request-static"), None)["status"] == "503"
         clock.now += 60

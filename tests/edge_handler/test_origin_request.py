@@ -1,5 +1,9 @@
 import json
 import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge_handler.answers import Result
 from edge_handler.origin_request import make_handler
+from edge_handler.website import bucket
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import OWN_BUCKET, event, header, run
 
@@ -90,7 +95,7 @@ def test_no_other_origin_is_told_the_secret() -> None:
 def test_what_goes_wrong_is_logged_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
     given_event = event("origin-request-elb")
     given_event["Records"][0]["cf"]["request"]["uri"] = None
-    stamp = "1;a.localhost;1;s3;x.s3.us-east-1.amazonaws.com;us-east-1;"
+    stamp = "1;a.localhost;1;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;"
     given_event["Records"][0]["cf"]["request"]["headers"]["x-route"][0]["value"] = stamp
     assert handler(given_event, None)["status"] == "502"
     line = json.loads(capsys.readouterr().out)
@@ -129,8 +134,91 @@ def test_what_is_no_directory_is_left_to_s3(uri: str) -> None:
 
 
 def test_s3_not_answering_about_directories_is_no_dead_answer() -> None:
-    deaf = make_handler("http://127.0.0.1:9")
-    assert run(deaf, at("origin-request-static", "/docs"))["uri"] == "/env-123/docs"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    assert run(make_handler(endpoint), at("origin-request-static", "/docs"))["uri"] == "/env-123/docs"
+
+
+def test_s3_that_is_silent_is_left_alone_for_a_while() -> None:
+    """Not waited for on every miss: the clock of its pause is not wound on here."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        deaf = make_handler(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for _ in range(5):
+            assert run(deaf, at("origin-request-static", "/docs"))["uri"] == "/env-123/docs"
+        listener.settimeout(0)
+        listener.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def head(status: int) -> bytes:
+    return b"HTTP/1.1 %d X\r\nContent-Length: 10\r\n\r\n" % status
+
+
+@contextmanager
+def s3_that_says(*connections: list[bytes]) -> Iterator[str]:
+    """Yield the endpoint of an S3 that answers so, connection by connection; each stays open."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    kept = []
+
+    def serve() -> None:
+        for answers in connections:
+            found, _ = listener.accept()
+            kept.append(found)
+            for answer in answers:
+                found.recv(65_536)
+                found.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread.join()
+    for found in kept:
+        found.close()
+    listener.close()
+
+
+def test_an_answer_to_another_question_makes_no_redirect() -> None:
+    """Surplus answers that arrive while the next question is on its way: that one names no object."""
+    with s3_that_says([head(404), head(200)], [head(404)]) as endpoint:
+        asking = make_handler(endpoint)
+        for uri in ("/nothing", "/nothing-either"):
+            assert run(asking, at("origin-request-static", uri))["uri"] == f"/env-123{uri}"
+
+
+def test_a_directory_is_found_on_a_connection_made_for_the_question() -> None:
+    with s3_that_says([head(404), head(200)], [head(200)]) as endpoint:
+        asking = make_handler(endpoint)
+        run(asking, at("origin-request-static", "/nothing"))
+        assert run(asking, at("origin-request-static", "/docs"))["status"] == "301"
+
+
+def test_s3_failing_once_is_asked_once_more() -> None:
+    with s3_that_says([head(503)], [head(200)]) as endpoint:
+        assert run(make_handler(endpoint), at("origin-request-static", "/docs"))["status"] == "301"
+
+
+def test_a_function_keeps_no_more_connections_than_it_has_descriptors_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket, "MAX_BUCKETS", 3)
+    monkeypatch.setattr(bucket, "_buckets", {})
+    for port in range(10):
+        run(make_handler(f"http://127.0.0.1:{port + 1}"), at("origin-request-static", "/docs"))
+    assert len(bucket._buckets) == 3
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_a_page_names_the_viewers_host_and_nothing_of_what_is_behind(accept: str) -> None:
+    """And depends on no header of the viewer's: it is cached, and Accept is not in the key."""
+    given_event = at("origin-request-static", "/../x")
+    given_event["Records"][0]["cf"]["request"]["headers"]["accept"] = [{"key": "Accept", "value": accept}]
+    result = run(handler, given_event)
+    assert result["status"] == "400"
+    assert "<code>env-123.localhost</code>" in result["body"]
+    given_event = at("origin-request-static", "/")
+    given_event["Records"][0]["cf"]["request"]["headers"]["x-route"][0]["value"] = "1;a;1;s3;secret.internal;x;/y"
+    for page in (result, run(handler, given_event)):
+        assert "amazonaws" not in page["body"]
+        assert "secret" not in page["body"]
 
 
 @pytest.mark.parametrize("uri", ["/../env-456/", "/%2e%2e/env-456/", "/a/..%2f..%2fenv-456", "/./", "/%ff"])

@@ -84,7 +84,7 @@ def test_a_request_without_a_host_is_400() -> None:
 
 def test_an_unreachable_table_is_503_with_retry_after() -> None:
     rows = Rows()
-    rows.reachable, rows.retry_at = False, Clock().now + 2
+    rows.reachable, rows.retry_after = False, 2
     result = run(make_handler(Resolver(rows, SETTINGS, Clock())), event("viewer-request-static"))
     assert (result["status"], header(result, "retry-after")) == ("503", "2")
 

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.routes.resolver import MAX_REFUSALS, Known, Refusal, Resolver
-from tests.support import NOW, SETTINGS, Clock, Rows, route
+from edge_handler.viewer_request import make_handler
+from tests.support import NOW, SETTINGS, STATIC, Clock, Rows, event, route
 
 HOST = "env-123.localhost"
 
@@ -64,7 +65,7 @@ def test_a_known_host_outlives_the_table_and_asks_it_again_only_when_worth_it() 
     resolver.resolve(HOST)
     rows.reachable = False
     clock.now += SETTINGS.fresh_seconds * 100
-    rows.retry_at = clock.now + 4
+    rows.retry_after = 4
     for _ in range(50):
         assert status(resolver.resolve(HOST)) == 200
     assert rows.reads == 2
@@ -85,8 +86,8 @@ def test_stale_ends_after_the_stale_time() -> None:
 
 
 def test_an_unknown_host_without_a_table_is_503_with_a_time_to_retry() -> None:
-    resolver, rows, clock = make()
-    rows.reachable, rows.retry_at = False, clock.now + 3
+    resolver, rows, _ = make()
+    rows.reachable, rows.retry_after = False, 2.1
     outcome = resolver.resolve(HOST)
     assert isinstance(outcome, Refusal)
     assert (outcome.status, outcome.retry_after) == (503, 3)
@@ -105,7 +106,7 @@ def test_a_route_expires_to_the_second_also_without_a_table() -> None:
 def test_a_route_expires_to_the_second_however_long_the_table_is_left_alone() -> None:
     resolver, rows, clock = make(route(expires_at=int(NOW) + 60, lifetime="ephemeral"))
     resolver.resolve(HOST)
-    rows.reachable, rows.retry_at = False, NOW + 1000
+    rows.reachable, rows.retry_after = False, 1000
     clock.now += SETTINGS.fresh_seconds
     assert status(resolver.resolve(HOST)) == 200
     assert resolver.known[HOST].fresh_until == NOW + 60
@@ -167,7 +168,6 @@ def test_answers_are_never_older_than_the_fresh_time_while_the_table_answers(ste
         elif step in ("outage", "mend"):
             rows.reachable = step == "mend"
             outage_since = clock.now if step == "outage" else None
-            rows.retry_at = clock.now
         elif step == "ask":
             allowed = {state for at, state in history if at >= clock.now - SETTINGS.fresh_seconds} | {
                 [state for at, state in history if at <= clock.now - SETTINGS.fresh_seconds or at == 0][-1]
@@ -179,7 +179,74 @@ def test_answers_are_never_older_than_the_fresh_time_while_the_table_answers(ste
                 assert got in {state for _, state in history} | {503}
         else:
             clock.now += 1.3 if step == "wait" else SETTINGS.fresh_seconds
-            rows.retry_at = clock.now
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize("back", [-1.0, -HOUR, -86_400.0 * 365])
+def test_nothing_is_fresh_for_longer_than_its_time_when_the_clock_goes_back(back: float) -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    resolver.resolve("unknown.localhost")
+    clock.now += back
+    for generation in (2, 3):
+        rows.items |= Rows(route(generation=generation), route("unknown.localhost")).items
+        outcome = resolver.resolve(HOST)
+        assert isinstance(outcome, Known)
+        assert f";{generation};" in outcome.stamp
+        assert status(resolver.resolve("unknown.localhost")) == 200
+        clock.now += SETTINGS.fresh_seconds
+
+
+def test_a_clock_that_goes_back_is_seen_at_once_by_a_hit() -> None:
+    resolver, rows, clock = make(route())
+    handler = make_handler(resolver)
+    handler(event("viewer-request-static"), None)
+    clock.now -= HOUR
+    handler(event("viewer-request-static"), None)
+    handler(event("viewer-request-static"), None)
+    assert rows.reads == 2
+
+
+@pytest.mark.parametrize("jump", [-HOUR, HOUR, -86_400.0, 10 * 86_400.0 - 86_400.0 * 9.9])
+def test_what_is_known_is_served_in_an_outage_whatever_the_clock_does(jump: float) -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    rows.reachable, rows.retry_after = False, 1
+    for _ in range(3):
+        clock.now += SETTINGS.fresh_seconds
+        assert status(resolver.resolve(HOST)) == 200
+        clock.now += jump
+        assert status(resolver.resolve(HOST)) == 200
+        jump = 0
+
+
+def test_stale_ends_a_day_from_now_at_the_latest_when_the_clock_goes_back() -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    rows.reachable = False
+    clock.now -= 365 * 86_400
+    assert status(resolver.resolve(HOST)) == 200
+    clock.now += SETTINGS.stale_seconds
+    assert status(resolver.resolve(HOST)) == 503
+
+
+def test_a_host_that_is_known_waits_less_and_its_row_is_expected() -> None:
+    resolver, rows, clock = make(route())
+    resolver.resolve(HOST)
+    clock.now += SETTINGS.fresh_seconds
+    resolver.resolve(HOST)
+    resolver.resolve("unknown.localhost")
+    assert rows.asked == [(2.2, False), (0.8, True), (2.2, False)]
+
+
+def test_what_is_wrong_with_a_row_is_logged_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    resolver, _, _ = make(route(origin=STATIC._replace(domain_name="secret.internal")))
+    outcome = resolver.resolve(HOST)
+    assert isinstance(outcome, Refusal)
+    assert (outcome.status, "secret" in outcome.reason) == (502, False)
+    assert "secret.internal" in capsys.readouterr().out
 
 
 def test_the_headers_value_is_prepared_once() -> None:

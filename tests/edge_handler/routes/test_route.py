@@ -1,19 +1,37 @@
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import boto3
+import botocore.session
 import pytest
-from boto3.dynamodb.types import TypeDeserializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_handler.errors import BrokenRow, BrokenStamp
-from edge_handler.routes.route import CustomOrigin, Origin, Route, S3Origin, decode_route, encode_route
+from edge_handler.errors import BrokenRow, BrokenStamp, UnreadableRow
+from edge_handler.routes.route import (
+    CustomOrigin,
+    Origin,
+    Route,
+    S3Origin,
+    bucket_domain_name,
+    decode_route,
+    encode_route,
+    is_origin_path,
+    read_row,
+)
 from edge_handler.routes.stamp import decode_stamp, encode_stamp
-from tests.support import route
+from tests.support import STATIC, route
 
-PATHS = st.from_regex(r"(/[A-Za-z0-9._~%-]{1,20}){0,5}", fullmatch=True)
+PATHS = st.from_regex(r"(/([A-Za-z0-9._~-]|%[2-9A-F][0-9A-F]){1,20}){0,5}", fullmatch=True).filter(is_origin_path)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?\.[a-z0-9]{1,5}\.[a-z]{2,5}", fullmatch=True)
 ORIGINS: st.SearchStrategy[Origin] = st.one_of(
-    st.builds(S3Origin, NAMES, st.sampled_from(["us-east-1", "eu-west-3", "ap-southeast-2"]), PATHS),
+    st.builds(
+        lambda bucket, region, path: S3Origin(bucket_domain_name(bucket, region), region, path),
+        st.from_regex(r"[a-z0-9]([a-z0-9-]|\.(?!\.)){1,20}[a-z0-9]", fullmatch=True),
+        st.sampled_from(["us-east-1", "eu-west-3", "ap-southeast-2", "cn-north-1", "us-iso-east-1"]),
+        PATHS,
+    ),
     st.builds(
         CustomOrigin,
         NAMES,
@@ -84,10 +102,9 @@ def test_a_row_of_a_newer_schema_is_broken() -> None:
 @pytest.mark.parametrize(
     "origin",
     [
-        S3Origin("10.0.0.1", "us-east-1", ""),
-        S3Origin("a.example.com", "us east", ""),
-        S3Origin("a.example.com", "us-east-1", "/trailing/"),
-        S3Origin("a.example.com", "us-east-1", "/a;b"),
+        STATIC._replace(prefix="/trailing/"),
+        STATIC._replace(prefix="/a;b"),
+        CustomOrigin("10.0.0.1", "https", 443, "", "viewer", False),
         CustomOrigin("a.example.com", "https", 22, "", "viewer", False),
         CustomOrigin("a.example.com", "ftp", 80, "", "viewer", False),  # type: ignore[arg-type]
         CustomOrigin("a.example.com", "https", 443, "/" + "a" * 255, "viewer", False),
@@ -96,6 +113,68 @@ def test_a_row_of_a_newer_schema_is_broken() -> None:
 def test_an_origin_that_cloudfront_would_refuse_is_a_broken_row(origin: Origin) -> None:
     with pytest.raises(BrokenRow):
         decode_route(encode_route(route(origin=origin)))
+
+
+@pytest.mark.parametrize(
+    ("name", "region"),
+    [
+        ("evil.example.com", "us-east-1"),
+        ("sites.s3.us-east-1.amazonaws.com.evil.com", "us-east-1"),
+        ("sites.s3.us-east-1.evil.com", "us-east-1"),
+        ("sites.s3.eu-west-1.amazonaws.com", "us-east-1"),
+        ("sites.s3.us-east-1.amazonaws.com.cn", "us-east-1"),
+        ("sites.s3.cn-north-1.amazonaws.com", "cn-north-1"),
+        ("sites.s3.amazonaws.com", ""),
+        ("s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("a..b.s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("UPPER.s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("a" * 63 + "." + "b" * 63 + ".s3.us-east-1.amazonaws.com", "us-east-1"),
+        ("sites.s3.us-east-1.amazonaws.com\n", "us-east-1"),
+    ],
+)
+def test_a_bucket_that_is_not_at_s3_is_a_broken_row(name: str, region: str) -> None:
+    """What goes there is signed with the functions' key, and carries their session token."""
+    with pytest.raises(BrokenRow):
+        decode_route(encode_route(route(origin=S3Origin(name, region, ""))))
+
+
+def test_a_buckets_name_is_what_botocore_says_in_every_partition() -> None:
+    session = botocore.session.Session()
+    partitions = session.get_available_partitions()
+    assert len(partitions) > 5
+    for partition in partitions:
+        for region in session.get_available_regions("s3", partition):
+            client = boto3.client("s3", region_name=region, aws_access_key_id="a", aws_secret_access_key="b")
+            url = client.generate_presigned_url("get_object", {"Bucket": "sites", "Key": "x"})
+            assert bucket_domain_name("sites", region) in (urlsplit(url).hostname, f"sites.{regional(client)}")
+
+
+def regional(client: Any) -> str:
+    """Return the endpoint's host: us-east-1's global one is the region's own."""
+    host = urlsplit(client.meta.endpoint_url).hostname
+    return "s3.us-east-1.amazonaws.com" if host == "s3.amazonaws.com" else str(host)
+
+
+BAD_PATHS = ["/..", "/a/../b", "/%2e%2e/b", "/.%2E", "/a/.", "/a%2f..%2fb", "/a%5C..", "/%", "/%zz", "/%2", "/a%0d%0ab"]
+
+
+@pytest.mark.parametrize("path", BAD_PATHS)
+def test_a_path_that_could_lead_out_or_is_not_encoded_is_a_broken_row(path: str) -> None:
+    assert not is_origin_path(path)
+    for origin in (STATIC._replace(prefix=path), CustomOrigin("a.example.com", "https", 443, path, "viewer", False)):
+        with pytest.raises(BrokenRow):
+            decode_route(encode_route(route(origin=origin)))
+
+
+@pytest.mark.parametrize("path", ["", "/a", "/..a", "/a..", "/...", "/.well-known", "/a%20b", "/a%2eb", "/%C3%A9"])
+def test_what_only_looks_like_it_is_a_path(path: str) -> None:
+    assert decode_route(encode_route(route(origin=STATIC._replace(prefix=path)))).origin == STATIC._replace(prefix=path)
+
+
+@given(st.from_regex(r"(/([a.]|%2[eEfF]|%5[cC]){1,6}){0,3}", fullmatch=True))
+def test_no_path_of_a_row_leads_out_of_itself_once_it_is_decoded(path: str) -> None:
+    decoded = unquote(path) if is_origin_path(path) else ""
+    assert not {".", ".."} & set(decoded.replace("\\", "/").split("/"))
 
 
 @given(NAMES, st.integers(1, 2**40), ORIGINS)
@@ -118,3 +197,53 @@ def test_any_other_stamp_is_refused(value: str) -> None:
     except BrokenStamp:
         return
     assert encode_stamp(host, generation, origin) == value
+
+
+GOOD = "1;env-123.localhost;1;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;/env-123"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (";1;s3", ";01;s3"),
+        (";1;s3", ";+1;s3"),
+        (";1;s3", "; 1;s3"),
+        (";1;s3", ";1_0;s3"),
+        (";1;s3", ";\u0661;s3"),
+        (";1;s3", ";0;s3"),
+        (";1;s3", ";-1;s3"),
+        ("env-123.localhost", "ENV-123.localhost"),
+        ("env-123.localhost", "env-123.localhost."),
+        ("env-123.localhost", "env-123.localhost:80"),
+        ("env-123.localhost", ""),
+        ("env-123.localhost", "a\r\nx: y"),
+        ("/env-123", "/env-123/"),
+        ("/env-123", "/%2e%2e"),
+        ("1;env", "01;env"),
+    ],
+)
+def test_what_would_not_have_been_written_is_no_stamp(good: str, bad: str) -> None:
+    decode_stamp(GOOD)
+    assert good in GOOD
+    with pytest.raises(BrokenStamp):
+        decode_stamp(GOOD.replace(good, bad, 1))
+
+
+@given(ROUTES, st.data())
+def test_a_row_that_dynamodb_could_not_have_sent_is_unreadable_not_broken(
+    given_route: Route, data: st.DataObject
+) -> None:
+    item: dict[str, Any] = dict(encode_route(given_route))
+    item[data.draw(st.sampled_from(sorted(item)))] = data.draw(
+        st.sampled_from([None, 5, "x", [], {}, {"S": 5}, {"X": "a"}, {"N": "x"}, {"M": {"a": 1}}])
+    )
+    with pytest.raises(UnreadableRow):
+        decode_route(item)
+
+
+@given(ROUTES, st.data())
+def test_a_row_that_dynamodb_could_have_sent_is_never_unreadable(given_route: Route, data: st.DataObject) -> None:
+    item: dict[str, Any] = dict(encode_route(given_route))
+    value = data.draw(st.none() | st.booleans() | st.text() | st.integers() | st.lists(st.text(), max_size=2))
+    item[data.draw(st.sampled_from(sorted(item)))] = TypeSerializer().serialize(value)
+    assert read_row(item)

@@ -6,13 +6,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from edge_handler.aws.server import Server
 from edge_handler.aws.sigv4 import Credentials
-from edge_handler.errors import TableUnreachable
-from edge_handler.routes.route import decode_route, encode_route
-from edge_handler.table.reader import Replica, RoutesTable
+from edge_handler.errors import BrokenRow, TableUnreachable
+from edge_handler.routes.route import encode_route
+from edge_handler.table.reader import Replica, RoutesTable, Rows
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import Clock, dynamodb_client, make_tables, route
 
@@ -21,9 +25,14 @@ CREDENTIALS = Credentials("local", "local", "")
 Behaviour = Callable[[socket.socket, int], None]
 
 
-def reader(*endpoints: str, clock: Callable[[], float] = time.time, table: str = TABLE) -> RoutesTable:
-    replicas = [Replica(table, f"us-east-{number}", at, CREDENTIALS) for number, at in enumerate(endpoints, 1)]
-    return RoutesTable(replicas, clock)
+# What no working machine reaches.
+SECONDS = 60.0
+HOST = "env-123.localhost"
+
+
+def reader(*endpoints: str, clock: Callable[[], float] = time.monotonic, table: str = TABLE) -> RoutesTable:
+    replicas = [Replica(table, f"us-east-{number}", at, CREDENTIALS, clock) for number, at in enumerate(endpoints, 1)]
+    return RoutesTable(replicas)
 
 
 @contextmanager
@@ -68,16 +77,13 @@ def reply(connection: socket.socket, status: int = 200, body: object = None) -> 
 
 def test_rows_are_read_from_dynalite(dynalite_endpoint: str) -> None:
     dynamodb_client(dynalite_endpoint).put_item(TableName=TABLE, Item=encode_route(route()))
-    found = reader(dynalite_endpoint).read(("env-123.localhost", "env-000.localhost"))
-    assert [decode_route(item) for item in found] == [route()]
+    assert reader(dynalite_endpoint).read((HOST, "env-000.localhost"), 60) == {HOST: route()}
 
 
 def test_rows_are_read_from_moto(aws: EmbeddedAws) -> None:
     make_tables("reader", aws.client("dynamodb"))
     aws.client("dynamodb").put_item(TableName="reader-routes", Item=encode_route(route()))
-    assert [
-        decode_route(item) for item in reader(aws.endpoint, table="reader-routes").read(("env-123.localhost",))
-    ] == [route()]
+    assert reader(aws.endpoint, table="reader-routes").read((HOST,), 60) == {HOST: route()}
 
 
 def test_a_connection_is_kept() -> None:
@@ -88,38 +94,70 @@ def test_a_connection_is_kept() -> None:
 
     with server(keep) as endpoint:
         table = reader(endpoint)
-        assert [len(table.read(("x",))) for _ in range(3)] == [1, 1, 1]
+        assert [len(table.read((HOST,), SECONDS)) for _ in range(3)] == [1, 1, 1]
 
 
 def test_a_connection_that_died_while_frozen_is_replaced_without_a_failure() -> None:
     with server(lambda connection, _: reply(connection)) as endpoint:
         table = reader(endpoint)
-        assert [len(table.read(("x",))) for _ in range(5)] == [1] * 5
+        assert [len(table.read((HOST,), SECONDS)) for _ in range(5)] == [1] * 5
 
 
 def _hang(connection: socket.socket, _number: int) -> None:
-    connection.recv(65536)
-    time.sleep(5)
+    while connection.recv(65536):
+        pass
 
 
+def _say(body: object, status: int = 200) -> Behaviour:
+    return lambda connection, _: reply(connection, status, body)
+
+
+ROW: dict[str, Any] = encode_route(route())
 FAILURES: dict[str, Behaviour] = {
-    "hangs": _hang,
     "closes": lambda connection, _: connection.close(),
-    "throttles": lambda connection, _: reply(connection, 400, {"__type": "ProvisionedThroughputExceededException"}),
-    "is broken inside": lambda connection, _: reply(connection, 500, {}),
-    "processed no keys": lambda connection, _: reply(
-        connection, 200, {"Responses": {}, "UnprocessedKeys": {TABLE: {}}}
-    ),
+    "throttles": _say({"__type": "ProvisionedThroughputExceededException"}, 400),
+    "is broken inside": _say({}, 500),
+    "processed no keys": _say({"Responses": {TABLE: []}, "UnprocessedKeys": {TABLE: {}}}),
     "speaks no JSON": lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{"),
-    "speaks other JSON": lambda connection, _: reply(connection, 200, []),
+    "speaks JSON that goes too deep": lambda connection, _: connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000
+    ),
     "speaks no HTTP": lambda connection, _: connection.sendall(b"\x00\x01\x02\r\n\r\n"),
+    "answers with a list": _say([]),
+    "answers with null": lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnull"),
+    "has no responses": _say({}),
+    "has responses that are a list": _say({"Responses": []}),
+    "has responses of no table": _say({"Responses": {}}),
+    "has responses of another table": _say({"Responses": {"other": [ROW]}}),
+    "has rows that are null": _say({"Responses": {TABLE: None}}),
+    "has rows that are an object": _say({"Responses": {TABLE: {}}}),
+    "has rows that are text": _say({"Responses": {TABLE: ""}}),
+    "has a row that is a number": _say({"Responses": {TABLE: [5]}}),
+    "has an empty row": _say({"Responses": {TABLE: [{}]}}),
+    "has a row of another host": _say({"Responses": {TABLE: [encode_route(route("other.localhost"))]}}),
+    "has a row more than asked": _say({"Responses": {TABLE: [ROW, encode_route(route("other.localhost"))]}}),
+    "has a row twice": _say({"Responses": {TABLE: [ROW, ROW]}}),
+    "has a row of no host": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": ""}}]}}),
+    "has a row with a line break": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": f"{HOST}\r\nx: y"}}]}}),
+    "has a row in capitals": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": HOST.upper()}}]}}),
+    "has a row whose domain is a list": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": []}}]}}),
+    "has an attribute that is none": _say({"Responses": {TABLE: [{**ROW, "target": 5}]}}),
+    "has an attribute of no type": _say({"Responses": {TABLE: [{**ROW, "origin": {"M": {"kind": "s3"}}}]}}),
+    "has a number that is none": _say({"Responses": {TABLE: [{**ROW, "revision": {"N": "one"}}]}}),
 }
+# Asking again at once would be no use.
+REFUSALS = {"throttles", "processed no keys"}
 
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_the_next_replica_is_asked_when_the_nearest(failure: str) -> None:
     with server(FAILURES[failure]) as broken, server(lambda connection, _: reply(connection)) as fine:
-        assert len(reader(broken, fine).read(("x",))) == 1
+        assert reader(broken, fine).read((HOST,), SECONDS) == {HOST: route()}
+
+
+def test_the_next_replica_is_asked_when_the_nearest_is_silent() -> None:
+    with server(_hang) as silent, server(lambda connection, _: reply(connection)) as fine:
+        assert reader(silent, fine).read((HOST,), 3) == {HOST: route()}
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -130,18 +168,61 @@ def test_nobody_answering_is_said_and_not_tried_again_at_once(failure: str) -> N
         asked.append(number)
         FAILURES[failure](connection, number)
 
+    tries = 1 if failure in REFUSALS else 2
     with server(fail) as broken:
         clock = Clock()
         table = reader(broken, clock=clock)
         for _ in range(3):
             with pytest.raises(TableUnreachable) as caught:
-                table.read(("x",))
-        assert len(asked) == 1
-        assert caught.value.retry_at > clock.now
-        clock.now = caught.value.retry_at
+                table.read((HOST,), SECONDS)
+        assert len(asked) == tries
+        assert caught.value.retry_after == 1
+        clock.now += caught.value.retry_after
         with pytest.raises(TableUnreachable):
-            table.read(("x",))
+            table.read((HOST,), SECONDS)
+        assert len(asked) == 2 * tries
+
+
+def test_silence_everywhere_is_said_and_paused() -> None:
+    asked = []
+
+    def hang(connection: socket.socket, number: int) -> None:
+        asked.append(number)
+        _hang(connection, number)
+
+    with server(hang) as silent, server(hang) as other:
+        table = reader(silent, other, clock=Clock())
+        for _ in range(3):
+            with pytest.raises(TableUnreachable):
+                table.read((HOST,), 0.5)
         assert len(asked) == 2
+
+
+def test_one_deadline_is_for_all_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may take half of what is left, the last all of it: none can take the next one's turn."""
+    table = reader(*["http://127.0.0.1:9"] * 3)
+    shares = []
+
+    def read(_self: Replica, _domains: object, deadline: float, **_: object) -> Rows:
+        shares.append(deadline - started)
+        raise TimeoutError
+
+    monkeypatch.setattr(Replica, "read", read)
+    started = time.monotonic()
+    with pytest.raises(TableUnreachable):
+        table.read((HOST,), 1000)
+    assert [round(share, -1) for share in shares] == [500, 500, 1000]
+
+
+def test_a_time_of_day_that_is_put_back_makes_no_pause_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = reader("http://127.0.0.1:9")
+    with pytest.raises(TableUnreachable):
+        table.read((HOST,), SECONDS)
+    past = time.time() - 3600
+    monkeypatch.setattr(time, "time", lambda: past)
+    with pytest.raises(TableUnreachable) as caught:
+        table.read((HOST,), SECONDS)
+    assert caught.value.retry_after <= 1
 
 
 def test_pauses_grow_but_stay_below_the_fresh_time() -> None:
@@ -150,14 +231,66 @@ def test_pauses_grow_but_stay_below_the_fresh_time() -> None:
     pauses = []
     for _ in range(8):
         with pytest.raises(TableUnreachable) as caught:
-            table.read(("x",))
-        pauses.append(caught.value.retry_at - clock.now)
-        clock.now = caught.value.retry_at
-    assert pauses == sorted(pauses)
-    assert pauses[0] == 1
-    assert pauses[-1] == 8
+            table.read((HOST,), SECONDS)
+        pauses.append(caught.value.retry_after)
+        clock.now += caught.value.retry_after
+    assert pauses == [1, 2, 4, 8, 8, 8, 8, 8]
 
 
 def test_a_table_that_does_not_exist_is_unreachable(dynalite_endpoint: str) -> None:
     with pytest.raises(TableUnreachable):
-        reader(dynalite_endpoint, table="other").read(("x",))
+        reader(dynalite_endpoint, table="other").read((HOST,), SECONDS)
+
+
+def test_a_broken_row_is_that_rows_and_not_the_tables() -> None:
+    broken = {"domain": {"S": "other.localhost"}, "note": {"S": "written by hand"}}
+    with server(_say({"Responses": {TABLE: [ROW, broken]}})) as endpoint:
+        rows = reader(endpoint).read((HOST, "other.localhost"), SECONDS)
+    assert rows[HOST] == route()
+    assert isinstance(rows["other.localhost"], BrokenRow)
+
+
+def test_an_answer_that_was_meant_for_another_question_is_asked_for_again() -> None:
+    """A surplus answer that is on its way when the next question is: the row names whom it is about."""
+    surplus = encode_route(route("other.localhost"))
+
+    def answer(connection: socket.socket, number: int) -> None:
+        reply(connection)
+        if number == 0:
+            reply(connection, 200, {"Responses": {TABLE: [surplus]}})
+
+    with server(answer) as endpoint:
+        table = reader(endpoint)
+        assert [table.read((HOST,), SECONDS) for _ in range(3)] == [{HOST: route()}] * 3
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_that_a_row_is_gone_is_believed_on_a_connection_made_for_the_question(expected: bool) -> None:
+    """An answer without rows names nobody: on a kept connection it may be about somebody else."""
+
+    def answer(connection: socket.socket, number: int) -> None:
+        reply(connection)
+        if number == 0:
+            reply(connection, 200, {"Responses": {TABLE: []}})
+
+    with server(answer) as endpoint:
+        table = reader(endpoint)
+        table.read((HOST,), SECONDS)
+        assert table.read((HOST,), SECONDS, expected=expected) == ({HOST: route()} if expected else {})
+
+
+@given(st.text(), st.text())
+def test_any_name_is_a_key_in_the_question(table: str, domain: str) -> None:
+    """The question is put together by hand: whatever is in it, it is the JSON that json would have written."""
+    asked = {}
+
+    class Listening(Server):
+        def ask(self, *message: Any) -> Any:
+            asked.update(json.loads(message[3]))
+            return {}
+
+    replica = Replica("edge-routing-routes", "us-east-1", "http://127.0.0.1:9", CREDENTIALS)
+    replica._server = Listening("http://127.0.0.1:9")
+    replica.read((domain, table), 0)
+    keys = [{"domain": {"S": domain}}, {"domain": {"S": table}}]
+    assert asked == {"RequestItems": {"edge-routing-routes": {"Keys": keys}}}

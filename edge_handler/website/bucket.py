@@ -1,0 +1,68 @@
+"""Asking a bucket what it holds."""
+
+import time
+
+from edge_handler.aws.server import Pause, Server
+from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
+from edge_handler.errors import Refused, Unreadable
+from edge_handler.log import log
+from edge_handler.routes.route import S3Origin
+
+# The viewer may have waited for viewer-request before.
+SECONDS = 0.6
+# Each has a connection, of which a function can have some hundred.
+MAX_BUCKETS = 64
+
+_buckets: dict[str, tuple[Server, Pause]] = {}
+_signers: dict[str, Signer] = {}
+
+
+def exists(origin: S3Origin, path: str, endpoint: str | None) -> bool:
+    """Ask S3 whether an object is there. Where that cannot be known, it is not: S3 will say so itself.
+
+    Args:
+        origin: names the bucket.
+        path: of the object, percent-encoded.
+        endpoint: asked instead of the bucket's own.
+    """
+    where = endpoint or f"https://{origin.domain_name}"
+    known = _buckets.get(where)
+    if known is None:
+        if len(_buckets) >= MAX_BUCKETS:
+            del _buckets[next(iter(_buckets))]
+        known = _buckets[where] = Server(where), Pause()
+    server, pause = known
+    if pause.seconds():
+        return False
+    deadline = time.monotonic() + SECONDS
+    try:
+        found = server.ask("HEAD", path, signed("HEAD", path, origin), b"", deadline, _is_there, _is_there_for_certain)
+    except (OSError, Refused, Unreadable) as error:
+        seconds = pause.begin()
+        message = f"{type(error).__name__}: {error}"
+        log("WARNING", "S3 did not answer", origin=origin.domain_name, error=message, pause_seconds=seconds)
+        return False
+    pause.end()
+    return found
+
+
+def _is_there(status: int, _body: bytes) -> bool:
+    if status >= 500 or status == 408:
+        raise Unreadable(f"status {status}")
+    return status == 200
+
+
+def _is_there_for_certain(status: int, body: bytes) -> bool:
+    if _is_there(status, body):
+        # The answer does not say which object it is about, and it would become a redirect that everybody gets.
+        raise Unreadable("only an answer on a connection of its own is believed")
+    return False
+
+
+def signed(method: str, path: str, origin: S3Origin) -> dict[str, str]:
+    """Return the headers of a request for an object, `host` and `authorization` among them."""
+    signer = _signers.get(origin.region)
+    if signer is None:
+        signer = _signers[origin.region] = Signer("s3", origin.region, load_credentials())
+    headers = {"host": origin.domain_name, "x-amz-content-sha256": UNSIGNED_PAYLOAD}
+    return signer.sign(method, path, headers, UNSIGNED_PAYLOAD, time.time())
