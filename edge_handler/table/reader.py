@@ -90,7 +90,10 @@ def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -
         raise Refused(text) if 400 <= status < 500 and status != 408 else Unreadable(text)
     try:
         answer = json.loads(content)
-        unprocessed, items = answer.get("UnprocessedKeys"), answer["Responses"][table]
+        if answer.get("UnprocessedKeys"):
+            # How BatchGetItem says that it was throttled.
+            raise Refused("throttled: some keys were not processed")
+        items = answer["Responses"][table]
         if type(items) is not list:
             raise TypeError("the rows are no list")
         rows: Rows = {}
@@ -101,9 +104,6 @@ def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -
             rows[domain] = read_row(item)
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError, UnreadableRow) as error:
         raise Unreadable(f"not an answer to what was asked: {type(error).__name__}: {error}"[:200]) from error
-    if unprocessed:
-        # How BatchGetItem says that it was throttled.
-        raise Refused("throttled: some keys were not processed")
     return rows
 
 

@@ -117,7 +117,7 @@ FAILURES: dict[str, Behaviour] = {
     "closes": lambda connection, _: connection.close(),
     "throttles": _say({"__type": "ProvisionedThroughputExceededException"}, 400),
     "is broken inside": _say({}, 500),
-    "processed no keys": _say({"Responses": {TABLE: []}, "UnprocessedKeys": {TABLE: {}}}),
+    "processed no keys": _say({"Responses": {}, "UnprocessedKeys": {TABLE: {}}}),
     "speaks no JSON": lambda connection, _: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n{"),
     "speaks JSON that goes too deep": lambda connection, _: connection.sendall(
         b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"[" * 200_000
