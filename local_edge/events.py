@@ -103,7 +103,6 @@ def origin_request(
                 "customHeaders": custom_headers,
                 "domainName": distribution.origin_domain_name,
                 "path": "",
-                "region": region_of(distribution.origin_domain_name),
             }
         },
     }

@@ -1,0 +1,47 @@
+"""The sample events, and a table in which each of them gets its real outcome."""
+
+from typing import Any
+
+from edge_handler.routes.route import CustomOrigin, Item, S3Origin, encode_route
+from tests.support import OWN_BUCKET, ROOT, event, route
+
+VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
+ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
+INGRESS = "demo-ingress-1.us-east-1.elb.amazonaws.com"
+ROUTES = {
+    found.domain: found
+    for found in (
+        route("env-123.localhost"),
+        route("env-456.localhost", S3Origin(OWN_BUCKET, "us-east-1", "/env-456")),
+        route("env-789.localhost", CustomOrigin(INGRESS, "http", 80, "", "viewer", website=False)),
+        route(
+            "env-654.localhost",
+            CustomOrigin("storage.googleapis.com", "https", 443, "/acme-sites/env-654", "origin", website=True),
+            generation=2,
+        ),
+        route(
+            "env-321.localhost",
+            S3Origin("other-sites.s3.eu-west-1.amazonaws.com", "eu-west-1", "/env-321"),
+            generation=4,
+        ),
+        route("env-expired.localhost", expires_at=1, lifetime="ephemeral"),
+    )
+}
+BROKEN_HOST = "env-broken.localhost"
+BROKEN_ROW: Item = {"domain": {"S": BROKEN_HOST}}
+
+
+def rows() -> list[Item]:
+    """Return the table's rows: one of each kind of target, one that has expired, one that cannot be read."""
+    return [*map(encode_route, ROUTES.values()), BROKEN_ROW]
+
+
+def changed(name: str, *, host: str | None = None, uri: str | None = None) -> dict[str, Any]:
+    """Return a sample event with another Host, or another path."""
+    found = event(name)
+    request = found["Records"][0]["cf"]["request"]
+    if host is not None:
+        request["headers"]["host"][0]["value"] = host
+    if uri is not None:
+        request["uri"] = uri
+    return found
