@@ -5,7 +5,7 @@ AWS_PORT ?= 4566
 BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test lint bench plots build clean
+.PHONY: run test lint bench soak plots build clean
 
 run: .venv/run.stamp
 	$(BIN)/local-edge --port $(PORT) --aws-port $(AWS_PORT)
@@ -20,6 +20,9 @@ lint: .venv/test.stamp
 
 bench: .venv/test.stamp node_modules/.stamp
 	$(BIN)/pytest -n0 --timeout 1800 --benchmark-disable-gc --benchmark-quiet benchmarks $(BENCH)
+
+soak: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp
+	$(BIN)/python -m benchmarks.soak $(PART)
 
 plots: .venv/plots.stamp
 	.venv/plots/bin/python benchmarks/plots.py
