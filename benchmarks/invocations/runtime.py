@@ -29,7 +29,7 @@ PLAN: Plan = (
 )
 SAMPLE_EVERY = 100
 # What a run may gain from its middle to its end: the allocator's noise.
-GROWTH_BYTES = 1024 * 1024
+GROWTH_BYTES = 512 * 1024
 # One kept connection to each replica, and one that is being opened.
 MORE_DESCRIPTORS = 6
 PROBE_PAUSE_SECONDS = 0.02
