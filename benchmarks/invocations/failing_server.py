@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import random
 import socket
 import threading
@@ -11,11 +12,22 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
+from edge_handler.routes.route import encode_route
+from tests.support import route
+
 Fault = Literal["refuses", "hangs", "garbage"]
 NO_HTTP = (b"\x00\xff" * 50, b"<html>", b"HTTP/1.1 ok\r\n\r\n", b"HTTP/1.1 500 Internal\r\ncontent-length: 0\r\n\r\n")
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s"
-# Well-formed HTTP, and nothing that is an answer to what was asked.
-NO_ROWS = tuple(_HEAD % (len(body), body) for body in (b"", b"hello", b"[]", b"{}", b'{"Responses": 5}', b"\xff\xfe"))
+_SOMEBODY_ELSES = {"Responses": {"edge-routing-routes": [encode_route(route("somebody-elses.localhost"))]}}
+# HTTP that is well formed, and no answer to what was asked.
+NO_ROWS = tuple(
+    _HEAD % (len(body), body)
+    for body in (
+        *(b"", b"hello", b"[]", b"{}", b"\xff\xfe", b'{"Responses": 5}', b'{"Responses": {}}'),
+        b'{"Responses": {"edge-routing-routes": [{}]}}',
+        json.dumps(_SOMEBODY_ELSES).encode(),
+    )
+)
 
 
 class _Handler(BaseHTTPRequestHandler):
