@@ -7,6 +7,7 @@ import importlib
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from local_edge.cloudfront import CloudFront, Exchange, Function
 from local_edge.demo.service import make_backend, make_frontend
 from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
-from local_edge.ingress import Ingress, free_port
+from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries
 from local_edge.template import Distribution, TemplateError, load_template
 from table_admin import RoutingTable
@@ -46,6 +47,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 async def _run(options: argparse.Namespace) -> None:
     try:
+        listener = socket.create_server(("127.0.0.1", options.port))
+    except OSError as error:
+        raise OSError(f"port {options.port} is taken; choose another: make run PORT=8081") from error
+    try:
         aws = EmbeddedAws(options.aws_port, options.dynamodb)
     except (OSError, SystemExit) as error:
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
@@ -69,15 +74,11 @@ async def _run(options: argparse.Namespace) -> None:
                 return url.with_scheme("http").with_host("127.0.0.1").with_port(URL(aws.endpoint).port)
             return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
 
-        port = options.port or free_port()
+        port: int = listener.getsockname()[1]
         cloudfront = CloudFront(distribution, functions, session, locate, log_exchange)
         runner = cloudfront.server(_beside(cloudfront, _console(aws, port)))
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise OSError(f"port {port} is taken; choose another: make run PORT=8081") from error
+        await web.SockSite(runner, listener).start()
         print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
         await _until_interrupted()
         await runner.cleanup()

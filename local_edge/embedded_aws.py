@@ -58,11 +58,14 @@ class EmbeddedAws:
 
 
 def create_tables(template: Template, dynamodb: Any) -> None:
-    """Create the tables as the template describes them."""
+    """Create the tables as the template describes them, those that are not there from an earlier run."""
     for logical_id in ("RoutesTable", "RouteHistoryTable"):
         properties = template.properties(logical_id)
         wanted = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-        dynamodb.create_table(**{name: properties[name] for name in wanted if name in properties})
+        try:
+            dynamodb.create_table(**{name: properties[name] for name in wanted if name in properties})
+        except dynamodb.exceptions.ResourceInUseException:
+            continue
         if "TimeToLiveSpecification" in properties:
             dynamodb.update_time_to_live(
                 TableName=properties["TableName"], TimeToLiveSpecification=properties["TimeToLiveSpecification"]

@@ -4,10 +4,11 @@ Without nginx a stand-in does as little as a demo needs.
 """
 
 import asyncio
+import contextlib
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +28,7 @@ http {{
   # The load balancer: its rule forwards what carries the secret, its listener refuses the rest.
   map $http_x_origin_verify $admitted {{ default 0; "{secret}" 1; }}
   server {{
-    listen 127.0.0.1:{port}; client_max_body_size 0;
+    listen 127.0.0.1:{port} reuseport; client_max_body_size 0;
     location / {{
       if ($admitted = 0) {{ return 403 "not through CloudFront\\n"; }}
       proxy_pass http://127.0.0.1:{ingress_port}; proxy_http_version 1.1; proxy_set_header Host $host;
@@ -36,7 +37,7 @@ http {{
   }}
   # The ingress controller.
   {entries}
-  server {{ listen 127.0.0.1:{ingress_port} default_server; return 404 "no ingress for this host\\n"; }}
+  server {{ listen 127.0.0.1:{ingress_port} default_server reuseport; return 404 "no ingress for this host\\n"; }}
   {servers}
 }}
 """
@@ -71,7 +72,8 @@ class Ingress:
         self._process: asyncio.subprocess.Process | None = None
         self._runner: web.ServerRunner | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="ingress-")
-        self.port = free_port()
+        self.port = 0
+        """Known from its start on."""
 
     @property
     def name(self) -> str:
@@ -85,7 +87,8 @@ class Ingress:
         else:
             self._runner = web.ServerRunner(web.Server(self._stand_in))
             await self._runner.setup()
-            await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+            await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+            self.port = self._runner.addresses[0][1]
         return self
 
     async def __aexit__(
@@ -99,11 +102,10 @@ class Ingress:
             await self._runner.cleanup()
         self._folder.cleanup()
 
-    def _nginx_conf(self) -> str:
+    def _nginx_conf(self, ingress_port: int) -> str:
         entries = dict(self._entries)
         snippets = entries.pop("location-snippets", "")
         scheme = "https" if entries.pop("redirect-to-https", "") == "true" else "$scheme"
-        ingress_port = free_port()
         servers = "".join(
             _NGINX_SERVER.format(port=ingress_port, host=host, upstream=upstream, snippets=snippets, scheme=scheme)
             for host, upstream in self._upstreams.items()
@@ -120,22 +122,21 @@ class Ingress:
         )
 
     async def _start_nginx(self, nginx: str) -> None:
-        conf = Path(self._folder.name) / "nginx.conf"
-        conf.write_text(self._nginx_conf(), encoding="utf-8")
-        self._process = await asyncio.create_subprocess_exec(
-            nginx, "-p", self._folder.name, "-c", str(conf), "-e", f"{self._folder.name}/error.log"
-        )
-        for _ in range(100):
-            if self._process.returncode is not None:
-                break
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
-        raise OSError(f"nginx does not start: {(Path(self._folder.name) / 'error.log').read_text()[-500:]}")
+        conf, log = (Path(self._folder.name) / name for name in ("nginx.conf", "error.log"))
+        with _reserved_port() as self.port, _reserved_port() as ingress_port:
+            conf.write_text(self._nginx_conf(ingress_port), encoding="utf-8")
+            self._process = await asyncio.create_subprocess_exec(
+                nginx, "-p", self._folder.name, "-c", str(conf), "-e", str(log)
+            )
+            while self._process.returncode is None:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    return
+        raise OSError(f"nginx does not start: {log.read_text()[-500:]}")
 
     async def _stand_in(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get(ORIGIN_VERIFY) != self._secret:
@@ -158,9 +159,10 @@ class Ingress:
             return web.Response(status=answer.status, headers=headers, body=await answer.read())
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def _reserved_port() -> Iterator[int]:
+    """Keep a port for a process of ours that will listen with SO_REUSEPORT; nobody else can take it meanwhile."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]

@@ -20,7 +20,6 @@ from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_rout
 from edge_handler.settings import Settings
 from local_edge.contract import check_result
 from local_edge.embedded_aws import create_tables
-from local_edge.ingress import free_port
 from local_edge.template import load_template
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +27,8 @@ OWN_BUCKET = "acme-static-sites.s3.us-east-1.amazonaws.com"
 SETTINGS = Settings("edge-routing-routes", ("us-east-1",), None, None, 10, 5, 86400)
 STATIC = S3Origin(OWN_BUCKET, "us-east-1", "/env-123")
 NOW = 1_800_000_000.0
+NOBODY = "http://127.0.0.1:9"
+"""Where nobody listens, nor will: no process is given a port below 1024 as a free one."""
 
 
 def event(name: str) -> dict[str, Any]:
@@ -93,57 +94,59 @@ def need(present: object, what: str) -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs {what}")
 
 
-def wait_for_port(port: int) -> None:
-    for _ in range(200):
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for what must come to pass, for as long as this machine needs: pytest's timeout ends what never does."""
+    while not condition():
+        time.sleep(0.02)
+
+
+@contextmanager
+def serving(command: Callable[[int], Sequence[str]], **environ: str) -> Iterator[int]:
+    """Run a server on the socket whose number `command` is given; yield its port.
+
+    The socket listens before the server runs: nobody else can get the port, and who asks early waits for an answer.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        fd, port = listener.fileno(), listener.getsockname()[1]
+        process = subprocess.Popen(
+            command(fd), env={**os.environ, **environ}, pass_fds=(fd,), stdout=subprocess.DEVNULL
+        )
+    with process:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError(f"nothing listens on {port}")
+            yield port
+        finally:
+            process.kill()  # what it holds is in memory
 
 
 @contextmanager
 def dynalite(pem: Path | None = None) -> Iterator[str]:
     """Run dynalite with the routes table, over TLS with `pem`'s key and certificate; yield its endpoint."""
-    script = ROOT / "node_modules" / "dynalite" / "cli.js"
+    module = ROOT / "node_modules" / "dynalite"
     node = shutil.which("node")
-    need(node and script.exists(), "node and npm (apt-get install nodejs npm), then make test")
-    port = free_port()
-    command = [str(node), str(script), "--port", str(port), "--createTableMs", "0"]
-    if pem:
-        command += ["--ssl", *(f"--{part}={pem.read_text()}" for part in ("key", "cert", "ca"))]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            wait_for_port(port)
-            endpoint = f"{'https' if pem else 'http'}://127.0.0.1:{port}"
-            client = dynamodb_client(endpoint, pem)
-            template = load_template(stack="edge-routing", bucket="unused")
-            properties = template.properties("RoutesTable")
-            wanted = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
-            client.create_table(**{name: properties[name] for name in wanted})
-            client.get_waiter("table_exists").wait(TableName="edge-routing-routes", WaiterConfig={"Delay": 1})
-            yield endpoint
-        finally:
-            process.terminate()
+    need(node and module.exists(), "node and npm (apt-get install nodejs npm), then make test")
+    tls = {"ssl": True, **dict.fromkeys(("key", "cert", "ca"), pem.read_text())} if pem else {}
+    made = f"require({json.dumps(str(module))})({json.dumps({'createTableMs': 0, **tls})})"
+    with serving(lambda fd: [str(node), "--eval", f"{made}.listen({{fd: {fd}}})"]) as port:
+        endpoint = f"{'https' if pem else 'http'}://127.0.0.1:{port}"
+        client = dynamodb_client(endpoint, pem)
+        template = load_template(stack="edge-routing", bucket="unused")
+        properties = template.properties("RoutesTable")
+        wanted = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
+        client.create_table(**{name: properties[name] for name in wanted})
+        active = "ACTIVE"
+        wait_until(lambda: client.describe_table(TableName="edge-routing-routes")["Table"]["TableStatus"] == active)
+        yield endpoint
 
 
 @contextmanager
 def ministack() -> Iterator[str]:
     """Run MiniStack's DynamoDB, whose transactions are isolated; yield its endpoint."""
-    script = ROOT / ".venv" / "ministack" / "bin" / "ministack"
-    need(script.exists(), "MiniStack, in an environment of its own (make test installs it)")
-    port = free_port()
-    environ = {**os.environ, "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "SERVICES": "dynamodb"}
-    with subprocess.Popen(
-        [str(script)], env={**environ, "LOG_LEVEL": "ERROR"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_for_port(port)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
+    hypercorn = ROOT / ".venv" / "ministack" / "bin" / "hypercorn"
+    need(hypercorn.exists(), "MiniStack, in an environment of its own (make test installs it)")
+    command = [str(hypercorn), "ministack.app:app", "--workers", "0", "--keep-alive", "75", "--log-level", "ERROR"]
+    environ = {"SERVICES": "dynamodb", "LOG_LEVEL": "ERROR"}
+    with serving(lambda fd: [*command, "--bind", f"fd://{fd}"], **environ) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def dynamodb_client(endpoint: str, pem: Path | None = None) -> Any:

@@ -11,8 +11,7 @@ from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Item
 from edge_handler.table.reader import Replica, RoutesTable
 from edge_handler.viewer_request import make_handler
-from local_edge.ingress import free_port
-from tests.support import ROOT, SETTINGS, Clock, Rows, event, route
+from tests.support import NOBODY, ROOT, SETTINGS, Clock, Rows, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
 ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
@@ -52,7 +51,7 @@ def test_requests_leave_no_cycles() -> None:
 def test_a_table_that_does_not_answer_leaves_no_cycles() -> None:
     clock = Clock()
     replicas = [
-        Replica("routes", region, f"http://127.0.0.1:{free_port()}", Credentials("local", "local", ""), clock)
+        Replica("routes", region, NOBODY, Credentials("local", "local", ""), clock)
         for region in ("us-east-1", "eu-west-1")
     ]
     handler = make_handler(Resolver(RoutesTable(replicas), SETTINGS, clock))

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from edge_handler.routes.resolver import MAX_ROUTES
-from tests.support import ROOT
+from tests.support import NOBODY, ROOT
 
 THRESHOLDS = "import gc, edge_handler.viewer_request; print(*gc.get_threshold())"
 
@@ -34,9 +34,7 @@ def test_lambda_gets_a_function_that_is_connected_and_looks_for_garbage_in_what_
 
 
 def test_a_table_that_does_not_answer_keeps_nobody_from_starting() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as table:
-        port = table.getsockname()[1]
-    assert start(f"http://127.0.0.1:{port}", AWS_LAMBDA_RUNTIME_API="127.0.0.1:9")
+    assert start(NOBODY, AWS_LAMBDA_RUNTIME_API="127.0.0.1:9")
 
 
 def accepted(table: socket.socket) -> bool:

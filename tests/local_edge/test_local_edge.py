@@ -6,17 +6,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from edge_handler.routes.route import encode_route
-from local_edge.ingress import free_port
-from tests.local_edge.running import FRESH_SECONDS, LocalEdge, local_edge
+from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import route
-
-WAIT = FRESH_SECONDS + 0.2
 
 
 @pytest.fixture(scope="module")
@@ -62,10 +58,8 @@ def test_a_cut_over_is_seen_after_the_fresh_time_without_an_invalidation(edge: L
     assert edge.get(host).text == "old index.html"
     assert edge.get(host).x_cache == "Hit"
     edge.table.put(host, "s3://acme-static-sites/other-site")
-    time.sleep(WAIT)
-    answer = edge.get(host)
-    assert (answer.text, answer.x_cache) == ("new index.html", "Miss")
-    time.sleep(0.2)
+    assert edge.until(lambda answer: answer.text == "new index.html", host).x_cache == "Miss"
+    edge.logged(lambda line: host in line and ";2;s3;" in line)
     log = [line for line in edge.log if line.startswith("200") and host in line]
     assert ";1;s3;" in log[0]
     assert ";2;s3;" in log[-1]
@@ -178,11 +172,9 @@ def test_a_domain_that_comes_back_never_shows_its_former_self(edge: LocalEdge) -
     host = make_site(edge, "reborn", "former")
     assert edge.get(host).text == "former index.html"
     edge.table.delete(host)
-    time.sleep(WAIT)
-    assert edge.get(host).status == 404
+    edge.until(lambda answer: answer.status == 404, host)
     make_site(edge, "reborn", "new")
-    time.sleep(WAIT)
-    assert edge.get(host).text == "new index.html"
+    assert edge.until(lambda answer: answer.status != 404, host).text == "new index.html"
     assert [entry.revision for entry in edge.table.history(host)] == [3, 2, 1]
 
 
@@ -190,17 +182,15 @@ def test_extending_an_expiry_leaves_the_cache_warm_and_touch_empties_it(edge: Lo
     host = make_site(edge, "warm")
     edge.get(host)
     edge.table.put(host, "s3://acme-static-sites/warm", expires_in="7d")
-    time.sleep(WAIT)
+    edge.wait_fresh()
     assert edge.get(host).x_cache == "Hit"
     edge.table.touch(host)
-    time.sleep(WAIT)
-    assert edge.get(host).x_cache == "Miss"
+    edge.until(lambda answer: answer.x_cache == "Miss", host)
 
 
 def test_the_log_says_host_status_cache_route_and_stages(edge: LocalEdge) -> None:
     edge.get("env-123.localhost", "/style.css")
-    time.sleep(0.2)
-    line = next(line for line in edge.log if "env-123.localhost/style.css" in line)
+    line = edge.logged(lambda line: "env-123.localhost/style.css" in line)[0]
     for part in ("200 Miss", "1;env-123.localhost;1;s3", "viewer-request", "origin-request", "origin ", "total"):
         assert part in line
 
@@ -220,10 +210,11 @@ def test_a_taken_port_is_one_clear_line(edge: LocalEdge) -> None:
 class Proxy:
     """Between the edge and its table, so that a test can cut the line."""
 
-    def __init__(self, port: int, upstream: int) -> None:
+    def __init__(self) -> None:
         self.cut = False
-        self._upstream = upstream
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self.upstream = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -233,7 +224,7 @@ class Proxy:
             if self.cut:
                 client.close()
                 continue
-            server = socket.create_connection(("127.0.0.1", self._upstream))
+            server = socket.create_connection(("127.0.0.1", self.upstream))
             self._open += [client, server]
             for one, other in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
@@ -257,22 +248,20 @@ class Proxy:
 
 
 def test_known_hosts_outlive_the_table_and_changes_are_seen_when_it_is_back() -> None:
-    table_port, aws_port = free_port(), free_port()
-    proxy = Proxy(table_port, aws_port)
-    with local_edge("--table-endpoint", f"http://127.0.0.1:{table_port}", aws_port=aws_port) as edge:
+    proxy = Proxy()
+    with local_edge("--table-endpoint", f"http://127.0.0.1:{proxy.port}") as edge:
+        proxy.upstream = int(edge.aws_endpoint.rpartition(":")[2])
         assert edge.get("env-123.localhost").status == 200
         assert edge.get("env-789.localhost").status == 200
         proxy.break_line()
         edge.table.put("env-123.localhost", "s3://acme-static-sites/env-456")
-        until = time.monotonic() + 5 * FRESH_SECONDS
-        while time.monotonic() < until:
+        for _ in range(4):
+            edge.wait_fresh()
             assert "The mountain shop" in edge.get("env-123.localhost").text
             assert edge.get("env-789.localhost").status == 200
-            time.sleep(0.2)
-        unknown = edge.get("never-seen.localhost")
+        unknown = edge.ask("never-seen.localhost")
         assert unknown.status == 503
         assert int(unknown.headers["retry-after"]) >= 1
         proxy.cut = False
-        time.sleep(8)  # the longest pause between two tries, below the fresh time of a deployment
-        assert "The moon observatory" in edge.get("env-123.localhost").text
+        edge.until(lambda answer: "The moon observatory" in answer.text, "env-123.localhost")
         assert edge.get("never-seen.localhost").status == 404
