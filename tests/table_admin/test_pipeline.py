@@ -1,5 +1,6 @@
 """A pipeline's day, races and crashes, against every DynamoDB here that has transactions."""
 
+import itertools
 import json
 import os
 import random
@@ -7,11 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,12 +24,13 @@ from edge_handler.routes.route import decode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.rollback import rollback, rollback_environment
-from table_admin.tables import follow
+from table_admin.tables import TRANSACTION_ROWS, follow
 from table_admin.upkeep import sweep
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 MakeTable = Callable[[str], RoutingTable]
 DAY = 86400
+ROWS = 150
 
 
 def agree(table: RoutingTable) -> int:
@@ -94,16 +99,15 @@ def test_a_pipelines_day(make_table: MakeTable, dynamodb: str, aws: EmbeddedAws)
 def test_sixteen_writers_on_the_same_domains_lose_nothing(
     make_table: MakeTable, dynamodb: str, aws: EmbeddedAws
 ) -> None:
-    # With moto shorter and on fewer domains, for the same reason as above.
-    seconds, domains = (5, 10) if dynamodb == aws.endpoint else (20, 50)
+    # With moto less and on fewer domains, for the same reason as above.
+    enough, domains = (100, 10) if dynamodb == aws.endpoint else (1000, 50)
     won: list[tuple[str, int]] = []
     lost: list[RevisionConflict] = []
     failures: list[TableAdminError] = []
-    until = time.monotonic() + seconds
 
     def write(number: int) -> None:
         table, chance = make_table(f"writer-{number}"), random.Random(number)
-        while time.monotonic() < until:
+        while len(won) < enough:
             domain = f"r{chance.randrange(domains)}.example.com"
             target = f"s3://acme-static-sites/{number}-{chance.random()}"
             try:
@@ -130,16 +134,63 @@ def test_sixteen_writers_on_the_same_domains_lose_nothing(
     assert lost, "nobody met: the test shows nothing"
 
 
-def killed_at_random(command: list[str], environ: dict[str, str], longest: float) -> bool:
-    """Run a command and kill it after a random time; tell whether it was still running."""
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        process.wait(random.uniform(0.2 * longest, longest))
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return True
-    return False
+class Line(ThreadingHTTPServer):
+    """Between a command and its DynamoDB. It kills the command at one of its requests, which was made or was not."""
+
+    process: subprocess.Popen[bytes]
+
+    def __init__(self, dynamodb: str, at: int, made: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _Request)
+        self.dynamodb = urlsplit(dynamodb).netloc
+        self.left = at
+        self.made = made
+        self.turn = threading.Lock()
+
+    def run(self, command: list[str], environ: dict[str, str]) -> bool:
+        """Run a command on this line; tell whether it came to its end."""
+        threading.Thread(target=self.serve_forever).start()
+        endpoint = f"http://127.0.0.1:{self.server_port}"
+        with self.turn:  # no request before it is known whose
+            self.process = subprocess.Popen(
+                command,
+                env={**environ, "AWS_ENDPOINT_URL_DYNAMODB": endpoint},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        errors = self.process.communicate()[1]
+        self.shutdown()
+        self.server_close()
+        assert self.process.returncode in (0, -signal.SIGKILL), errors
+        return self.process.returncode == 0
+
+
+class _Request(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Line
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        with self.server.turn:
+            self.server.left -= 1
+            if self.server.left > 0 or (self.server.left == 0 and self.server.made):
+                status, answer = self._made(body)
+            if self.server.left <= 0:
+                self.server.process.kill()
+                self.close_connection = True
+                return
+        self.send_response(status)
+        self.send_header("content-length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def _made(self, body: bytes) -> tuple[int, bytes]:
+        with closing(HTTPConnection(self.server.dynamodb)) as connection:
+            connection.request("POST", self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def log_message(self, *_: Any) -> None:
+        return
 
 
 @pytest.mark.parametrize("verb", ["apply", "import"])
@@ -147,35 +198,29 @@ def test_killed_at_any_point_the_same_command_finishes_the_job(
     verb: str, ministack_endpoint: str, make_ministack_table: MakeTable, aws: EmbeddedAws, tmp_path: Path
 ) -> None:
     table = make_ministack_table("checker")
-    rows = 600
     environ = {
         **os.environ,
         "TABLE_ADMIN_STACK": table.stack,
         "TABLE_ADMIN_ACTOR": "pipeline",
-        "AWS_ENDPOINT_URL_DYNAMODB": ministack_endpoint,
         "AWS_ENDPOINT_URL": aws.endpoint,
     }
     file = tmp_path / ("routes.yaml" if verb == "apply" else "routes.jsonl")
     command = [sys.executable, "-m", "table_admin.cli", verb, str(file), *(["--yes", "--force"] * (verb == "apply"))]
-    kills = attempts = 0
-    longest = 3.0
-    while kills < 25:
-        attempts += 1
-        targets = {f"r{number}.example.com": f"s3://acme-static-sites/{attempts // 5}" for number in range(rows)}
+    finished = 0
+    for at in itertools.count(1):
+        targets = {f"r{number}.example.com": f"s3://acme-static-sites/{at}" for number in range(ROWS)}
         if verb == "apply":
             file.write_text(yaml.safe_dump({"owner": "shop", "routes": targets}))
         else:
             lines = [json.dumps({"domain": domain, "target": target}) + "\n" for domain, target in targets.items()]
             file.write_text("".join(lines))
-        started = time.monotonic()
-        if killed_at_random(command, environ, longest):
-            kills += 1
-        else:
-            longest = 0.9 * (time.monotonic() - started)
-        if attempts % 5 == 4:
-            agree(table)
-        assert attempts < 200
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert {route.domain: route.target for route in table.list()} == targets
-    agree(table)
+        # Killed as it begins a request; and the same command once more, killed when one was made but not answered.
+        ends = [Line(ministack_endpoint, at, made).run(command, environ) for made in (False, True)]
+        agree(table)
+        if ends[1]:
+            finished += 1
+            assert {route.domain: route.target for route in table.list()} == targets
+        if ends[0]:
+            break
+    assert at > ROWS / TRANSACTION_ROWS + 1, "it was not killed in the middle"
+    assert finished > 1
