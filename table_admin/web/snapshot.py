@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -51,6 +51,8 @@ class Snapshot:
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
         self._complete = False
+        self._written: dict[str, Entry | None] = {}
+        """What `update` read since the reading began, which may have passed by these rows before; None: removed."""
         self._stop = threading.Event()
 
     def start(self) -> None:
@@ -64,14 +66,19 @@ class Snapshot:
     def load(self) -> None:
         """Read all rows once. While the first reading goes on, what is read can be searched already."""
         entries: list[Entry] = []
+        with self._lock:
+            self._written = {}
         for count, route in enumerate(self._table.list(), 1):
             entries.append(_entry(route))
             if not self._complete and count % 5000 == 0:
-                with self._lock:
-                    self._entries = sorted(entries)
-        entries.sort()
+                self._show(sorted(entries))
+        self._show(sorted(entries), complete=True)
+
+    def _show(self, entries: list[Entry], *, complete: bool = False) -> None:
         with self._lock:
-            self._entries, self._complete = entries, True
+            self._entries, self._complete = entries, self._complete or complete
+            for domain, entry in self._written.items():
+                self._put(domain, entry)
 
     def update(self, domains: Iterable[str]) -> None:
         """Read some rows again: they have just been written."""
@@ -79,11 +86,15 @@ class Snapshot:
         found = {route.domain: route for route in self._table.decoded(rows)}
         with self._lock:
             for domain in rows:
-                at = bisect_left(self._entries, domain, key=lambda entry: entry.domain)
-                if at < len(self._entries) and self._entries[at].domain == domain:
-                    del self._entries[at]
-                if domain in found:
-                    insort(self._entries, _entry(found[domain]))
+                self._written[domain] = entry = _entry(found[domain]) if domain in found else None
+                self._put(domain, entry)
+
+    def _put(self, domain: str, entry: Entry | None) -> None:
+        at = bisect_left(self._entries, domain, key=lambda entry: entry.domain)
+        if at < len(self._entries) and self._entries[at].domain == domain:
+            del self._entries[at]
+        if entry is not None:
+            self._entries.insert(at, entry)
 
     def search(
         self,
