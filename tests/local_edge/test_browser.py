@@ -1,10 +1,10 @@
 """What a developer sees: the three sites in Chromium."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page, expect
 
 from tests.local_edge.running import local_edge
 
@@ -15,9 +15,9 @@ def port() -> Iterator[int]:
         yield running.port
 
 
-@pytest.fixture(scope="module")
-def page(browser: Browser) -> Page:
-    return browser.new_page()
+@pytest.fixture
+def page(open_page: Callable[..., Page]) -> Page:
+    return open_page()
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_each_site_is_styled_and_shows_its_image(
 def test_a_link_to_a_nested_page_works(page: Page, port: int) -> None:
     page.goto(f"http://env-123.localhost:{port}/")
     page.get_by_role("link", name="A nested page").click()
-    assert page.locator("h1").inner_text() == "The docs of env-123"
+    expect(page.locator("h1")).to_have_text("The docs of env-123")
     assert page.goto(f"http://env-123.localhost:{port}/docs") is not None
     assert page.url.endswith("/docs/")
 

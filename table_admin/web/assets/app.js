@@ -22,7 +22,7 @@ function chosen() {
 async function list(options) {
   try {
     const found = await search(environment, chosen(), options);
-    if (!found.complete) setTimeout(list, 1000);
+    if (!found.complete) setTimeout(list, 1000, { again: true });
   } catch (error) { failed(error); }
 }
 

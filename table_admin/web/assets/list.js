@@ -27,6 +27,7 @@ export async function search(environment, chosen, { more = false, again = false 
   const query = { ...filters(), environment, limit, offset: more ? shown.length : 0 };
   const found = await get('/search', query);
   if (mine !== asked) return found; // a newer search is under way
+  if (again && byId('results').contains(document.activeElement)) return found; // not under somebody's hands
   shown = more ? [...shown, ...found.entries] : found.entries;
   const rows = found.entries.map((entry) => row(entry, chosen));
   if (more) byId('results').append(...rows); else byId('results').replaceChildren(...rows);
