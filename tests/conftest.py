@@ -5,13 +5,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from tests.support import dynalite, dynamodb_client, make_tables, ministack
 
-settings.register_profile("default", deadline=None)
+# A slow machine is no fault of a test's, and fixtures that last for all examples of one are meant so.
+settings.register_profile(
+    "default",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("default")
 # Tests never reach an AWS account, whatever the machine they run on is configured for.
 os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
@@ -219,7 +219,7 @@ def test_an_error_is_a_problem_that_says_what_is_wrong(
     assert says in problem["detail"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@settings(max_examples=100)
 @given(
     st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
     st.sampled_from(["/routes", f"/routes/{HOST}", f"/routes/{HOST}/touch", f"/routes/{HOST}/history", "/explain"]),

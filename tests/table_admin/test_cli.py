@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
@@ -139,7 +139,7 @@ WORDS = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(WORDS, max_size=5))
 @example(["put", "\ud800", A])
 def test_no_arguments_make_a_traceback(command: Command, arguments: list[str]) -> None:

@@ -102,7 +102,7 @@ def test_of_two_racing_writers_one_wins_and_the_other_is_told(
 
     def together(*arguments: Any) -> Any:
         item = original(*arguments)
-        barrier.wait(timeout=10)
+        barrier.wait()
         return item
 
     monkeypatch.setattr(RoutingTable, "_read", together)
@@ -114,7 +114,7 @@ def test_of_two_racing_writers_one_wins_and_the_other_is_told(
         except RevisionConflict as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=write, args=(f"s3://acme-static-sites/{name}",)) for name in "xy"]
+    threads = [threading.Thread(target=write, args=(f"s3://acme-static-sites/{name}",), daemon=True) for name in "xy"]
     for thread in threads:
         thread.start()
     for thread in threads:

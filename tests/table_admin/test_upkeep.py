@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_handler.routes.route import encode_route
@@ -89,7 +89,7 @@ def test_orphans_are_live_routes_whose_target_is_gone(table: RoutingTable, aws: 
     assert "does not exist" in next(upkeep.orphans(fresh)).reason
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_row_makes_anything_raise_but_a_sentence(table: RoutingTable, aws: EmbeddedAws, data: st.DataObject) -> None:
     item: dict[str, Any] = dict(encode_route(route(HOST, target=A, environment="shop")))
