@@ -138,7 +138,11 @@ def test_it_can_be_used_with_the_keyboard_alone(page: Page) -> None:
 def test_a_list_that_is_read_meanwhile_does_not_take_the_focus_away(page: Page) -> None:
     find(page, "r31337")
     held: list[Route] = []
-    page.route("**/search?*", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/search?*", hold)
     with page.expect_request("**/search?*"):
         pass  # the page asks again by itself
     page.get_by_role("searchbox").press("ArrowDown")

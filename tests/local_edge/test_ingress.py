@@ -84,3 +84,14 @@ def test_an_application_is_not_told_the_secret(player: str) -> None:
 def test_methods_and_bodies_pass(player: str) -> None:
     given = {"headers": {"host": "env-789.example.com", **ADMITTED}, "method": "POST", "path": "/echo"}
     assert ask({**given, "data": io.BytesIO(b"x" * 3_000_000)}) == [(200, "x" * 3_000_000)]
+
+
+def test_an_nginx_that_ends_is_not_waited_for() -> None:
+    need(ingress.nginx_path(), "nginx (apt-get install nginx)")
+
+    async def start() -> None:
+        async with Ingress({}, SECRET, {"no-such-directive": "1"}):
+            pass
+
+    with pytest.raises(OSError, match="unknown directive"):
+        asyncio.run(start())

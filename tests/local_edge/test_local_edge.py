@@ -221,7 +221,7 @@ class Proxy:
     def _accept(self) -> None:
         while True:
             client, _ = self._listener.accept()
-            if self.cut:
+            if self.cut or not self.upstream:
                 client.close()
                 continue
             server = socket.create_connection(("127.0.0.1", self.upstream))

@@ -225,10 +225,10 @@ def test_routes_are_imported_and_exported(command: Command, tmp_path: Path) -> N
     assert (code, "line 3" in err, "nothing was written" in err) == (1, True, True)
     code, out, err = command("import", str(file))
     assert (code, out.startswith("1 created, 0 updated, 0 unchanged, 1 rejected")) == (1, True)
-    assert err.startswith("line 3: 'b..c' is not a domain")
+    assert "line 3: 'b..c' is not a domain" in err
     assert json.loads(command("export")[1])["domain"] == "a.example.com"
     out_file = tmp_path / "out.yaml"
-    assert command("export", str(out_file))[2].startswith("1 routes")
+    assert "1 routes (" in command("export", str(out_file))[2]
     assert command("import", str(out_file), "--dry-run")[1].startswith("0 would be created, 0 would be updated, 1 unch")
 
 
