@@ -14,6 +14,7 @@ from edge_handler.aws.dial import dial
 from edge_handler.aws.names import MAX_ADDRESSES, Name
 
 HOST = b"dynamodb.test"
+# Addresses of the loopback network: none where others of this machine listen, whatever the port.
 Answer = list[str] | OSError
 
 
@@ -21,7 +22,7 @@ class Dns:
     """What getaddrinfo says, when it says it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.answer: Answer = ["127.0.0.1"]
+        self.answer: Answer = ["127.77.0.1"]
         self.speaks = threading.Event()
         self.speaks.set()
         self.asked = 0
@@ -60,9 +61,9 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 def test_the_newest_answer_counts(dns: Dns) -> None:
     name = Name(HOST, 443)
-    assert hosts(name) == ["127.0.0.1"]
-    dns.answer = ["127.0.0.2", "127.0.0.3"]
-    assert hosts(name) == ["127.0.0.2", "127.0.0.3"]
+    assert hosts(name) == ["127.77.0.1"]
+    dns.answer = ["127.77.0.2", "127.77.0.3"]
+    assert hosts(name) == ["127.77.0.2", "127.77.0.3"]
 
 
 @pytest.mark.parametrize("answer", [socket.gaierror(socket.EAI_AGAIN, "SERVFAIL"), []], ids=["error", "nothing"])
@@ -70,7 +71,7 @@ def test_a_name_that_cannot_be_looked_up_keeps_its_last_addresses(dns: Dns, answ
     name = Name(HOST, 443)
     hosts(name)
     dns.answer = answer
-    assert hosts(name) == ["127.0.0.1"]
+    assert hosts(name) == ["127.77.0.1"]
     with pytest.raises(OSError, match=r"no address of dynamodb\.test"):
         hosts(Name(HOST, 443))
 
@@ -83,7 +84,7 @@ def test_dns_that_is_silent_is_waited_for_by_one_thread_and_no_longer_than_the_d
             hosts(name, 0.05)
     assert dns.asked == 1
     dns.speaks.set()
-    assert hosts(name) == ["127.0.0.1"]
+    assert hosts(name) == ["127.77.0.1"]
     assert dns.asked == 1
 
 
@@ -91,13 +92,13 @@ def test_what_is_known_is_used_while_dns_is_silent_and_costs_one_wait(dns: Dns) 
     name = Name(HOST, 443)
     hosts(name)
     dns.speaks.clear()
-    assert hosts(name, 0.4) == ["127.0.0.1"]
+    assert hosts(name, 0.4) == ["127.77.0.1"]
     # With a deadline that leaves no time at all to wait for the thread.
-    assert all(hosts(name, 1e6) == ["127.0.0.1"] for _ in range(3))
+    assert all(hosts(name, 1e6) == ["127.77.0.1"] for _ in range(3))
     assert dns.asked == 2
-    dns.answer = ["127.0.0.2"]
+    dns.answer = ["127.77.0.2"]
     dns.speaks.set()
-    wait_for(lambda: hosts(name) == ["127.0.0.2"])
+    wait_for(lambda: hosts(name) == ["127.77.0.2"])
 
 
 def test_a_machine_without_a_thread_to_spare_is_no_worse_than_silence(
@@ -110,26 +111,26 @@ def test_a_machine_without_a_thread_to_spare_is_no_worse_than_silence(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("_thread.start_new_thread", refuse)
-    assert hosts(name) == ["127.0.0.1"]
+    assert hosts(name) == ["127.77.0.1"]
     with pytest.raises(OSError, match="can't start new thread"):
         hosts(Name(HOST, 443))
 
 
 def test_an_address_needs_no_look_up(dns: Dns, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("_thread.start_new_thread", None)
-    assert hosts(Name(b"127.0.0.1", 443)) == ["127.0.0.1"]
+    assert hosts(Name(b"127.77.0.1", 443)) == ["127.77.0.1"]
 
 
 def test_no_more_addresses_are_used_than_there_are_descriptors_for(dns: Dns) -> None:
-    dns.answer = [f"127.0.0.{number}" for number in range(1, 100)]
+    dns.answer = [f"127.77.0.{number}" for number in range(1, 100)]
     assert len(hosts(Name(HOST, 443))) == MAX_ADDRESSES
 
 
 @pytest.fixture
 def full_backlog() -> Iterator[int]:
-    """Return a port of 127.0.0.1 that is silent about who connects, as a dead host is."""
+    """Return a port of 127.77.0.1 that is silent about who connects, as a dead host is."""
     with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        listener = stack.enter_context(socket.create_server(("127.77.0.1", 0), backlog=0))
         while True:
             one = stack.enter_context(socket.socket())
             one.settimeout(0.2)
@@ -141,7 +142,7 @@ def full_backlog() -> Iterator[int]:
 
 
 def test_silent_addresses_share_one_budget(dns: Dns, full_backlog: int) -> None:
-    dns.answer = ["127.0.0.1"] * 8
+    dns.answer = ["127.77.0.1"] * 8
     opened = len(descriptors())
     started = time.monotonic()
     with pytest.raises(TimeoutError):
@@ -155,32 +156,32 @@ def descriptors() -> list[str]:
 
 
 def test_a_silent_address_delays_the_next_by_a_moment_only(dns: Dns, full_backlog: int) -> None:
-    with socket.create_server(("127.0.0.2", full_backlog)):
-        dns.answer = ["127.0.0.1", "127.0.0.2"]
+    with socket.create_server(("127.77.0.2", full_backlog)):
+        dns.answer = ["127.77.0.1", "127.77.0.2"]
         name = Name(HOST, full_backlog)
         with dial(name, within(10)) as found:
-            assert found.getpeername()[0] == "127.0.0.2"
+            assert found.getpeername()[0] == "127.77.0.2"
 
 
 def test_an_address_that_refuses_is_followed_by_the_next_at_once(dns: Dns) -> None:
-    with socket.create_server(("127.0.0.2", 0)) as listener:
-        dns.answer = ["127.0.0.1", "127.0.0.2"]
+    with socket.create_server(("127.77.0.2", 0)) as listener:
+        dns.answer = ["127.77.0.1", "127.77.0.2"]
         with dial(Name(HOST, listener.getsockname()[1]), within(1e6)) as found:
-            assert found.getpeername()[0] == "127.0.0.2"
+            assert found.getpeername()[0] == "127.77.0.2"
 
 
 def test_addresses_that_all_refuse_are_said_at_once(dns: Dns) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.77.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectionRefusedError):
         dial(Name(HOST, port), within(1e6))
 
 
 def test_where_dns_names_dead_addresses_only_the_last_good_one_is_tried_too(dns: Dns) -> None:
-    with socket.create_server(("127.0.0.2", 0)) as listener:
+    with socket.create_server(("127.77.0.2", 0)) as listener:
         name = Name(HOST, listener.getsockname()[1])
-        dns.answer = ["127.0.0.2"]
+        dns.answer = ["127.77.0.2"]
         dial(name, within(60)).close()
-        dns.answer = ["127.0.0.1"]
+        dns.answer = ["127.77.0.1"]
         with dial(name, within(60)) as found:
-            assert found.getpeername()[0] == "127.0.0.2"
+            assert found.getpeername()[0] == "127.77.0.2"
