@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientSession, DummyCookieJar, web
 from yarl import URL
 
-from local_edge.cloudfront import CloudFront, Exchange, Function
+from local_edge.cloudfront import CloudFront, Exchange
 from local_edge.demo.service import make_backend, make_frontend
 from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
+from local_edge.functions import Function
 from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries
 from local_edge.template import Distribution, TemplateError, load_template

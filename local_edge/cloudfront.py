@@ -1,40 +1,23 @@
 """CloudFront, played: viewer-request -> cache -> origin-request -> origin -> cache, for one distribution."""
 
-import asyncio
 import base64
-import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, hdrs, web
+from aiohttp import ClientError, ClientResponse, ClientSession, web
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from local_edge.contract import ContractViolation, check_result
-from local_edge.events import VIA, cache_key, first, origin_request, region_of, viewer_request
+from local_edge.collapsing import Collapser, Share, may_collapse, share_with_nobody
+from local_edge.contract import ContractViolation
+from local_edge.events import VIA, cache_key, first, origin_request, viewer_request
+from local_edge.functions import Function, FunctionFailed, Functions
 from local_edge.object_cache import MAX_OBJECT_BYTES, CachedObject, Key, ObjectCache, byte_range, is_unmodified
-from local_edge.origin_access_control import signed_headers
+from local_edge.origin import Locate, Origins, end_to_end_headers
 from local_edge.template import Distribution
-
-Function = Callable[[dict[str, Any], object], dict[str, Any]]
-Locate = Callable[[URL], URL]
-"""Where an origin's name is found: DNS, which here knows the embedded AWS and the demo's ingress."""
-_HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-
 
 # "Maximum length of a request" and "of a URL": more is answered with 413.
 # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
@@ -57,8 +40,17 @@ class Exchange:
     """Milliseconds by stage."""
 
 
-class FunctionFailed(Exception):
-    """An edge function raised, or returned what is no JSON."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A viewer's request after viewer-request has let it pass."""
+
+    viewer: web.BaseRequest
+    exchange: Exchange
+    request: dict[str, Any]
+    key: Key
+    conditions: dict[str, str]
+    cacheable: bool
+    """By its method."""
 
 
 class CloudFront:
@@ -75,11 +67,9 @@ class CloudFront:
         """`functions` by event type; `session` connects to origins."""
         self.distribution = distribution
         self.cache = ObjectCache(distribution)
-        self._functions = functions
-        # A Lambda sandbox handles one request at a time; so does the one that is played here.
-        self._sandboxes = {event_type: asyncio.Lock() for event_type in functions}
-        self._session = session
-        self._locate = locate
+        self._functions = Functions(functions)
+        self._origins = Origins(distribution, session, locate)
+        self._collapser = Collapser() if may_collapse(distribution) else None
         self._log = log
 
     def server(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> web.ServerRunner:
@@ -139,53 +129,83 @@ class CloudFront:
         if "status" in result:
             return _generated(exchange, result)
         exchange.route = first(result, "x-route") or ""
-        key = cache_key(self.distribution, result)
         conditions = {name: values[0]["value"] for name, values in result["headers"].items()}
-        stale = None
-        if viewer.method in self.distribution.cached_methods:
-            found, fresh = self.cache.find(key, viewer.method)
-            if found is not None and fresh:
-                exchange.x_cache = "Hit"
-                return self._from_cache(found, viewer.method, conditions)
-            stale = found if found is not None and found.status == 200 and "range" not in conditions else None
-        return await self._miss(viewer, exchange, result, key, stale, conditions)
+        cacheable = viewer.method in self.distribution.cached_methods
+        asked = _Asked(viewer, exchange, result, cache_key(self.distribution, result), conditions, cacheable)
+        return await (self._look_up(asked) if cacheable else self._miss(asked))
 
-    async def _miss(
-        self,
-        viewer: web.BaseRequest,
-        exchange: Exchange,
-        request: dict[str, Any],
-        key: Key,
-        stale: CachedObject | None,
-        conditions: dict[str, str],
-    ) -> web.StreamResponse:
+    async def _look_up(self, asked: _Asked) -> web.StreamResponse:
+        found, fresh = self.cache.find(asked.key, asked.viewer.method)
+        if found is not None and fresh:
+            return self._hit(asked, found)
+        # CloudFront promises nothing for ranges, and the part that one viewer gets is not what another asked for.
+        if self._collapser is None or "range" in asked.conditions:
+            return await self._miss(asked)
+        answer = await self._collapser.answer((asked.key, asked.viewer.method), lambda share: self._miss(asked, share))
+        return self._hit(asked, answer) if isinstance(answer, CachedObject) else answer
+
+    def _hit(self, asked: _Asked, found: CachedObject) -> web.Response:
+        asked.exchange.x_cache = "Hit" if found.status < 400 else "Error"
+        return self._from_cache(found, asked.viewer.method, asked.conditions)
+
+    async def _miss(self, asked: _Asked, share: Share = share_with_nobody) -> web.StreamResponse:
+        exchange, viewer = asked.exchange, asked.viewer
         exchange.x_cache = "Miss"
-        forwarded = origin_request(self.distribution, request, viewer.remote or "127.0.0.1", stale)
+        stale = self.cache.find(asked.key, viewer.method)[0] if asked.cacheable else None
+        checked = stale if stale is not None and stale.status == 200 and "range" not in asked.conditions else None
+        forwarded = origin_request(self.distribution, asked.request, viewer.remote or "127.0.0.1", checked)
         result = await self._invoke("origin-request", exchange, forwarded)
-        cacheable = viewer.method in self.distribution.cached_methods and "range" not in conditions
         if "status" in result:
-            response = _generated(exchange, result)
-            if cacheable and isinstance(response.body, bytes):
-                self.cache.store(key, viewer.method, response.status, CIMultiDictProxy(response.headers), response.body)
-            return response
+            return self._keep(asked, _generated(exchange, result), share)
+        bucket = "s3" in result["origin"]
         started = time.perf_counter()
         try:
-            async with self._fetch(viewer, result) as upstream:
-                exchange.stages["origin"] = (time.perf_counter() - started) * 1000
-                if upstream.status == 304 and stale is not None:
-                    exchange.x_cache = "RefreshHit"
-                    return self._from_cache(self.cache.refresh(key, stale, upstream.headers), viewer.method, conditions)
-                return await self._pass_on(viewer, exchange, upstream, key if cacheable else None)
+            upstream = await self._origins.send(viewer, result)
         except (ClientError, TimeoutError, OSError) as error:
-            return _error(exchange, 502 if not isinstance(error, TimeoutError) else 504, f"The origin failed: {error}.")
+            status = 504 if isinstance(error, TimeoutError) else 502
+            if stale is not None and self.cache.stands_in(stale):
+                return self._stand_in(asked, stale, status, share, bucket=bucket)
+            return self._keep(asked, _error(exchange, status, f"The origin failed: {error}."), share, bucket=bucket)
+        async with upstream:
+            exchange.stages["origin"] = (time.perf_counter() - started) * 1000
+            if upstream.status == 304 and checked is not None:
+                exchange.x_cache = "RefreshHit"
+                renewed = self.cache.refresh(asked.key, checked, upstream.headers)
+                share(renewed)
+                return self._from_cache(renewed, viewer.method, asked.conditions)
+            if upstream.status >= 500 and stale is not None and self.cache.stands_in(stale):
+                return self._stand_in(asked, stale, upstream.status, share, bucket=bucket)
+            return await self._pass_on(asked, upstream, share, bucket=bucket)
+
+    def _keep(self, asked: _Asked, response: web.Response, share: Share, *, bucket: bool = False) -> web.Response:
+        """Put what was made at the edge into the cache."""
+        if asked.cacheable and isinstance(response.body, bytes):
+            headers = CIMultiDictProxy(response.headers.copy())
+            made = self.cache.store(
+                asked.key, asked.viewer.method, response.status, headers, response.body, bucket=bucket
+            )
+            share(made if self.cache.may_be_shared(response.status, headers) else None)
+        return response
+
+    def _stand_in(self, asked: _Asked, stale: CachedObject, status: int, share: Share, *, bucket: bool) -> web.Response:
+        """Answer with an object that has expired, for its origin answers with an error or not at all."""
+        asked.exchange.x_cache = "RefreshHit"
+        kept = self.cache.stand_in(asked.key, stale, status, bucket=bucket)
+        share(kept)
+        return self._from_cache(kept, asked.viewer.method, asked.conditions)
 
     async def _pass_on(
-        self, viewer: web.BaseRequest, exchange: Exchange, upstream: ClientResponse, key: Key | None
+        self, asked: _Asked, upstream: ClientResponse, share: Share, *, bucket: bool
     ) -> web.StreamResponse:
-        headers = CIMultiDict((n, v) for n, v in upstream.headers.items() if n.lower() not in _HOP_BY_HOP)
-        headers.popall("content-length", None) if viewer.method != "HEAD" else None
+        """Stream an origin's answer to the viewer, and put it into the cache when it is whole."""
+        exchange, viewer = asked.exchange, asked.viewer
+        headers = end_to_end_headers(upstream)
+        stored = CIMultiDictProxy(headers.copy())
+        if not self.cache.may_be_shared(upstream.status, stored):
+            share(None)
         if upstream.status >= 400:
             exchange.x_cache = "Error"
+        headers.popall("content-length", None) if viewer.method != "HEAD" else None
         response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
         self._add_headers(response, exchange)
         length = upstream.headers.get("content-length", "")
@@ -193,15 +213,22 @@ class CloudFront:
             response.content_length = int(length)
         await response.prepare(viewer)
         kept = bytearray()
-        async for chunk in upstream.content.iter_any():
-            await response.write(chunk)
-            if len(kept) <= MAX_OBJECT_BYTES:
-                kept += chunk
+        try:
+            async for chunk in upstream.content.iter_any():
+                await response.write(chunk)
+                if len(kept) <= MAX_OBJECT_BYTES:
+                    kept += chunk
+                else:
+                    share(None)
+        except (ClientError, TimeoutError, OSError):
+            # Too late for another status; and what is not whole is not kept.
+            if viewer.transport is not None:
+                viewer.transport.close()
+            return response
         await response.write_eof()
-        if key is not None and upstream.status != 206:
-            self.cache.store(
-                key, viewer.method, upstream.status, CIMultiDictProxy(_without_hops(upstream)), bytes(kept)
-            )
+        if asked.cacheable:
+            made = self.cache.store(asked.key, viewer.method, upstream.status, stored, bytes(kept), bucket=bucket)
+            share(made)
         return response
 
     def _from_cache(self, found: CachedObject, method: str, conditions: dict[str, str]) -> web.Response:
@@ -224,55 +251,10 @@ class CloudFront:
         return web.Response(status=206, headers=headers, body=found.body[start:stop])
 
     async def _invoke(self, event_type: str, exchange: Exchange, request: dict[str, Any]) -> dict[str, Any]:
-        function = self._functions.get(event_type)
-        if function is None:
-            return request
-        config = {
-            "distributionDomainName": "d111111abcdef8.cloudfront.net",
-            "distributionId": "EDFDVBD6EXAMPLE",
-            "eventType": event_type,
-            "requestId": exchange.request_id,
-        }
-        before = {**request, "headers": dict(request["headers"])}
-        event = {"Records": [{"cf": {"config": config, "request": request}}]}
         started = time.perf_counter()
-        # As Lambda does: what comes and goes is JSON, and no object of the function's own.
-        given = json.loads(json.dumps(event))
-        try:
-            async with self._sandboxes[event_type]:
-                text = json.dumps(await asyncio.to_thread(function, given, None))
-        except Exception as error:
-            raise FunctionFailed(f"{type(error).__name__}: {error}") from error
-        result: dict[str, Any] = json.loads(text)
+        result = await self._functions.invoke(event_type, exchange.request_id, request)
         exchange.stages[event_type] = (time.perf_counter() - started) * 1000
-        check_result(event_type, before, result)
         return result
-
-    def _fetch(self, viewer: web.BaseRequest, request: dict[str, Any]) -> Any:
-        ((kind, origin),) = request["origin"].items()
-        headers: CIMultiDict[str] = CIMultiDict()
-        for name, values in {**request["headers"], **origin.get("customHeaders", {})}.items():
-            for pair in values:
-                headers.add(name, pair["value"])
-        headers["x-amz-cf-id"] = secrets.token_urlsafe(32)
-        headers.popall("transfer-encoding", None)
-        scheme, port = ("https", 443) if kind == "s3" else (origin["protocol"], origin["port"])
-        query = f"?{request['querystring']}" if request["querystring"] else ""
-        url = URL(f"{scheme}://{origin['domainName']}:{port}{origin['path']}{request['uri']}{query}", encoded=True)
-        own = self.distribution.origin_access_control and origin["domainName"] == self.distribution.origin_domain_name
-        if kind == "s3" and own:
-            headers.update(
-                signed_headers(request["method"], url, origin["domainName"], region_of(origin["domainName"]))
-            )
-        return self._session.request(
-            request["method"],
-            self._locate(url),
-            headers=headers,
-            data=viewer.content if viewer.can_read_body else None,
-            allow_redirects=False,
-            skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE),
-            timeout=ClientTimeout(sock_connect=10, sock_read=origin.get("readTimeout", 30)),
-        )
 
 
 def _generated(exchange: Exchange, result: dict[str, Any]) -> web.Response:
@@ -291,7 +273,3 @@ def _generated(exchange: Exchange, result: dict[str, Any]) -> web.Response:
 def _error(exchange: Exchange, status: int, text: str, x_cache: str = "Error") -> web.Response:
     exchange.x_cache = x_cache
     return web.Response(status=status, text=f"{status} ERROR\n{text}\nGenerated by the local edge.\n")
-
-
-def _without_hops(upstream: ClientResponse) -> CIMultiDict[str]:
-    return CIMultiDict((n, v) for n, v in upstream.headers.items() if n.lower() not in _HOP_BY_HOP)

@@ -1,28 +1,18 @@
-"""The CDN's cache: what may be kept for how long, and what a request is answered with from it.
-
-CloudFront's rules, which are not quite RFC 9111's: the policy's TTLs bound what the origin says, and the
-viewer's Cache-Control is not heeded.
-https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
-"""
+"""The CDN's cache: what a request is answered with from it. The viewer's Cache-Control is not heeded."""
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 
 from cachetools import LRUCache
 from multidict import CIMultiDict, CIMultiDictProxy
-from werkzeug.datastructures import ResponseCacheControl
-from werkzeug.http import is_resource_modified, parse_cache_control_header, parse_range_header
+from werkzeug.http import is_resource_modified, parse_range_header
 
+from local_edge.freshness import PARTIAL, error_caching_min_ttl, may_be_shared, seconds_fresh, stale_until
 from local_edge.template import Distribution
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_OBJECT_BYTES = 32 * 1024 * 1024
-# CloudFront keeps errors of an origin for 10 seconds where neither it nor the distribution says otherwise.
-ERROR_TTL = 10
-_CACHEABLE = frozenset((200, 203, 300, 301, 302, 307, 308))
-_CACHEABLE_ERRORS = frozenset((404, 405, 410, 414, 416, 500, 501, 502, 503, 504))
 Key = tuple[object, ...]
 
 
@@ -36,6 +26,8 @@ class CachedObject:
     method: str
     stored_at: float
     fresh_until: float
+    stale_until: float
+    """Until when it is served in place of an error of its origin."""
 
     def serves(self, method: str) -> bool:
         """Tell whether it answers `method`: a GET's object answers HEAD too."""
@@ -61,13 +53,21 @@ class ObjectCache:
             return None, False
         return found, self._clock() < found.fresh_until
 
-    def store(self, key: Key, method: str, status: int, headers: CIMultiDictProxy[str], body: bytes) -> None:
-        """Keep a response, if it may be kept. One that may not takes the place of what was there."""
-        self._objects.pop(key, None)
-        ttl = self._ttl(status, headers)
+    def store(
+        self, key: Key, method: str, status: int, headers: CIMultiDictProxy[str], body: bytes, *, bucket: bool = False
+    ) -> CachedObject:
+        """Return a response as an object, kept if it may be. One that may not takes the place of what was there.
+
+        `bucket`: an S3 origin gave it.
+        """
         now = self._clock()
+        ttl = seconds_fresh(self._distribution, status, headers, now, bucket=bucket)
+        made = self._object(status, headers, body, method, now, ttl or 0)
+        if status not in PARTIAL or ttl is not None:
+            self._objects.pop(key, None)
         if ttl is not None and len(body) <= MAX_OBJECT_BYTES:
-            self._objects[key] = CachedObject(status, headers, body, method, now, now + ttl)
+            self._objects[key] = made
+        return made
 
     def refresh(self, key: Key, found: CachedObject, headers: CIMultiDictProxy[str]) -> CachedObject:
         """Keep an object that the origin said is unmodified for another while."""
@@ -76,38 +76,36 @@ class ObjectCache:
         for name in ("cache-control", "expires", "date", "etag", "last-modified"):
             if name in headers:
                 merged[name] = headers[name]
-        ttl = self._ttl(found.status, CIMultiDictProxy(merged)) or 0
-        renewed = replace(found, headers=CIMultiDictProxy(merged), stored_at=now, fresh_until=now + ttl)
-        self._objects[key] = renewed
+        proxy = CIMultiDictProxy(merged)
+        ttl = seconds_fresh(self._distribution, found.status, proxy, now, bucket=False) or 0
+        renewed = self._objects[key] = self._object(found.status, proxy, found.body, found.method, now, ttl)
         return renewed
+
+    def may_be_shared(self, status: int, headers: CIMultiDictProxy[str]) -> bool:
+        """Tell whether a response answers the requests for its key that came meanwhile, too."""
+        return may_be_shared(self._distribution, status, headers, self._clock())
+
+    def stands_in(self, found: CachedObject) -> bool:
+        """Tell whether an object that is fresh no more is served where its origin fails."""
+        return found.status < 400 and self._clock() < found.stale_until
+
+    def stand_in(self, key: Key, found: CachedObject, status: int, *, bucket: bool) -> CachedObject:
+        """Serve an object in place of an error, and ask its origin again when that error would have gone."""
+        pause = error_caching_min_ttl(self._distribution, status, bucket=bucket)
+        extended = replace(found, fresh_until=min(self._clock() + pause, found.stale_until))
+        self._objects[key] = extended
+        return extended
 
     def age(self, found: CachedObject) -> int:
         """Return whole seconds since the origin gave it, its own Age included."""
         upstream = found.headers.get("age", "0")
         return int(self._clock() - found.stored_at) + (int(upstream) if upstream.isdigit() else 0)
 
-    def _ttl(self, status: int, headers: CIMultiDictProxy[str]) -> float | None:
-        """Return seconds to keep a response fresh, None for not keeping it."""
-        limits = self._distribution
-        control = parse_cache_control_header(", ".join(headers.getall("cache-control", ())), cls=ResponseCacheControl)
-        if status not in _CACHEABLE | _CACHEABLE_ERRORS or headers.get("vary") == "*":
-            return None
-        if control.no_store or control.no_cache or control.private:
-            return limits.min_ttl or None
-        stated: float | None = control.s_maxage if control.s_maxage is not None else control.max_age
-        if stated is None and "expires" in headers:
-            stated = self._seconds_until(headers["expires"])
-        if stated is None:
-            stated = ERROR_TTL if status in _CACHEABLE_ERRORS else limits.default_ttl
-        ttl = max(limits.min_ttl, min(stated, limits.max_ttl))
-        # Kept at no freshness it can still be revalidated.
-        return ttl if ttl > 0 or "etag" in headers or "last-modified" in headers else None
-
-    def _seconds_until(self, date: str) -> float:
-        try:
-            return parsedate_to_datetime(date).timestamp() - self._clock()
-        except (TypeError, ValueError):
-            return 0
+    def _object(
+        self, status: int, headers: CIMultiDictProxy[str], body: bytes, method: str, now: float, ttl: float
+    ) -> CachedObject:
+        last = stale_until(self._distribution, headers, now, now + ttl)
+        return CachedObject(status, headers, body, method, now, now + ttl, last)
 
 
 def is_unmodified(found: CachedObject, method: str, headers: Mapping[str, str]) -> bool:

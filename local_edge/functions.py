@@ -1,0 +1,53 @@
+"""The edge functions, invoked as Lambda@Edge invokes them."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from local_edge.contract import check_result
+
+Function = Callable[[dict[str, Any], object], dict[str, Any]]
+
+
+class FunctionFailed(Exception):
+    """An edge function raised, or returned what is no JSON."""
+
+
+class Functions:
+    """The functions of a distribution's behavior."""
+
+    def __init__(self, functions: dict[str, Function]) -> None:
+        """`functions` by event type."""
+        self._functions = functions
+        # A Lambda sandbox handles one request at a time; so does the one that is played here.
+        self._sandboxes = {event_type: asyncio.Lock() for event_type in functions}
+
+    async def invoke(self, event_type: str, request_id: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Return a function's result, the request itself where there is no function.
+
+        Raises:
+            FunctionFailed: the function has no result.
+            ContractViolation: CloudFront would refuse the result.
+        """
+        function = self._functions.get(event_type)
+        if function is None:
+            return request
+        config = {
+            "distributionDomainName": "d111111abcdef8.cloudfront.net",
+            "distributionId": "EDFDVBD6EXAMPLE",
+            "eventType": event_type,
+            "requestId": request_id,
+        }
+        before = {**request, "headers": dict(request["headers"])}
+        event = {"Records": [{"cf": {"config": config, "request": request}}]}
+        # As Lambda does: what comes and goes is JSON, and no object of the function's own.
+        given = json.loads(json.dumps(event))
+        try:
+            async with self._sandboxes[event_type]:
+                text = json.dumps(await asyncio.to_thread(function, given, None))
+        except Exception as error:
+            raise FunctionFailed(f"{type(error).__name__}: {error}") from error
+        result: dict[str, Any] = json.loads(text)
+        check_result(event_type, before, result)
+        return result

@@ -1,0 +1,73 @@
+"""Requests to origins, and what of their answers goes on to viewers."""
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, hdrs, web
+from multidict import CIMultiDict
+from yarl import URL
+
+from local_edge.events import region_of
+from local_edge.origin_access_control import signed_headers
+from local_edge.template import Distribution
+
+Locate = Callable[[URL], URL]
+"""Where an origin's name is found: DNS, which here knows the embedded AWS and the demo's ingress."""
+_HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+
+class Origins:
+    """Sends requests where origin-request wants them."""
+
+    def __init__(self, distribution: Distribution, session: ClientSession, locate: Locate) -> None:
+        self._distribution = distribution
+        self._session = session
+        self._locate = locate
+
+    async def send(self, viewer: web.BaseRequest, request: dict[str, Any]) -> ClientResponse:
+        """Return the head of an origin's answer; `request` is what origin-request made of the viewer's.
+
+        Raises:
+            ClientError, TimeoutError, OSError: the origin gives none.
+        """
+        ((kind, origin),) = request["origin"].items()
+        headers: CIMultiDict[str] = CIMultiDict()
+        for name, values in {**request["headers"], **origin.get("customHeaders", {})}.items():
+            for pair in values:
+                headers.add(name, pair["value"])
+        headers["x-amz-cf-id"] = secrets.token_urlsafe(32)
+        headers.popall("transfer-encoding", None)
+        scheme, port = ("https", 443) if kind == "s3" else (origin["protocol"], origin["port"])
+        query = f"?{request['querystring']}" if request["querystring"] else ""
+        url = URL(f"{scheme}://{origin['domainName']}:{port}{origin['path']}{request['uri']}{query}", encoded=True)
+        own = self._distribution.origin_access_control and origin["domainName"] == self._distribution.origin_domain_name
+        if kind == "s3" and own:
+            headers.update(
+                signed_headers(request["method"], url, origin["domainName"], region_of(origin["domainName"]))
+            )
+        return await self._session.request(
+            request["method"],
+            self._locate(url),
+            headers=headers,
+            data=viewer.content if viewer.can_read_body else None,
+            allow_redirects=False,
+            skip_auto_headers=(hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE),
+            timeout=ClientTimeout(sock_connect=10, sock_read=origin.get("readTimeout", 30)),
+        )
+
+
+def end_to_end_headers(upstream: ClientResponse) -> CIMultiDict[str]:
+    """Return the headers of an answer that are not about its connection."""
+    return CIMultiDict((n, v) for n, v in upstream.headers.items() if n.lower() not in _HOP_BY_HOP)
