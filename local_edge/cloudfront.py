@@ -78,8 +78,8 @@ class CloudFront:
         `handle`: this distribution's own, or what asks it.
         """
         enough = 4 * MAX_REQUEST_BYTES
-        server = web.Server(handle, max_line_size=enough, max_field_size=enough)
-        return web.ServerRunner(server, handler_cancellation=True)
+        server = web.Server(handle, handler_cancellation=True, max_line_size=enough, max_field_size=enough)
+        return web.ServerRunner(server)
 
     async def handle(self, viewer: web.BaseRequest) -> web.StreamResponse:
         """Answer one viewer."""

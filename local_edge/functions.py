@@ -44,10 +44,14 @@ class Functions:
         # As Lambda does: what comes and goes is JSON, and no object of the function's own.
         given = json.loads(json.dumps(event))
         try:
-            async with self._sandboxes[event_type]:
-                text = json.dumps(await asyncio.to_thread(function, given, None))
+            # Nothing stops a function because its viewer leaves: until it ends, its sandbox is taken.
+            text = await asyncio.shield(self._run(event_type, function, given))
         except Exception as error:
             raise FunctionFailed(f"{type(error).__name__}: {error}") from error
         result: dict[str, Any] = json.loads(text)
         check_result(event_type, before, result)
         return result
+
+    async def _run(self, event_type: str, function: Function, given: dict[str, Any]) -> str:
+        async with self._sandboxes[event_type]:
+            return json.dumps(await asyncio.to_thread(function, given, None))

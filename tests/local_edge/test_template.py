@@ -1,23 +1,12 @@
 """Tested as deployed: what is wrong in template.yaml is wrong in the local edge."""
 
-import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
-from yarl import URL
+from aiohttp import web
 
-from edge_handler.origin_request import handler as origin_request
-from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import CustomOrigin
-from edge_handler.viewer_request import make_handler
-from local_edge.cloudfront import CloudFront
-from local_edge.template import TEMPLATE, Template, TemplateError, load_template
-from tests.support import SETTINGS, Clock, Rows, route
-
-TEXT = TEMPLATE.read_text()
-ORIGIN = CustomOrigin("lb.example.com", "http", 80, "", "viewer", website=False)
-ROWS = Rows(route("a.localhost", ORIGIN), route("b.localhost", ORIGIN))
+from local_edge.template import Template, TemplateError, load_template
+from tests.local_edge.playing import TEXT, play, playing
 
 
 def ask(text: str, hosts: list[str], function: Any = None) -> list[tuple[int, str]]:
@@ -26,38 +15,12 @@ def ask(text: str, hosts: list[str], function: Any = None) -> list[tuple[int, st
     async def origin(request: web.BaseRequest) -> web.Response:
         return web.Response(text=request.headers["host"], headers={"cache-control": "max-age=60"})
 
-    async def serve(handler: Any, runners: list[web.ServerRunner]) -> int:
-        runner = web.ServerRunner(web.Server(handler))
-        runners.append(runner)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port: int = runner.addresses[0][1]
-        return port
+    async def test() -> list[tuple[int, str]]:
+        async with playing(origin, text, {"viewer-request": function} if function else None) as played:
+            answers = [await played.get(host=host) for host in hosts]
+            return [(answer.status, answer.text) for answer in answers]
 
-    async def play() -> list[tuple[int, str]]:
-        runners: list[web.ServerRunner] = []
-        distribution = Template(text, stack="s", bucket="b").distribution()
-        functions = {
-            "viewer-request": function or make_handler(Resolver(ROWS, SETTINGS, Clock())),
-            "origin-request": origin_request,
-        }
-        async with ClientSession() as session:
-            at = await serve(origin, runners)
-
-            def locate(url: URL) -> URL:
-                return url.with_scheme("http").with_host("127.0.0.1").with_port(at)
-
-            cloudfront = CloudFront(distribution, functions, session, locate, lambda _: None)
-            port = await serve(cloudfront.handle, runners)
-            answers = []
-            for host in hosts:
-                async with session.get(f"http://127.0.0.1:{port}/", headers={"host": host}) as answer:
-                    answers.append((answer.status, await answer.text()))
-        for runner in runners:
-            await runner.cleanup()
-        return answers
-
-    return asyncio.run(play())
+    return play(test())
 
 
 def test_the_template_keeps_two_hosts_apart() -> None:
@@ -122,3 +85,38 @@ def test_what_it_cannot_play_it_refuses() -> None:
     )
     with pytest.raises(TemplateError, match="default cache behavior"):
         Template(more, stack="s", bucket="b").distribution()
+
+
+def with_custom_error_responses(entries: str) -> Template:
+    """Return the template with these and none of its own."""
+    before = "        DefaultCacheBehavior:"
+    text = TEXT.replace("CustomErrorResponses:", "Others:")
+    assert before in text
+    return Template(text.replace(before, f"        CustomErrorResponses: [{entries}]\n{before}"), stack="s", bucket="b")
+
+
+def test_error_caching_minimum_ttls_are_read() -> None:
+    two = with_custom_error_responses(
+        "{ErrorCode: 500, ErrorCachingMinTTL: 0}, {ErrorCode: 404, ErrorCachingMinTTL: 5}"
+    )
+    assert two.distribution().error_caching_min_ttls == {500: 0, 404: 5}
+    assert with_custom_error_responses("").distribution().error_caching_min_ttls == {}
+
+
+def test_an_entry_without_its_ttl_has_the_default_of_the_resource_not_that_of_cloudfront() -> None:
+    assert with_custom_error_responses("{ErrorCode: 503}").distribution().error_caching_min_ttls == {503: 300}
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ("{ErrorCode: 404, ResponsePagePath: /404.html, ResponseCode: 404}", "not played"),
+        ("{ErrorCode: 404, ResponsePagePath: /404.html}", "not played"),
+        ("{ErrorCode: 410, ErrorCachingMinTTL: 0}", "no custom error response for 410"),
+    ],
+)
+def test_a_custom_error_page_is_not_played_and_a_code_that_cloudfront_does_not_take_is_refused(
+    entry: str, reason: str
+) -> None:
+    with pytest.raises(TemplateError, match=reason):
+        with_custom_error_responses(entry).distribution()
