@@ -152,7 +152,7 @@ class CloudFront:
         exchange, viewer = asked.exchange, asked.viewer
         exchange.x_cache = "Miss"
         stale = self.cache.find(asked.key, viewer.method)[0] if asked.cacheable else None
-        checked = stale if stale is not None and stale.status == 200 and "range" not in asked.conditions else None
+        checked = stale if stale is not None and stale.status == 200 else None
         forwarded = origin_request(self.distribution, asked.request, viewer.remote or "127.0.0.1", checked)
         result = await self._invoke("origin-request", exchange, forwarded)
         if "status" in result:

@@ -89,6 +89,10 @@ def test_an_error_is_kept_for_get_and_head_only() -> None:
         async with playing(Origin(500), error_caching_min_ttls=DEFAULT) as played:
             assert not await two_viewers(played, "POST")
             assert await two_viewers(played, "HEAD")
+            assert await two_viewers(played, "GET")
+            kept = await played.get()
+            await played.get(method="POST")
+            assert (await played.get()).text == kept.text
 
     play(test())
 
@@ -226,6 +230,19 @@ def test_an_answer_to_a_part_leaves_an_expired_object_in_its_place() -> None:
                 assert (await played.get(range="bytes=0-1")).status == status
             origin.says(503)
             assert (await played.get()).text == "answer 1"
+
+    play(test())
+
+
+def test_a_part_of_an_expired_object_is_cut_from_it_when_it_is_current() -> None:
+    async def test() -> None:
+        origin = Origin(200, {"cache-control": "max-age=5", "etag": '"x"'})
+        async with playing(origin, error_caching_min_ttls=DEFAULT) as played:
+            await played.get()
+            played.clock.now += 5
+            origin.says(304)
+            part = await played.get(range="bytes=0-5")
+            assert (part.status, part.text, part.x_cache) == (206, "answer", "RefreshHit")
 
     play(test())
 

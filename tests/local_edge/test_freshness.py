@@ -22,7 +22,7 @@ DIRECTIVES = st.lists(
     max_size=3,
     unique_by=lambda directive: directive.partition("=")[0],
 )
-STATUS = st.sampled_from([400, 401, 403, 404, 405, 410, 412, 414, 415, 416, 418, 429, 500, 501, 502, 503, 504, 505])
+STATUSES = (400, 401, 403, 404, 405, 410, 412, 414, 415, 416, 418, 429, 500, 501, 502, 503, 504, 505)
 
 
 def is_kept(status: int, stated: dict[str, str]) -> bool:
@@ -52,20 +52,18 @@ def reference(
 
 
 @given(
-    status=STATUS,
     directives=DIRECTIVES,
     expires_in=st.none() | st.integers(-10, 40),
-    minimums=st.dictionaries(STATUS, SECONDS, max_size=6),
+    minimums=st.dictionaries(st.sampled_from(STATUSES), SECONDS, max_size=6),
     min_ttl=st.integers(0, 5),
     max_ttl=st.integers(5, 30),
     bucket=st.booleans(),
 )
-@example(500, ["no-store"], None, {500: 0}, 0, 30, False)
-@example(500, ["no-store"], None, {}, 0, 30, False)
-@example(404, ["private"], None, {}, 5, 30, False)
-@example(404, [], None, {404: 0}, 0, 30, True)
+@example(["no-store"], None, {500: 0}, 0, 30, False)
+@example(["no-store"], None, {}, 0, 30, False)
+@example(["private"], None, {}, 5, 30, False)
+@example([], None, {404: 0}, 0, 30, True)
 def test_an_error_is_kept_for_as_long_as_cloudfront_says(
-    status: int,
     directives: list[str],
     expires_in: int | None,
     minimums: dict[int, int],
@@ -79,8 +77,9 @@ def test_an_error_is_kept_for_as_long_as_cloudfront_says(
     if expires_in is not None:
         headers["Expires"] = formatdate(NOW + expires_in, usegmt=True)
     limits = replace(DISTRIBUTION, error_caching_min_ttls=minimums, min_ttl=min_ttl, max_ttl=max_ttl)
-    found = seconds_fresh(limits, status, CIMultiDictProxy(headers), NOW, bucket=bucket)
-    assert (found or 0) == reference(status, directives, expires_in, minimums, max_ttl, bucket)
+    for status in STATUSES:
+        found = seconds_fresh(limits, status, CIMultiDictProxy(headers), NOW, bucket=bucket)
+        assert (found or 0) == reference(status, directives, expires_in, minimums, max_ttl, bucket), status
 
 
 def test_a_policy_that_disables_caching_keeps_no_error() -> None:
