@@ -15,7 +15,6 @@ from edge_handler.routes.route import CustomOrigin
 from edge_handler.viewer_request import make_handler
 from local_edge.cloudfront import CloudFront
 from local_edge.functions import Function
-from local_edge.ingress import free_port
 from local_edge.object_cache import ObjectCache
 from local_edge.template import TEMPLATE, Template
 from tests.support import SETTINGS, Clock, Rows, route
@@ -64,7 +63,7 @@ class Played:
             return Answer(answer.status, found, await answer.text())
 
     def take_origin_away(self) -> None:
-        self.origin_port = free_port()
+        self.origin_port = 9  # where nobody listens, see tests.support.NOBODY
 
 
 @asynccontextmanager
