@@ -5,7 +5,7 @@ AWS_PORT ?= 4566
 BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test lint bench soak plots build clean
+.PHONY: run test lint bench soak faults plots build clean
 
 run: .venv/run.stamp
 	$(BIN)/local-edge --port $(PORT) --aws-port $(AWS_PORT)
@@ -23,6 +23,9 @@ bench: .venv/test.stamp node_modules/.stamp
 
 soak: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp
 	$(BIN)/python -m benchmarks.soak $(PART)
+
+faults: .venv/test.stamp node_modules/.stamp
+	$(BIN)/python -m benchmarks.faults $(if $(FULL),--full)
 
 plots: .venv/plots.stamp
 	.venv/plots/bin/python benchmarks/plots.py

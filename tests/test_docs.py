@@ -102,7 +102,17 @@ def test_every_make_target_of_the_docs_exists() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/deploy.md", "docs/table-admin.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "docs/deploy.md",
+        "docs/table-admin.md",
+        "docs/performance.md",
+        "docs/reliability.md",
+    ],
+)
 def test_every_file_that_is_linked_exists(name: str) -> None:
     document = ROOT / name
     for link in re.findall(r"\]\(([^)#]+)\)", document.read_text()):

@@ -1,0 +1,46 @@
+"""What an entry of the catalogue says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.faults import budgets
+from benchmarks.faults.dns import Lookup
+from benchmarks.faults.server import WELL, Manners
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What the wall clock does: it starts off by `ahead`, and is corrected by `step` after the first requests."""
+
+    ahead: float = 0.0
+    step: float = 0.0
+    fresh: bool = False
+    """The host is asked while what is known of it is fresh: no minute passes before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One way to fail."""
+
+    name: str
+    manners: Manners = WELL
+    truthful: bool = False
+    """The right answer comes too, or may: a host without a row is then rightly 404."""
+    connections: tuple[str, ...] = ("new", "kept")
+    """Which of the axis make sense."""
+    transports: tuple[str, ...] = ("plain", "TLS")
+    hosts: tuple[str, ...] = ("known", "unknown")
+    statuses: tuple[str, ...] = ("503",)
+    """What an unknown host may get where no replica is well."""
+    clocks: Clocks = Clocks()
+    lookup: Lookup | None = None
+    """What the name server does; such a fault needs a namespace of its own."""
+    recovery: float = budgets.WELL_SECONDS
+    """How long it may take to be well again."""
+    s3: bool = False
+    """It is one that S3 can have too."""
+
+
+def answering(behaviour: Callable[..., None]) -> Manners:
+    """Return the manners of a server that connects as it should and answers so."""
+    return Manners(answer=behaviour)

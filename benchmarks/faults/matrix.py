@@ -1,0 +1,77 @@
+"""Which combinations are tried: every pair of values of two axes, or all of them.
+
+Not a library's pairs: allpairspy leaves pairs out where not every value goes with every other, as here.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from itertools import combinations, product
+
+from benchmarks.faults.catalogue import S3_FAULTS
+from benchmarks.faults.fault import Fault
+
+OUTAGE = "all regions down for ten minutes, 1,000 hosts known"
+"""The name of a row that is no cell of the matrix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination."""
+
+    fault: str
+    replicas: int
+    broken: str
+    """`first` or `all`."""
+    connection: str
+    """`new`, or `kept` from an earlier request."""
+    host: str
+    """`known` or `unknown` when the fault begins."""
+    transport: str
+    """`plain` or `TLS`."""
+    service: str = "table"
+    """Or `S3`, whose one server is asked by origin-request."""
+
+    def __str__(self) -> str:
+        replicas = f"{self.broken} of {self.replicas}" if self.replicas > 1 else "the only one"
+        return f"{self.service}: {self.fault} ({replicas}; {self.connection}; {self.host}; {self.transport})"
+
+
+def table_cells(faults: Sequence[Fault], *, full: bool) -> list[Cell]:
+    """Return the cells in which viewer-request reads the table."""
+    every = [list(_combinations(fault)) for fault in faults]
+    return [cell for cells in every for cell in cells] if full else list(pairwise(every))
+
+
+def pairwise(every: Iterable[Sequence[Cell]]) -> Iterator[Cell]:
+    """Yield, of each fault's cells, as many as have every pair in them that any has."""
+    covered: set[tuple[object, ...]] = set()
+    for cells in every:
+        while True:
+            best = max(cells, key=lambda cell: len(pairs(cell) - covered))
+            if pairs(best) <= covered:
+                break
+            covered |= pairs(best)
+            yield best
+
+
+def pairs(cell: Cell) -> set[tuple[object, ...]]:
+    """Return each two of a cell's values, with where they stand."""
+    return set(combinations(enumerate(astuple(cell)), 2))
+
+
+def s3_cells() -> list[Cell]:
+    """Return the cells in which origin-request asks S3 whether a directory is there: all of them."""
+    return [
+        Cell(fault.name, 1, "all", connection, "unknown", transport, "S3")
+        for fault in S3_FAULTS
+        for connection in fault.connections
+        for transport in fault.transports
+    ]
+
+
+def _combinations(fault: Fault) -> Iterator[Cell]:
+    for replicas, broken, *rest in product(
+        (1, 2, 3), ("all", "first"), fault.connections, fault.hosts, fault.transports
+    ):
+        if replicas > 1 or broken == "all":
+            yield Cell(fault.name, int(replicas), str(broken), *map(str, rest))
