@@ -67,7 +67,7 @@ def table_sample(cell: Cell, state: State, result: Result) -> None:
         asks += [_ask(cell, fault, edge, host) for host in (SECOND, ABSENT)]
         moved_time.let_pass(PAUSE_SECONDS)
         asks += [_ask(cell, fault, edge, host) for host in (SECOND, FIRST)]
-        result.count(asks, edge.count("connects") - connects, edge.count("reads") - reads)
+        result.count([asks[0], asks[3]], asks, edge.count("connects") - connects, edge.count("reads") - reads)
         result.judge(asks)
         if fault.clocks.step:
             moved_time.step(fault.clocks.step)

@@ -34,8 +34,8 @@ class Lookup:
 
     @property
     def outlasts(self) -> float:
-        """How much longer the system's resolver waits for an answer that was lost, before it asks again."""
-        return 5.0 if self.silent or self.truncated or self.late else 0.0
+        """How long the system's resolver goes on waiting for what was lost, twice for five seconds."""
+        return 10.0 if self.silent or self.truncated or self.late else 0.0
 
 
 WELL = Lookup()

@@ -1,4 +1,4 @@
-"""Which combinations are tried: every pair of values of two axes, or all of them.
+"""Which combinations are tried: at least every pair of values of two axes, or all of them.
 
 Not a library's pairs: allpairspy leaves pairs out where not every value goes with every other, as here.
 """
@@ -43,20 +43,20 @@ def table_cells(faults: Sequence[Fault], *, full: bool) -> list[Cell]:
 
 
 def pairwise(every: Iterable[Sequence[Cell]]) -> Iterator[Cell]:
-    """Yield, of each fault's cells, as many as have every pair in them that any has."""
+    """Yield, of each fault's cells, as many as cover what any covers."""
     covered: set[tuple[object, ...]] = set()
     for cells in every:
         while True:
-            best = max(cells, key=lambda cell: len(pairs(cell) - covered))
-            if pairs(best) <= covered:
+            best = max(cells, key=lambda cell: len(covers(cell) - covered))
+            if covers(best) <= covered:
                 break
-            covered |= pairs(best)
+            covered |= covers(best)
             yield best
 
 
-def pairs(cell: Cell) -> set[tuple[object, ...]]:
-    """Return each two of a cell's values, with where they stand."""
-    return set(combinations(enumerate(astuple(cell)), 2))
+def covers(cell: Cell) -> set[tuple[object, ...]]:
+    """Return each two of a cell's values, with where they stand; and the three that decide what a viewer is due."""
+    return {*combinations(enumerate(astuple(cell)), 2), (cell.fault, cell.broken, cell.host)}
 
 
 def s3_cells() -> list[Cell]:

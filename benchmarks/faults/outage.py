@@ -29,7 +29,7 @@ def outage(state: State) -> Result:
         moved_time.let_pass(max(0.0, started + number / _A_SECOND - moved_time.now()))
         host = HOSTS[0] if number % (10 * _A_SECOND) == 0 else MANY[number % len(MANY)]
         asks.append(Ask(host, host in MANY, True, False, False, ("503",), viewer.ask(host)))
-    result.count(asks, sum(server.connects for server in servers) - connects, 0)
+    result.count([], asks, sum(server.connects for server in servers) - connects, 0)
     result.judge(asks)
     for what, count, most in (
         ("tries", result.connects, budgets.TRIES_A_SECOND),

@@ -14,7 +14,7 @@ class Result:
     waits: dict[str, list[float]] = field(default_factory=dict)
     """By kind of request: `known`, `helped` by another replica, `alone`."""
     met: dict[str, list[float]] = field(default_factory=dict)
-    """The same of each sample's first request, which meets the fault."""
+    """The same of the requests that meet the fault; the others find what these left behind."""
     statuses: dict[str, set[str]] = field(default_factory=dict)
     """The same; of hosts that have a row."""
     requests: int = 0
@@ -27,9 +27,10 @@ class Result:
     wrong: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
 
-    def count(self, asks: list[Ask], connects: int, reads: int) -> None:
-        """Add what viewers got while the fault lasted, and what it took."""
-        self.met.setdefault(asks[0].kind, []).append(asks[0].seen.wait)
+    def count(self, met: list[Ask], asks: list[Ask], connects: int, reads: int) -> None:
+        """Add what viewers got while the fault lasted, and what it took; `met` are those of them that met it."""
+        for ask in met:
+            self.met.setdefault(ask.kind, []).append(ask.seen.wait)
         for ask in asks:
             self.waits.setdefault(ask.kind, []).append(ask.seen.wait)
             if ask.exists:

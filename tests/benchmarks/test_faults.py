@@ -8,7 +8,7 @@ import pytest
 from benchmarks.faults import budgets, report
 from benchmarks.faults.catalogue import CLOCKS, DNS, FAULTS, S3_FAULTS, TABLE_FAULTS
 from benchmarks.faults.certificates import make_authority
-from benchmarks.faults.matrix import Cell, pairs, s3_cells, table_cells
+from benchmarks.faults.matrix import Cell, covers, s3_cells, table_cells
 from benchmarks.faults.result import Result
 from benchmarks.faults.seen import Seen
 from benchmarks.faults.state import World
@@ -53,7 +53,7 @@ def test_what_they_got_is_counted(results: dict[str, Result]) -> None:
 @pytest.mark.parametrize("faults", [TABLE_FAULTS, DNS], ids=["table", "DNS"])
 def test_every_pair_that_makes_sense_is_tried(faults: list[object]) -> None:
     every, chosen = (table_cells(faults, full=full) for full in (True, False))  # type: ignore[arg-type]
-    assert set().union(*map(pairs, every)) == set().union(*map(pairs, chosen))
+    assert set().union(*map(covers, every)) == set().union(*map(covers, chosen))
     assert len(chosen) < len(every) / 5
 
 
