@@ -17,6 +17,7 @@ from dataclasses import dataclass
 _CLONE_NEWNS = 0x00020000
 _A = 1
 _NXDOMAIN, _SERVFAIL = 3, 2
+_POLL_SECONDS = 0.05
 GOOD_ADDRESS = "127.0.0.1"
 DEAD_ADDRESSES = tuple(f"127.0.1.{number}" for number in range(1, 9))
 
@@ -30,7 +31,7 @@ class Lookup:
     late: float = 0.0
     silent: bool = False
     truncated: bool = False
-    """It says so, and over TCP nobody answers."""
+    """It says so, and over TCP says nothing."""
 
     @property
     def outlasts(self) -> float:
@@ -61,11 +62,23 @@ class NameServer:
         self._udp.bind((address, 53))
         self._tcp = socket.create_server((address, 53))
         threading.Thread(target=self._serve, daemon=True).start()
+        threading.Thread(target=self._serve_tcp, daemon=True).start()
 
     def _serve(self) -> None:
         while True:
             query, client = self._udp.recvfrom(4096)
             threading.Thread(target=self._answer, args=(query, client), daemon=True).start()
+
+    def _serve_tcp(self) -> None:
+        held: list[socket.socket] = []
+        self._tcp.settimeout(_POLL_SECONDS)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                held.append(self._tcp.accept()[0])
+            if not self.lookups:
+                # The system's resolver sets itself no time here: it waits until a server that is well again hangs up.
+                while held:
+                    held.pop().close()
 
     def _answer(self, query: bytes, client: tuple[str, int]) -> None:
         name, kind, question = _question(query)
