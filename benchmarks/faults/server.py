@@ -138,6 +138,11 @@ class FaultServer:
         self.manners = manners
         if manners.listening != "yes":
             self._shut()
+        if manners.listening == "no":
+            # Bound, so that nobody else gets the port, but not listening: who connects is refused.
+            self._listener = socket.socket()
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.bind(self.address)
         if manners.listening == "full":
             self._listener = socket.create_server(self.address, backlog=0)
             self._fillers = fill_queue(self.address)

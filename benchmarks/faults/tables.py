@@ -98,6 +98,8 @@ class Upstream:
         found = connection.getresponse()
         body = found.read()
         connection.close()
+        if found.status >= 500:
+            raise OSError(f"the real server failed: {found.status} {body[:200]!r}")
         head_only = request.method == "HEAD"
         dropped = {"connection", "transfer-encoding", "keep-alive", *(() if head_only else ("content-length",))}
         kept = tuple((name.lower(), value) for name, value in found.getheaders() if name.lower() not in dropped)
