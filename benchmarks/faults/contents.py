@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,13 @@ def _error(kind: str, message: str = "") -> Callable[[Exchange], Any]:
     return lambda _: {"__type": f"com.amazonaws.dynamodb.v20120810#{kind}", "message": message}
 
 
+def _flipped(exchange: Exchange) -> None:
+    """Let a bit of the target fall over on the way: the checksum is still the right one's."""
+    right = exchange.right
+    body = re.sub(rb"/env-(\d)", lambda found: b"/env-%d" % (int(found[1]) ^ 1), right.body)
+    exchange.send(right.head() + (body if body != right.body else body.replace(b":", b";")))
+
+
 def _twice(name: str, other: Callable[[Exchange], Any]) -> Callable[[Exchange, bytes], bytes]:
     """Repeat an attribute: which of the two a parser takes is its own affair."""
     mark = f'"{name}": '.encode()
@@ -143,6 +151,7 @@ CONTENTS = [
     Fault("a byte order mark", answering(_text(lambda _, text: b"\xef\xbb\xbf" + text)), truthful=True),
     Fault("half the JSON, whole by its length", answering(_text(lambda _, text: text[: len(text) // 2]))),
     Fault("two answers in one body", answering(_text(lambda _, text: text * 2))),
+    Fault("a bit of the row flipped, its checksum not", answering(_flipped)),
     Fault("an empty body", answering(_whole(b""))),
     Fault("a page of HTML", answering(_whole(b"<html><body>captive portal</body></html>"))),
     Fault("a body of 16 MB", answering(_padded), truthful=True),

@@ -1,17 +1,21 @@
 """The addresses of a host's name, looked up within a deadline.
 
 `getaddrinfo` takes none: where DNS is silent it waits for ten seconds and more. So a thread waits for it, one for each
-name at most, and a viewer waits for the thread no longer than the deadline says.
+name (and a few more where it never ends), and a viewer waits for the thread no longer than the deadline says.
 """
 
 import _thread
 import socket
+import time
 
 from edge_handler.aws.deadline import remaining
 
 Address = tuple[int, tuple[object, ...]]
 """Family and socket address, as `socket.connect` takes it."""
 MAX_ADDRESSES = 8
+# getaddrinfo gives up after ten seconds or so, but for a name server that keeps a TCP connection open and says nothing.
+_STUCK_SECONDS = 15.0
+_MOST_STUCK = 4
 # With addresses at hand, this share of the time is enough to ask for newer ones: connecting needs the rest.
 _SHARE = 4
 
@@ -19,9 +23,10 @@ _SHARE = 4
 class _LookUp:
     """One call of getaddrinfo in a thread of its own."""
 
-    __slots__ = ("addresses", "done", "error")
+    __slots__ = ("addresses", "done", "error", "stuck_at")
 
     def __init__(self, host: bytes, port: int) -> None:
+        self.stuck_at = time.monotonic() + _STUCK_SECONDS
         self.addresses: list[Address] = []
         self.error = "the name is still being looked up"
         # A lock that is held until there is an outcome: the cheapest thing there is to wait for with a time limit.
@@ -40,7 +45,7 @@ class _LookUp:
 class Name:
     """A host and port, and the addresses last known for it."""
 
-    __slots__ = ("_addresses", "_good", "_host", "_look_up", "_numeric", "_port")
+    __slots__ = ("_addresses", "_good", "_host", "_look_up", "_numeric", "_port", "_stuck")
 
     def __init__(self, host: bytes, port: int) -> None:
         self._host = host
@@ -48,6 +53,7 @@ class Name:
         self._addresses: list[Address] = []
         self._good: Address | None = None
         self._look_up: _LookUp | None = None
+        self._stuck: list[_LookUp] = []
         try:
             self._numeric = bool(socket.inet_aton(host.decode("latin-1")))
         except OSError:
@@ -62,7 +68,7 @@ class Name:
         if self._numeric:
             return _ask(self._host, self._port)
         known = self._known()
-        look_up = self._look_up
+        look_up = self._running()
         if look_up is None:
             try:
                 look_up = self._look_up = _LookUp(self._host, self._port)
@@ -85,6 +91,16 @@ class Name:
     def answered_at(self, address: Address) -> None:
         """Take note that a server answered there."""
         self._good = address
+
+    def _running(self) -> _LookUp | None:
+        """Return the look-up that was begun before; one that is stuck is left to itself, a few at most."""
+        look_up = self._look_up
+        if look_up is not None and time.monotonic() >= look_up.stuck_at and look_up.done.locked():
+            self._stuck = [one for one in self._stuck if one.done.locked()]
+            if len(self._stuck) < _MOST_STUCK:
+                self._stuck.append(look_up)
+                return None
+        return look_up
 
     def _known(self) -> list[Address]:
         """Return DNS's last answer and, after it, the address that a server last answered at."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_handler.aws import names
 from edge_handler.aws.dial import dial
 from edge_handler.aws.names import MAX_ADDRESSES, Name
 
@@ -99,6 +100,21 @@ def test_what_is_known_is_used_while_dns_is_silent_and_costs_one_wait(dns: Dns) 
     dns.answer = ["127.77.0.2"]
     dns.speaks.set()
     wait_for(lambda: hosts(name) == ["127.77.0.2"])
+
+
+def test_a_look_up_that_never_ends_is_begun_anew_a_few_times(dns: Dns, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server can keep a TCP connection open for ever; when it is well again, an instance has to see it."""
+    monkeypatch.setattr(names, "_STUCK_SECONDS", 0.0)
+    dns.speaks.clear()
+    name = Name(HOST, 443)
+    for _ in range(20):
+        with pytest.raises(OSError, match="still being looked up"):
+            hosts(name, 0.02)
+    wait_for(lambda: dns.asked == 1 + names._MOST_STUCK)
+    dns.speaks.set()
+    assert hosts(name) == ["127.77.0.1"]
+    for _ in range(20):
+        hosts(name)
 
 
 def test_a_machine_without_a_thread_to_spare_is_no_worse_than_silence(
