@@ -1,5 +1,6 @@
 """Connecting to a host within a deadline, whichever of its addresses takes the connection."""
 
+import errno
 import os
 import select
 import socket
@@ -63,7 +64,9 @@ def _start(address: Address) -> socket.socket:
     try:
         found.setblocking(False)
         found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        found.connect_ex(where)
+        code = found.connect_ex(where)
+        if code not in (0, errno.EINPROGRESS):  # no way there: nothing will come of waiting
+            raise OSError(code, os.strerror(code))
     except BaseException:
         found.close()
         raise

@@ -105,7 +105,7 @@ class Name:
     def _known(self) -> list[Address]:
         """Return DNS's last answer and, after it, the address that a server last answered at."""
         good = self._good
-        return self._addresses if good is None or good in self._addresses else [*self._addresses, good]
+        return [*self._addresses] if good is None or good in self._addresses else [*self._addresses, good]
 
 
 def _ask(host: bytes, port: int) -> list[Address]:

@@ -186,6 +186,24 @@ def test_an_address_that_refuses_is_followed_by_the_next_at_once(dns: Dns) -> No
             assert found.getpeername()[0] == "127.77.0.2"
 
 
+def test_an_address_to_which_there_is_no_way_is_followed_by_the_next(dns: Dns) -> None:
+    """It fails before there is anything to wait for, and is not taken for a connection."""
+    with socket.create_server(("127.77.0.2", 0)) as listener:
+        dns.answer = ["255.255.255.255", "127.77.0.2"]
+        with dial(Name(HOST, listener.getsockname()[1]), within(1e6)) as found:
+            assert found.getpeername()[0] == "127.77.0.2"
+
+
+def test_connecting_uses_no_address_up(dns: Dns) -> None:
+    with socket.create_server(("127.77.0.2", 0)) as listener:
+        dns.answer = ["127.77.0.2", "127.77.0.3"]
+        name = Name(HOST, listener.getsockname()[1])
+        dial(name, within(60)).close()
+        dns.answer = socket.gaierror(socket.EAI_AGAIN, "SERVFAIL")
+        dial(name, within(60)).close()
+        assert hosts(name) == ["127.77.0.2", "127.77.0.3"]
+
+
 def test_addresses_that_all_refuse_are_said_at_once(dns: Dns) -> None:
     with socket.create_server(("127.77.0.1", 0)) as listener:
         port = listener.getsockname()[1]
