@@ -24,7 +24,7 @@ _NO_NAMESPACE = "DNS faults were left out: this machine lets nobody make a names
 
 @click.command()
 @click.option("--full", is_flag=True, help="All combinations, not only all pairs.")
-@click.option("--only", default="", help="Only faults whose name has this in it; the document stays as it is.")
+@click.option("--only", default="", help="Only rows whose name has this in it; the document and the JSON stay.")
 @click.option("--dns", type=click.Path(path_type=Path), help="Within a namespace: write DNS faults' results there.")
 def main(full: bool, only: str, dns: Path | None) -> None:
     """Attack the edge."""
@@ -32,6 +32,8 @@ def main(full: bool, only: str, dns: Path | None) -> None:
     if dns:
         dns.write_bytes(pickle.dumps(_run(_chosen(table_cells(DNS, full=full), only), in_namespace=True)))
         return
+    if not _chosen([*table_cells([*TABLE_FAULTS, *DNS], full=full), *s3_cells()], only):
+        raise click.BadParameter(f"no row's name has {only!r} in it", param_hint="--only")
     with tempfile.TemporaryDirectory() as folder:
         named = Path(folder) / "dns"
         arguments = ["--dns", str(named), "--only", only, *(["--full"] if full else [])]
@@ -53,7 +55,7 @@ def main(full: bool, only: str, dns: Path | None) -> None:
 
 
 def _chosen(cells: list[Cell], only: str) -> list[Cell]:
-    return [cell for cell in cells if only in cell.fault]
+    return [cell for cell in cells if only.lower() in report.cell_name(cell).lower()]
 
 
 def _run(cells: list[Cell], *, in_namespace: bool = False, outage: bool = False) -> list[Result]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.faults.matrix import Cell
 from benchmarks.faults.result import Result
 from tests.support import ROOT
 
@@ -29,10 +30,14 @@ def failures(results: Iterable[Result]) -> list[str]:
     return [f"{one.cell}: {problem}" for one in results for problem in sorted({*one.wrong, *one.late})]
 
 
+def cell_name(cell: Cell) -> str:
+    """Return which row of the table a cell belongs to."""
+    return f"{cell.service}: {cell.fault}" if cell.service != "table" else cell.fault
+
+
 def row_name(result: Result) -> str:
     """Return which row of the table a result belongs to."""
-    cell = result.cell
-    return f"{cell.service}: {cell.fault}" if cell.service != "table" else cell.fault
+    return cell_name(result.cell)
 
 
 def table(results: Iterable[Result]) -> str:

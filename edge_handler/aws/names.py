@@ -16,6 +16,9 @@ MAX_ADDRESSES = 8
 # getaddrinfo gives up after ten seconds or so, but for a name server that keeps a TCP connection open and says nothing.
 _STUCK_SECONDS = 15.0
 _MOST_STUCK = 4
+# For all names together: each has a stack, and a function 128 MB.
+_MOST_THREADS = 32
+_running: list["_LookUp"] = []
 # With addresses at hand, this share of the time is enough to ask for newer ones: connecting needs the rest.
 _SHARE = 4
 
@@ -32,13 +35,21 @@ class _LookUp:
         # A lock that is held until there is an outcome: the cheapest thing there is to wait for with a time limit.
         self.done = _thread.allocate_lock()
         self.done.acquire()
-        _thread.start_new_thread(self._run, (host, port))
+        if len(_running) >= _MOST_THREADS:
+            raise RuntimeError("too many names are being looked up")
+        _running.append(self)
+        try:
+            _thread.start_new_thread(self._run, (host, port))
+        except RuntimeError:
+            _running.remove(self)
+            raise
 
     def _run(self, host: bytes, port: int) -> None:
         try:
             self.addresses = _ask(host, port)
         except Exception as error:  # whatever it is, the waiting viewer must hear of it
             self.error = f"{type(error).__name__}: {error}"
+        _running.remove(self)
         self.done.release()
 
 
@@ -67,8 +78,8 @@ class Name:
         """
         if self._numeric:
             return _ask(self._host, self._port)
+        look_up = self._begun_before()
         known = self._known()
-        look_up = self._running()
         if look_up is None:
             try:
                 look_up = self._look_up = _LookUp(self._host, self._port)
@@ -92,10 +103,18 @@ class Name:
         """Take note that a server answered there."""
         self._good = address
 
-    def _running(self) -> _LookUp | None:
-        """Return the look-up that was begun before; one that is stuck is left to itself, a few at most."""
+    def _begun_before(self) -> _LookUp | None:
+        """Return the look-up that is still under way; one that is stuck is left to itself, a few at most.
+
+        What one ended with before anybody asked again may be old: its addresses are known, but they are no answer.
+        """
         look_up = self._look_up
-        if look_up is not None and time.monotonic() >= look_up.stuck_at and look_up.done.locked():
+        if look_up is None:
+            return None
+        if not look_up.done.locked():
+            self._addresses = look_up.addresses or self._addresses
+            return None
+        if time.monotonic() >= look_up.stuck_at:
             self._stuck = [one for one in self._stuck if one.done.locked()]
             if len(self._stuck) < _MOST_STUCK:
                 self._stuck.append(look_up)

@@ -22,6 +22,9 @@ def normalise_host(raw: str) -> str:
     Raises:
         MalformedHost: `raw` cannot be the host of any URL.
     """
+    if len(raw) > MAX_LENGTH + len(".:65535"):
+        # Before anything is made of it: letters of other scripts take some work, and a header may hold 20 KB of them.
+        raise MalformedHost(f"the host is {len(raw)} characters long, more than {MAX_LENGTH}")
     host = raw.lower()
     if host.startswith("["):
         return _normalise_ipv6(host)

@@ -112,7 +112,7 @@ class Resolver:
         try:
             row = self._table.read((host,), seconds, expected=known is not None).get(host)
         except TableUnreachable as error:
-            return self._without_table(host, known, error)
+            return self._without_table(known, error)
         return self._learn(host, row)
 
     def _learn(self, host: str, row: Route | BrokenRow | None) -> Known | Refusal:
@@ -147,12 +147,13 @@ class Resolver:
         self.refusals[host] = refusal
         return refusal
 
-    def _without_table(self, host: str, known: Known | None, error: TableUnreachable) -> Known | Refusal:
+    def _without_table(self, known: Known | None, error: TableUnreachable) -> Known | Refusal:
         now = self.clock()
         if known is not None:
             expires_at = known.expires_at
             if expires_at is not None and now >= expires_at:
-                return self._refuse(host, 410, "the route has expired", now)
+                # Not forgotten: a clock that is ahead may be put right before the table answers again.
+                return Refusal(410, "the route has expired")
             if known.read_at is None or known.read_at > now:
                 # The second: the clock was put back, and nobody knows any more how long ago it was read.
                 known.read_at = min(known.fresh_from, now)

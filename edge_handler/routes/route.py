@@ -97,6 +97,8 @@ _PATH = re.compile(r"(?=.{0,255}\Z)(?:/(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[2-9A-Fa
 # However they are written: whoever decodes them would leave the prefix.
 _DOT_SEGMENT = re.compile(r"(?:/|%2f|%5c)(?:\.|%2e){1,2}(?:/|%2f|%5c|\Z)", re.IGNORECASE)
 _REGION = re.compile(r"[a-z]{2}[a-z-]*-\d{1,2}")
+# Of a number of DynamoDB's.
+MAX_DIGITS = 38
 # Of an S3 origin's domain name, as CloudFront takes it.
 MAX_S3_DOMAIN_NAME = 128
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -186,7 +188,8 @@ def decode_origin(item: Item) -> Origin:
     domain_name = _string(item, "domain_name")
     if kind == "s3":
         region = _string(item, "region")
-        if not _is_bucket_domain_name(domain_name, region):
+        # Lengths first: what is asked of the cache stays in it.
+        if max(len(domain_name), len(region)) > MAX_S3_DOMAIN_NAME or not _is_bucket_domain_name(domain_name, region):
             raise BrokenRow(f"{domain_name[:80]!r} is no bucket's endpoint in {region[:20]!r}")
         return S3Origin(domain_name, region, _path(item, "prefix"))
     if kind != "custom":
@@ -247,7 +250,6 @@ def _is_bucket_domain_name(name: str, region: str) -> bool:
         and ".." not in bucket
         and _REGION.fullmatch(region) is not None
         and name == bucket_domain_name(bucket, region)
-        and len(name) <= MAX_S3_DOMAIN_NAME
     )
 
 
@@ -260,13 +262,26 @@ def _path(item: Item, name: str) -> str:
 
 def _integer(item: Item, name: str, least: int) -> int:
     # str(): DynamoDB's JSON carries numbers as strings; int() of a float would silently cut it.
-    value = int(str(item[name]["N"]))
+    digits = str(item[name]["N"])
+    # int() takes more than DynamoDB writes: signs, spaces, underscores, any script's digits, any number of them.
+    if not (digits.isdigit() and digits.isascii() and len(digits) <= MAX_DIGITS):
+        raise BrokenRow(f"attribute {name} is {digits[:40]!r}")
+    value = int(digits)
     if value < least:
         raise BrokenRow(f"attribute {name} is {value}, less than {least}")
     return value
 
 
-_CONTENTS: dict[Any, type] = {"S": str, "N": str, "B": str, "BOOL": bool, "NULL": bool, "M": dict, "L": list}
+# Binary as JSON has it, and as boto3 hands it over.
+_CONTENTS: dict[Any, type | tuple[type, ...]] = {
+    "S": str,
+    "N": str,
+    "B": (str, bytes),
+    "BOOL": bool,
+    "NULL": bool,
+    "M": dict,
+    "L": list,
+}
 _CONTENTS |= {"SS": list, "NS": list, "BS": list}
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -281,7 +296,7 @@ def _is_value(value: Any) -> bool:
         return False
     ((kind, found),) = value.items()
     content: Any = found
-    if type(found) is not _CONTENTS.get(kind):
+    if not isinstance(found, _CONTENTS.get(kind, ())):
         return False
     if kind == "M":
         return is_item(content)

@@ -13,7 +13,10 @@ SECONDS = 0.6
 # Each has a connection, of which a function can have some hundred.
 MAX_BUCKETS = 64
 
-_buckets: dict[str, tuple[Server, Pause]] = {}
+# The least recently asked first.
+_buckets: dict[str, Server] = {}
+# By region: S3 is one service there, and with a pause for each bucket the pages of many would each wait.
+_pauses: dict[str, Pause] = {}
 _signers: dict[str, Signer] = {}
 
 
@@ -26,14 +29,13 @@ def exists(origin: S3Origin, path: str, endpoint: str | None) -> bool:
         endpoint: asked instead of the bucket's own.
     """
     where = endpoint or f"https://{origin.domain_name}"
-    known = _buckets.get(where)
-    if known is None:
-        if len(_buckets) >= MAX_BUCKETS:
-            del _buckets[next(iter(_buckets))]
-        known = _buckets[where] = Server(where), Pause()
-    server, pause = known
+    pause = _pauses.setdefault(endpoint or origin.region, Pause())
     if pause.seconds():
         return False
+    server = _buckets.pop(where, None) or Server(where)
+    if len(_buckets) >= MAX_BUCKETS:
+        del _buckets[next(iter(_buckets))]
+    _buckets[where] = server
     deadline = time.monotonic() + SECONDS
     try:
         found = server.ask("HEAD", path, signed("HEAD", path, origin), b"", deadline, _is_there, _is_there_for_certain)

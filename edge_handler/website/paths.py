@@ -1,10 +1,12 @@
 """What makes a bucket answer like a web server: index documents, directories, paths that stay inside."""
 
+import re
 from urllib.parse import quote, unquote
 
 from edge_handler.errors import MalformedPath
 
 INDEX = "index.html"
+_DOT_SEGMENT = re.compile(r"[/\\]\.\.?(?:[/\\;]|\Z)")
 # The longest name of an object, in S3 and in Google's storage; more could grow past what CloudFront takes as a uri.
 MAX_KEY_BYTES = 1024
 
@@ -28,13 +30,14 @@ def decode_path(uri: str) -> str:
 
     Raises:
         MalformedPath: it is not UTF-8, or has `.` or `..` segments. Browsers resolve those before they
-            ask; one that arrives would leave the prefix that the environment is kept under.
+            ask; one that arrives would leave the prefix that the environment is kept under. Some servers take a
+            backslash for a slash, or cut a segment at its semicolon before they look.
     """
     try:
         path = unquote(uri, errors="strict")
     except UnicodeDecodeError as error:
         raise MalformedPath("the path is not UTF-8") from error
-    if "/." in path and not {".", ".."}.isdisjoint(path.split("/")):
+    if _DOT_SEGMENT.search(path):
         raise MalformedPath("the path has . or .. segments")
     return path
 

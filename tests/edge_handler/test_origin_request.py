@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.answers import Result
+from edge_handler.aws.server import Server
 from edge_handler.origin_request import make_handler
 from edge_handler.website import bucket
 from local_edge.embedded_aws import EmbeddedAws
-from tests.support import OWN_BUCKET, event, header, run
+from tests.support import OWN_BUCKET, STATIC, event, header, run
 
 ELB = "demo-ingress-1.us-east-1.elb.amazonaws.com"
 
@@ -198,6 +199,25 @@ def test_s3_failing_once_is_asked_once_more() -> None:
         assert run(make_handler(endpoint), at("origin-request-static", "/docs"))["status"] == "301"
 
 
+def test_a_pause_is_for_all_buckets_of_a_region(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With one for each bucket the pages of many sites would each wait, and each write a line."""
+    monkeypatch.setattr(bucket, "_pauses", {})
+    asked = []
+
+    def refuse(_self: Any, *_: Any) -> bool:
+        asked.append(1)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(Server, "ask", refuse)
+    for number in range(200):
+        origin = STATIC._replace(domain_name=f"sites-{number}.s3.us-east-1.amazonaws.com")
+        assert not bucket.exists(origin, "/docs/index.html", None)
+    assert len(asked) == 1
+    assert capsys.readouterr().out.count("S3 did not answer") == 1
+
+
 def test_a_function_keeps_no_more_connections_than_it_has_descriptors_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bucket, "MAX_BUCKETS", 3)
     monkeypatch.setattr(bucket, "_buckets", {})
@@ -219,6 +239,24 @@ def test_a_page_names_the_viewers_host_and_nothing_of_what_is_behind(accept: str
     for page in (result, run(handler, given_event)):
         assert "amazonaws" not in page["body"]
         assert "secret" not in page["body"]
+
+
+@pytest.mark.parametrize(
+    "uri", ["/..;/manager", "/%2e%2e;x=1/a", "/..%5c..%5csecret", "/.%5c../x", "/a/..;", "/a%5c.", "/../x", "/a/%2e%2e"]
+)
+def test_no_path_leaves_an_applications_prefix_however_its_server_reads_it(uri: str) -> None:
+    given_event = at("origin-request-elb", uri)
+    headers = given_event["Records"][0]["cf"]["request"]["headers"]
+    headers["x-route"][0]["value"] = "1;a.localhost;1;custom;app.example.com;https;443;/app;origin;application"
+    assert run(handler, given_event)["status"] == "400"
+
+
+@pytest.mark.parametrize("uri", ["/a;b=..", "/...;", "/..a", "/a/..b", "/;..", "/a;/b"])
+def test_what_only_looks_like_it_stays_below_the_prefix(uri: str) -> None:
+    given_event = at("origin-request-elb", uri)
+    headers = given_event["Records"][0]["cf"]["request"]["headers"]
+    headers["x-route"][0]["value"] = "1;a.localhost;1;custom;app.example.com;https;443;/app;origin;application"
+    assert run(handler, given_event)["uri"] == uri
 
 
 @pytest.mark.parametrize("uri", ["/../env-456/", "/%2e%2e/env-456/", "/a/..%2f..%2fenv-456", "/./", "/%ff"])

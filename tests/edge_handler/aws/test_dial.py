@@ -86,7 +86,38 @@ def test_dns_that_is_silent_is_waited_for_by_one_thread_and_no_longer_than_the_d
     assert dns.asked == 1
     dns.speaks.set()
     assert hosts(name) == ["127.77.0.1"]
-    assert dns.asked == 1
+
+
+def test_what_a_look_up_ended_with_before_anybody_asked_again_is_no_answer(dns: Dns) -> None:
+    """A first viewer leaves before DNS says that it fails; the next one comes when it is well."""
+    for outcome in (socket.gaierror(socket.EAI_AGAIN, "SERVFAIL"), ["127.77.0.9"]):
+        dns.answer = outcome
+        dns.speaks.clear()
+        name = Name(HOST, 443)
+        with pytest.raises(OSError, match="still being looked up"):
+            hosts(name, 0.02)
+        under_way = name._look_up
+        assert under_way is not None
+        dns.speaks.set()
+        with under_way.done:
+            pass
+        dns.answer = ["127.77.0.1"]
+        assert hosts(name) == ["127.77.0.1"]
+
+
+def test_looking_up_many_names_at_once_takes_a_bounded_number_of_threads(
+    dns: Dns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "_MOST_THREADS", 3)
+    dns.speaks.clear()
+    for _ in range(3):
+        with pytest.raises(OSError, match="still being looked up"):
+            hosts(Name(HOST, 443), 0.02)
+    with pytest.raises(OSError, match="too many names"):
+        hosts(Name(HOST, 443), 0.02)
+    dns.speaks.set()
+    wait_for(lambda: not names._running)
+    assert hosts(Name(HOST, 443)) == ["127.77.0.1"]
 
 
 def test_what_is_known_is_used_while_dns_is_silent_and_costs_one_wait(dns: Dns) -> None:

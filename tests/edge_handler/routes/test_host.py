@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import MalformedHost
+from edge_handler.routes import host
 from edge_handler.routes.host import normalise_host
 
 
@@ -58,3 +59,17 @@ def test_a_labels_agree_with_the_idna_library(label: str) -> None:
     except idna.IDNAError:
         return
     assert normalise_host(f"{label}.example.com") == f"{expected}.example.com"
+
+
+@pytest.mark.parametrize("raw", ["\ufdfa" * 6000, "a" * 260, "[" + ":" * 300 + "]"])
+def test_a_host_too_long_is_refused_before_anything_is_made_of_it(raw: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters of other scripts take half a second of a processor by the 20 KB that a header may have."""
+    monkeypatch.setattr(host, "_to_a_labels", None)
+    monkeypatch.setattr(host, "_normalise_ipv6", None)
+    with pytest.raises(MalformedHost, match="characters long"):
+        normalise_host(raw)
+
+
+def test_the_longest_name_may_have_a_port_and_a_dot() -> None:
+    longest = ".".join(["a" * 63] * 3 + ["a" * 61])
+    assert normalise_host(f"{longest}.:65535") == longest

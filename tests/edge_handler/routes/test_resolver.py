@@ -222,6 +222,16 @@ def test_what_is_known_is_served_in_an_outage_whatever_the_clock_does(jump: floa
         jump = 0
 
 
+def test_an_expiry_by_a_clock_that_is_ahead_is_not_the_last_word_in_an_outage() -> None:
+    resolver, rows, clock = make(route(expires_at=int(NOW) + 3600, lifetime="ephemeral"))
+    resolver.resolve(HOST)
+    rows.reachable = False
+    clock.now += 7200
+    assert status(resolver.resolve(HOST)) == 410
+    clock.now -= 7200
+    assert status(resolver.resolve(HOST)) == 200
+
+
 def test_stale_ends_a_day_from_now_at_the_latest_when_the_clock_goes_back() -> None:
     resolver, rows, clock = make(route())
     resolver.resolve(HOST)

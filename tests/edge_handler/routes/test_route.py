@@ -14,6 +14,7 @@ from edge_handler.routes.route import (
     Origin,
     Route,
     S3Origin,
+    _is_bucket_domain_name,
     bucket_domain_name,
     decode_route,
     encode_route,
@@ -113,6 +114,20 @@ def test_a_row_of_a_newer_schema_is_broken() -> None:
 def test_an_origin_that_cloudfront_would_refuse_is_a_broken_row(origin: Origin) -> None:
     with pytest.raises(BrokenRow):
         decode_route(encode_route(route(origin=origin)))
+
+
+@pytest.mark.parametrize("digits", ["1_0", " 7", "+7", "\u0663", "1.0", "1e3", "9" * 39])
+def test_a_number_is_read_as_dynamodb_writes_it(digits: str) -> None:
+    with pytest.raises(BrokenRow):
+        decode_route({**encode_route(route()), "generation": {"N": digits}})
+
+
+def test_a_broken_row_is_not_kept_in_memory_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    _is_bucket_domain_name.cache_clear()
+    for origin in (STATIC._replace(domain_name="a" * 300_000), STATIC._replace(region="a" * 300_000)):
+        with pytest.raises(BrokenRow):
+            decode_route(encode_route(route(origin=origin)))
+    assert _is_bucket_domain_name.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize(
