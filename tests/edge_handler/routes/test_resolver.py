@@ -232,10 +232,14 @@ def test_an_expiry_by_a_clock_that_is_ahead_is_not_the_last_word_in_an_outage() 
     assert status(resolver.resolve(HOST)) == 200
 
 
-def test_stale_ends_a_day_from_now_at_the_latest_when_the_clock_goes_back() -> None:
+@pytest.mark.parametrize("seen_before", [False, True])
+def test_stale_ends_a_day_from_now_at_the_latest_when_the_clock_goes_back(seen_before: bool) -> None:
     resolver, rows, clock = make(route())
     resolver.resolve(HOST)
     rows.reachable = False
+    if seen_before:
+        clock.now += SETTINGS.fresh_seconds
+        assert status(resolver.resolve(HOST)) == 200
     clock.now -= 365 * 86_400
     assert status(resolver.resolve(HOST)) == 200
     clock.now += SETTINGS.stale_seconds

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_handler.aws.server import Server
+from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.routes.route import encode_route
@@ -223,6 +223,11 @@ def test_a_time_of_day_that_is_put_back_makes_no_pause_longer(monkeypatch: pytes
     with pytest.raises(TableUnreachable) as caught:
         table.read((HOST,), SECONDS)
     assert caught.value.retry_after <= 1
+
+
+def test_pauses_go_by_the_clock_that_nobody_sets() -> None:
+    for pause in (Pause(), Replica(TABLE, "us-east-1", "http://127.0.0.1:9", CREDENTIALS).pause):
+        assert pause._clock is time.monotonic
 
 
 def test_pauses_grow_but_stay_below_the_fresh_time() -> None:
