@@ -1,5 +1,6 @@
 """What is asked of a route, what a write did to it, and what its history tells."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -7,6 +8,9 @@ from typing import Any, Literal
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.route import Item, Route, decode_route
 from table_admin.tables import Action, Write, revision_of
+
+PROMOTED = "env:"
+"""What `source` of a promoted route begins with; no branch can have a colon in its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,10 @@ class Put:
     keep_host: bool | None = None
     """See `TargetResolver.resolve`."""
     note: str | None = None
+    managed: bool | None = None
+    """Whether its environment changes and removes it; what nobody says is not managed."""
+    source: str | None = None
+    """See `Route.source`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def revision_from(item: Item) -> Revision:
 
 def content(route: Route) -> Route:
     """Return what a second run of the same command must find unchanged."""
-    return route._replace(revision=0, generation=0, updated_at="", updated_by="")
+    return route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
@@ -108,15 +116,38 @@ def differences(before: Route | None, after: Route | None) -> dict[str, tuple[An
     found = {}
     for name in Route._fields:
         if name not in ("domain", "revision", "generation", "updated_at", "updated_by"):
-            one, other = getattr(before, name, None), getattr(after, name, None)
+            one, other = (_shown(route, name) for route in (before, after))
             if one != other:
                 found[name] = (one, other)
     return found
 
 
+def _shown(route: Route | None, name: str) -> Any:
+    return is_managed(route) if route is not None and name == "managed" else getattr(route, name, None)
+
+
+def is_managed(route: Route) -> bool:
+    """Tell whether a route's environment changes and removes it, as `env up` makes them."""
+    if route.managed is not None:
+        return route.managed
+    # Written before rows said so.
+    return route.lifetime == "ephemeral" or route.service != "" or route.environment != route.domain.partition(".")[0]
+
+
+def promoted_from(route: Route) -> str:
+    """Return the environment a route was promoted from, empty where it was not."""
+    return route.source.removeprefix(PROMOTED) if route.source.startswith(PROMOTED) else ""
+
+
 def is_live(route: Route | None, now: float) -> bool:
     """Tell whether the edge answers with a route."""
     return route is not None and (route.expires_at is None or now < route.expires_at)
+
+
+def first_expiry(routes: Iterable[Route], now: float) -> int | None:
+    """Return when the first of an environment's routes expires that it manages: what a new one inherits."""
+    expiries = (route.expires_at for route in routes if is_managed(route) and is_live(route, now))
+    return min((expiry for expiry in expiries if expiry is not None), default=None)
 
 
 def iso(seconds: float) -> str:
@@ -135,6 +166,8 @@ def put_of(route: Route) -> Put:
         permanent=route.expires_at is None,
         keep_host=keeps_host(route),
         note=route.note,
+        managed=route.managed,
+        source=route.source,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edge_handler.routes.route import Origin, Route, S3Origin
-from table_admin.changes import Change, Revision
+from table_admin.changes import Change, Revision, is_managed
 from table_admin.explain import Explanation
 from table_admin.tables import Action
 
@@ -49,6 +49,10 @@ class RouteDocument:
     updated_at: str
     updated_by: str
     note: str
+    managed: bool
+    """Whether its environment changes and removes it."""
+    source: str
+    """What made it: a branch, a pull request, the environment it was promoted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ class ExplanationDocument:
 
 def route_document(route: Route) -> RouteDocument:
     """Return a route as it is shown."""
-    return RouteDocument(**{**route._asdict(), "origin": _origin_document(route.origin)})
+    origin, managed = _origin_document(route.origin), is_managed(route)
+    return RouteDocument(**{**route._asdict(), "origin": origin, "managed": managed})
 
 
 def change_document(change: Change) -> ChangeDocument:

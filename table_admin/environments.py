@@ -1,14 +1,40 @@
-"""Environments as the unit: a URL per service, made, moved and removed together."""
+"""Environments as the unit: a URL per service, made, moved and removed together.
+
+An environment manages the routes that `up` and `put --environment` made. The others that people see under its name,
+production's `docs.example.com` under docs say, are left alone and named, until `adopt` takes them in.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from edge_handler.routes.route import Item, Route, decode_route
-from table_admin.changes import Change, Put, decode, is_live, put_of, unchanged
-from table_admin.errors import InvalidInput, NotFound, TableAdminError
-from table_admin.inputs import parse_domain, parse_environment, parse_label
+from edge_handler.routes.route import Item, Route, decode_route, encode_route
+from table_admin.changes import (
+    PROMOTED,
+    Change,
+    Put,
+    decode,
+    first_expiry,
+    is_live,
+    put_of,
+    unchanged,
+)
+from table_admin.errors import InvalidInput, NotFound
+from table_admin.inputs import parse_domain, parse_environment
+from table_admin.names import url_domain
+from table_admin.ownership import (
+    OnLeft,
+    check_source,
+    nothing_managed,
+    refuse_others,
+    refuse_source,
+    routes_of,
+    rows_of,
+    tell_others,
+    unmanaged,
+)
+from table_admin.promotions import refuse_promoted
 from table_admin.routing_table import OnBroken, RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, follow
+from table_admin.tables import TRANSACTION_ROWS, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,68 +49,75 @@ class Environment:
     updated_by: str
 
 
-def url_domain(environment: str, service: str, base: str) -> str:
-    """Return the domain of an environment's service: `env-42.base`, or `web-env-42.base` for a named one.
-
-    One label, for a certificate's wildcard covers no more.
-
-    Raises:
-        InvalidInput: it would be no DNS label.
-    """
-    label = parse_label(f"{service}-{environment}" if service else environment)
-    if not label:
-        raise InvalidInput("An environment needs a name.")
-    return parse_domain(f"{label}.{base}")
-
-
 def up(
     table: RoutingTable,
     name: str,
     base: str,
     services: Mapping[str, str],
     *,
+    source: str | None = None,
+    take_over: bool = False,
     expires_in: str | None = None,
     permanent: bool = False,
+    prune: bool = False,
+    force: bool = False,
     note: str = "",
     dry_run: bool = False,
+    on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
     """Create an environment, or change it, in one transaction; return a change per service.
 
-    A second run changes nothing; services that are not named stay.
+    A second run changes nothing. A service that is new in an ephemeral environment expires with it.
 
     Args:
         table: where.
         name: a DNS label, e.g. `env-42`.
         base: the domain its URLs are under, e.g. `example.com`.
         services: target by service's name; the name is empty for an environment's only one.
+        source: the branch or pull request it is of.
+        take_over: also where another source made it.
         expires_in: a duration as in `7d`.
         permanent: takes an expiry away.
+        prune: remove the services that are not named; else they stay.
+        force: prune also what other domains are served from.
         note: why, for people.
         dry_run: say what would be done.
+        on_left: told what stays under the environment's name beside the services.
 
     Raises:
-        InvalidInput, TargetRefused, TableAdminError: nothing was written.
+        InvalidInput, TargetRefused, Taken, StillServed, TableAdminError: nothing was written.
     """
     parse_environment(name)
+    check_source(source)
     if not services:
         raise InvalidInput("An environment has at least one service: --service web=s3://bucket/prefix.")
     expires_at = table.expiry(expires_in)
-    wanted = [
-        Put(
-            url_domain(name, service, base),
-            target,
-            environment=name,
-            service=service,
-            expires_at=expires_at,
-            permanent=permanent,
-            note=note or None,
-        )
-        for service, target in services.items()
-    ]
-    items = table.tables.read(put.domain for put in wanted)
-    for put in wanted:
-        _refuse_others(items.get(put.domain), name, table.clock())
-    return _commit_all(table, wanted, items, dry_run)
+    targets = {url_domain(name, service, base): (service, target) for service, target in services.items()}
+    rows = rows_of(table, name)
+    if not take_over:
+        refuse_source(table, name, rows.routes(), source)
+    items = table.tables.read(targets)
+    inherited = None if permanent else first_expiry(rows.routes(), table.clock())
+    wanted = []
+    for domain, (service, target) in targets.items():
+        before = decode(items.get(domain))
+        live = is_live(before, table.clock())
+        if before is not None and live:
+            refuse_others(before, name)
+        put = Put(domain, target, environment=name, service=service, permanent=permanent, note=note or None)
+        expiry = expires_at if expires_at is not None or live else inherited
+        wanted.append(replace(put, expires_at=expiry, managed=True, source=source))
+    extra = {domain: item for domain, item in rows.managed.items() if domain not in targets}
+    writes: list[Write] = []
+    if prune and extra:
+        if not force:
+            refuse_promoted(table, name, routes_of(extra.values()), whole=False)
+        writes = [table.plan_delete(domain, item, note or "not named any more") for domain, item in extra.items()]
+    changes = _commit_all(table, wanted, items, dry_run, writes)
+    for domain in () if prune else extra:
+        on_left(domain, "it is not named; --prune removes it")
+    tell_others(name, {domain: item for domain, item in rows.others.items() if domain not in targets}, on_left)
+    return changes
 
 
 def show(table: RoutingTable, name: str, on_broken: OnBroken | None = None) -> list[Route]:
@@ -119,17 +152,22 @@ def extend(
     permanent: bool = False,
     note: str = "",
     dry_run: bool = False,
+    on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
-    """Give all routes of an environment the same new expiry, or none. Raises NotFound, InvalidInput."""
+    """Give all routes that an environment manages the same new expiry, or none. Raises NotFound, InvalidInput."""
     if bool(expires_in) == permanent:
         raise InvalidInput("Say how long: --expires-in 7d, or --permanent.")
     expires_at = table.expiry(expires_in)
-    items = _items(table, name)
+    rows = rows_of(table, name)
+    if not rows.managed:
+        raise NotFound(nothing_managed(name, rows))
     wanted = []
-    for domain, item in items.items():
+    for domain, item in rows.managed.items():
         route = table.existing(domain, item)
         wanted.append(Put(route.domain, route.target, expires_at=expires_at, permanent=permanent, note=note or None))
-    return _commit_all(table, wanted, items, dry_run)
+    changes = _commit_all(table, wanted, rows.managed, dry_run)
+    tell_others(name, rows.others, on_left)
+    return changes
 
 
 def promote(
@@ -137,7 +175,7 @@ def promote(
 ) -> list[Change]:
     """Send other domains, say production's, to where an environment's services are, in one transaction.
 
-    Back again: `rollback` of the same domains.
+    The environment does not manage them. Back again: `rollback` of the same domains.
 
     Args:
         table: where.
@@ -148,55 +186,106 @@ def promote(
 
     Raises:
         NotFound: there is no such environment, or no such service in it.
+        Taken: one of the domains is an ephemeral environment's URL, and would go with it.
     """
-    routes = [table.existing(domain, item) for domain, item in _items(table, name).items()]
-    services = {route.service: route for route in routes}
+    rows = rows_of(table, name)
+    known = rows.managed or rows.others
+    if not known:
+        raise NotFound(f"There is no environment {name}.")
+    services = {route.service: route for route in (table.existing(domain, item) for domain, item in known.items())}
     wanted = []
     for domain, service in domains.items():
         only = next(iter(services)) if service == "" and len(services) == 1 else service
         if only not in services:
-            known = ", ".join(filter(None, services)) or "one without a name"
-            raise NotFound(f"{name} has no service {service!r}; it has {known}.")
+            names = ", ".join(filter(None, services)) or "one without a name"
+            raise NotFound(f"{name} has no service {service!r}; it has {names}.")
         source = services[only]
-        kept = put_of(source)
-        text = note or f"promoted from {name}"
-        wanted.append(Put(parse_domain(domain), source.target, keep_host=kept.keep_host, permanent=True, note=text))
+        put = Put(parse_domain(domain), source.target, keep_host=put_of(source).keep_host, permanent=True)
+        wanted.append(replace(put, note=note or f"promoted from {name}", source=f"{PROMOTED}{name}"))
     items = table.tables.read(put.domain for put in wanted)
-    return _commit_all(table, wanted, items, dry_run)
+    return _commit_all(table, [unmanaged(table, put, items.get(put.domain)) for put in wanted], items, dry_run)
 
 
-def down(table: RoutingTable, name: str, *, note: str = "", dry_run: bool = False) -> list[Change]:
-    """Remove all routes of an environment, broken ones too. Raises NotFound where there is none."""
-    items = _items(table, name)
-    writes = [table.plan_delete(domain, item, note) for domain, item in items.items()]
-    changes: list[Change] = []
-    for start in range(0, len(writes), TRANSACTION_ROWS):
-        changes += table.commit(writes[start : start + TRANSACTION_ROWS], dry_run=dry_run)
+def down(
+    table: RoutingTable,
+    name: str,
+    *,
+    source: str | None = None,
+    force: bool = False,
+    note: str = "",
+    dry_run: bool = False,
+    on_left: OnLeft = lambda *_: None,
+) -> list[Change]:
+    """Remove all routes that an environment manages, broken ones too. A second run removes nothing.
+
+    Args:
+        table: where.
+        name: the environment.
+        source: only where this branch or pull request made it, or nobody says who did.
+        force: also where another domain, production say, is served from its targets.
+        note: why, for people.
+        dry_run: say what would be done.
+        on_left: told what stays under the environment's name.
+
+    Raises:
+        StillServed, Taken: nothing was written.
+    """
+    check_source(source)
+    rows = rows_of(table, name)
+    if source is not None:
+        refuse_source(table, name, rows.routes(), source)
+    if not force:
+        # Also where all has gone by itself: what comes after this, in a pipeline, is to remove the files.
+        refuse_promoted(table, name, rows.routes(), whole=True)
+    writes = [table.plan_delete(domain, item, note) for domain, item in rows.managed.items()]
+    changes = [*_commit_in_turn(table, writes, dry_run)]
+    tell_others(name, rows.others, on_left)
     return changes
 
 
-def _items(table: RoutingTable, name: str) -> dict[str, Item]:
-    """Return an environment's rows as they are now: the index that names them may be behind."""
-    parse_environment(name)
-    listed = follow(lambda cursor: table.tables.by_index("environment", name, cursor=cursor))
-    items = table.tables.read(sorted(item["domain"]["S"] for item in listed))
-    items = {domain: item for domain, item in items.items() if item.get("environment") == {"S": name}}
-    if not items:
+def adopt(
+    table: RoutingTable, name: str, *, note: str = "", dry_run: bool = False, on_left: OnLeft = lambda *_: None
+) -> list[Change]:
+    """Let an environment manage all routes that are under its name. A second run changes nothing.
+
+    Raises NotFound where there is none.
+    """
+    rows = rows_of(table, name)
+    if not (rows.managed or rows.others):
         raise NotFound(f"There is no environment {name}.")
-    return items
+    writes = []
+    broken = []
+    for domain, item in rows.others.items():
+        route = decode(item)
+        if route is None:
+            broken.append(domain)
+            continue
+        row = table.stamped(route._replace(managed=True), note)
+        writes.append(table.write("put", domain, item, encode_route(row), False))
+    changes = [*map(unchanged, rows.routes()), *_commit_in_turn(table, writes, dry_run)]
+    for domain in broken:
+        on_left(domain, "its row is broken; put it again to mend it")
+    return sorted(changes, key=lambda change: change.domain)
 
 
-def _refuse_others(item: Item | None, environment: str, now: float) -> None:
-    route = decode(item)
-    if route is not None and route.environment != environment and is_live(route, now):
-        raise TableAdminError(
-            f"{route.domain} belongs to the environment {route.environment}; choose another name, or remove it first."
-        )
+def _commit_all(
+    table: RoutingTable,
+    wanted: Sequence[Put],
+    items: Mapping[str, Item],
+    dry_run: bool,
+    removals: Sequence[Write] = (),
+) -> list[Change]:
+    """Make all of them so, in one transaction, and with them what is removed."""
+    writes = [*filter(None, (table.plan_put(put, items.get(put.domain)) for put in wanted))]
+    room = max(0, TRANSACTION_ROWS - len(writes))
+    done = {change.domain: change for change in table.commit([*writes, *removals[:room]], dry_run=dry_run)}
+    done |= {change.domain: change for change in _commit_in_turn(table, removals[room:], dry_run)}
+    kept = [
+        done.pop(put.domain) if put.domain in done else unchanged(decode_route(items[put.domain])) for put in wanted
+    ]
+    return [*kept, *done.values()]
 
 
-def _commit_all(table: RoutingTable, wanted: Sequence[Put], items: Mapping[str, Item], dry_run: bool) -> list[Change]:
-    """Make all of them so, in one transaction."""
-    writes = {put.domain: table.plan_put(put, items.get(put.domain)) for put in wanted}
-    changes = table.commit(filter(None, writes.values()), dry_run=dry_run)
-    done = {change.domain: change for change in changes}
-    return [done.get(put.domain) or unchanged(decode_route(items[put.domain])) for put in wanted]
+def _commit_in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> Iterator[Change]:
+    for start in range(0, len(writes), TRANSACTION_ROWS):
+        yield from table.commit(writes[start : start + TRANSACTION_ROWS], dry_run=dry_run)

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from edge_handler import origin_request, viewer_request
 from edge_handler.answers import Result
-from edge_handler.errors import BrokenRow
+from edge_handler.errors import BrokenRow, UnreadableRow
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import Route, read_row
+from edge_handler.routes.route import Item, Route, read_row
 from edge_handler.routes.stamp import HEADER
 from edge_handler.settings import load_settings
 from table_admin.errors import InvalidInput
@@ -80,14 +80,21 @@ class _Table:
         *,
         expected: bool = False,  # noqa: ARG002
     ) -> Mapping[str, Route | BrokenRow]:
-        return {item["domain"]["S"]: read_row(item) for item in self._table.read(domains)}
+        return {item["domain"]["S"]: _read(item) for item in self._table.read(domains)}
+
+
+def _read(item: Item) -> Route | BrokenRow:
+    try:
+        return read_row(item)
+    except UnreadableRow as error:
+        return BrokenRow(str(error))  # bytes, which boto3 gives for what is text on the wire
 
 
 def _row(table: RoutingTable, domain: str) -> tuple[Route | None, str]:
     rows = table.read((domain,))
     if not rows:
         return None, f"no row has the domain {domain}"
-    row = read_row(rows[0])
+    row = _read(rows[0])
     if isinstance(row, BrokenRow):
         return None, str(row)
     expiry = f", expires {epoch_text(row.expires_at)}" if row.expires_at is not None else ""

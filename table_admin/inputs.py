@@ -13,6 +13,7 @@ from table_admin.errors import InvalidInput
 _DURATION = re.compile(r"(\d{1,9})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LABEL_RULE = "lower-case letters, digits and dashes, at most 63 characters, e.g. env-42"
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -46,14 +47,14 @@ def parse_duration(text: str) -> int:
 def parse_environment(text: str) -> str:
     """Return a usable environment name. Raises InvalidInput."""
     if not _ENVIRONMENT.fullmatch(text):
-        raise InvalidInput(f"{text[:40]!r} is not an environment name: letters, digits, dot, dash, underscore.")
+        raise InvalidInput(f"{text[:40]!r} is not an environment's name; write {LABEL_RULE}.")
     return text
 
 
 def parse_label(text: str) -> str:
     """Return a name that can be (part of) a DNS label, or an empty one. Raises InvalidInput."""
     if text and not _LABEL.fullmatch(text):
-        raise InvalidInput(f"{text[:80]!r} is no part of a host: lower-case letters, digits, dashes, at most 63.")
+        raise InvalidInput(f"{text[:80]!r} is not a name that a URL can have; write {LABEL_RULE}.")
     return text
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import boto3
@@ -15,9 +16,12 @@ from table_admin.changes import (
     change_of,
     content,
     decode,
+    first_expiry,
     is_live,
+    is_managed,
     iso,
     keeps_host,
+    promoted_from,
     revision_from,
     unchanged,
 )
@@ -81,9 +85,11 @@ class RoutingTable:
         Args:
             domain: what viewers ask for.
             target: see `TargetResolver.resolve`.
-            environment: defaults to the domain's first label.
+            environment: which manages the route from now on: see `environments`. By default none does, and the
+                name that people see is the domain's first label.
             service: which of its environment's services this is.
-            expires_in: a duration as in `7d`; makes the route ephemeral.
+            expires_in: a duration as in `7d`; makes the route ephemeral. A new route of an ephemeral environment
+                expires with it by default.
             permanent: takes an expiry away.
             keep_host: see `TargetResolver.resolve`.
             note: why, for people.
@@ -103,8 +109,11 @@ class RoutingTable:
             permanent=permanent,
             keep_host=keep_host,
             note=note or None,
+            managed=True if environment is not None else None,
         )
         item = self._read(wanted.domain, if_revision)
+        if environment is not None and not (expires_in or permanent or is_live(decode(item), self.clock())):
+            wanted = replace(wanted, expires_at=first_expiry(self.list(environment), self.clock()))
         write = self.plan_put(wanted, item)
         if write is None:
             return unchanged(decode_route(item or {}))
@@ -212,6 +221,8 @@ class RoutingTable:
             note=parse_note(_first(wanted.note, before and before.note)),
             service=parse_label(_first(wanted.service, before and before.service)),
             owner=_first(wanted.owner, before and before.owner),
+            managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
+            source=_source(wanted, before),
         )
         if before is not None and content(before) == content(after):
             return None
@@ -278,6 +289,13 @@ def _decoded(items: Iterable[Item], on_broken: OnBroken | None) -> Iterator[Rout
         except BrokenRow as error:
             if on_broken is not None:
                 on_broken(str(item["domain"]["S"]), str(error))
+
+
+def _source(wanted: Put, before: Route | None) -> str:
+    """Return where a route comes from: with another target it is not what was promoted any more."""
+    if wanted.source is not None or before is None:
+        return parse_note(wanted.source or "")
+    return "" if promoted_from(before) and before.target != wanted.target else before.source
 
 
 def _first(*values: str | None) -> str:

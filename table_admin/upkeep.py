@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.route import Route, S3Origin
-from table_admin.changes import Change, is_live, put_of
+from table_admin.changes import Change, is_live, promoted_from, put_of
 from table_admin.errors import RevisionConflict, TableAdminError, TargetRefused
 from table_admin.inputs import epoch_text
 from table_admin.routing_table import OnBroken, RoutingTable
@@ -24,12 +24,21 @@ class Orphan:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A promoted route whose target is gone: nobody's leftover, viewers get errors. Roll it back."""
+
+    domain: str
+    target: str
+    reason: str
+
+
 def refresh(
     table: RoutingTable, environment: str | None = None, *, dry_run: bool = False, on_broken: OnBroken | None = None
-) -> Iterator[Change | Orphan]:
+) -> Iterator[Change | Orphan | Lost]:
     """Resolve load balancers again, and write those routes whose DNS name, protocol or port changed.
 
-    A second run changes nothing. Yields an Orphan for a load balancer that cannot serve any more.
+    A second run changes nothing. Yields an Orphan, or Lost, for a load balancer that cannot serve any more.
     """
     balancers = (route for route in table.list(environment, on_broken) if route.target.startswith("arn:"))
     for routes in _chunks(balancers):
@@ -41,7 +50,7 @@ def refresh(
             try:
                 writes.append(table.plan_put(put_of(route), items[route.domain]))
             except TargetRefused as error:
-                yield Orphan(route.domain, route.target, str(error))
+                yield _found(route, str(error))
         yield from _commit(table, filter(None, writes), dry_run)
 
 
@@ -64,6 +73,11 @@ def sweep(table: RoutingTable, *, dry_run: bool = False, on_broken: OnBroken | N
 
 
 def orphans(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orphan]:
+    """Yield live routes whose bucket, prefix or load balancer is gone, and that were not promoted: see `gone`."""
+    return (found for found in gone(table, on_broken) if isinstance(found, Orphan))
+
+
+def gone(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orphan | Lost]:
     """Yield live routes whose bucket, prefix or load balancer is gone. Asks AWS once for each target."""
     known: dict[str, str] = {}
     now = table.clock()
@@ -73,7 +87,7 @@ def orphans(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[
         if route.target not in known:
             known[route.target] = _why_gone(table, route)
         if known[route.target]:
-            yield Orphan(route.domain, route.target, known[route.target])
+            yield _found(route, known[route.target])
 
 
 def objects_under(table: RoutingTable, origin: S3Origin) -> bool:
@@ -87,6 +101,10 @@ def objects_under(table: RoutingTable, origin: S3Origin) -> bool:
     except (ClientError, BotoCoreError) as error:
         raise TableAdminError(f"The bucket {bucket} cannot be listed: {error}") from error
     return bool(answer["KeyCount"])
+
+
+def _found(route: Route, reason: str) -> Orphan | Lost:
+    return (Lost if promoted_from(route) else Orphan)(route.domain, route.target, reason)
 
 
 def _why_gone(table: RoutingTable, route: Route) -> str:

@@ -26,9 +26,11 @@ ATTRIBUTE_TYPES = {
     "updated_at": "S",
     "updated_by": "S",
     "note": "S",
+    "managed": "BOOL",
+    "source": "S",
 }
 
-_OPTIONAL = ("service", "owner")
+_OPTIONAL = ("service", "owner", "source")
 
 # One attribute value as DynamoDB's JSON has it, e.g. {"S": "env-123"}.
 Item = Mapping[str, Mapping[str, Any]]
@@ -88,6 +90,10 @@ class Route(NamedTuple):
     """Which of its environment's services this is; empty for the environment's only one."""
     owner: str = ""
     """Whose declarative file this route is kept by; nobody else's plan changes or deletes it."""
+    managed: bool | None = None
+    """Whether its environment changes and removes it; None in rows written before they said so."""
+    source: str = ""
+    """What made it, for people and pipelines: a branch, a pull request, the environment it was promoted from."""
 
 
 # What CloudFront accepts as the domain name of an origin: a DNS name, not an IP address.
@@ -162,6 +168,8 @@ def decode_route(item: Item) -> Route:
             note=_string(item, "note"),
             service=_string(item, "service") if "service" in item else "",
             owner=_string(item, "owner") if "owner" in item else "",
+            managed=_boolean(item, "managed") if "managed" in item else None,
+            source=_string(item, "source") if "source" in item else "",
         )
     except (BrokenRow, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         if not is_item(item):
@@ -200,9 +208,7 @@ def decode_origin(item: Item) -> Origin:
     if protocol not in ("http", "https") or not is_origin_port(port) or host_header not in ("viewer", "origin"):
         raise BrokenRow(f"the origin is {protocol[:20]!r} on port {port} with Host of the {host_header[:20]!r}")
     path = _path(item, "path")
-    website = item["website"]["BOOL"]
-    if not isinstance(website, bool):
-        raise BrokenRow("the origin's attribute website is not a boolean")
+    website = _boolean(item, "website")
     return CustomOrigin(domain_name, protocol, port, path, host_header, website)  # type: ignore[arg-type]
 
 
@@ -211,7 +217,7 @@ def encode_route(route: Route) -> dict[str, dict[str, Any]]:
     values = {**route._asdict(), "schema": SCHEMA}
     # An empty owner must not be written: the index by owner holds the rows that have one.
     item: dict[str, dict[str, Any]] = {
-        name: {kind: str(values[name])}
+        name: {kind: values[name] if kind == "BOOL" else str(values[name])}
         for name, kind in ATTRIBUTE_TYPES.items()
         if values[name] is not None and (values[name] != "" or name not in _OPTIONAL)
     }
@@ -232,6 +238,13 @@ def encode_origin(origin: Origin) -> dict[str, dict[str, Any]]:
         "host_header": {"S": origin.host_header},
         "website": {"BOOL": origin.website},
     }
+
+
+def _boolean(item: Item, name: str) -> bool:
+    value = item[name]["BOOL"]
+    if not isinstance(value, bool):
+        raise BrokenRow(f"attribute {name} is not a boolean")
+    return value
 
 
 def _string(item: Item, name: str) -> str:

@@ -40,7 +40,7 @@ def refresh(table: RoutingTable, environment: str | None, dry_run: bool, as_json
     outcomes = [*upkeep.refresh(table, environment, dry_run=dry_run, on_broken=warn)]
     changes = [outcome for outcome in outcomes if isinstance(outcome, Change)]
     output.print_changes(changes, as_json=as_json, dry_run=dry_run)
-    _report([outcome for outcome in outcomes if isinstance(outcome, upkeep.Orphan)])
+    _report([outcome for outcome in outcomes if not isinstance(outcome, Change)])
 
 
 @click.command()
@@ -53,12 +53,14 @@ def sweep(table: RoutingTable, orphans: bool, dry_run: bool, as_json: bool) -> N
     changes = [*upkeep.sweep(table, dry_run=dry_run, on_broken=warn)]
     output.print_changes(changes, as_json=as_json, dry_run=dry_run)
     if orphans:
-        _report([*upkeep.orphans(table)])
+        _report([*upkeep.gone(table)])
 
 
-def _report(orphans: list[upkeep.Orphan]) -> None:
-    for orphan in orphans:
-        click.echo(f"orphan: {orphan.domain} -> {orphan.target}: {orphan.reason}", err=True)
+def _report(found: list[upkeep.Orphan | upkeep.Lost]) -> None:
+    for one in found:
+        lost = isinstance(one, upkeep.Lost)
+        mend = f" Mend it with: table-admin rollback {one.domain}" if lost else ""
+        click.echo(f"{'lost' if lost else 'orphan'}: {one.domain} -> {one.target}: {one.reason}{mend}", err=True)
 
 
 COMMANDS = [doctor, refresh, sweep]

@@ -1,10 +1,10 @@
-"""env up, list, show, extend, promote, down."""
+"""env up, name, list, show, extend, promote, adopt, down."""
 
 from typing import Any
 
 import click
 
-from table_admin import environments, output
+from table_admin import branches, environments, output
 from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, pairs, warn
 from table_admin.documents import route_document
 from table_admin.routing_table import RoutingTable
@@ -15,8 +15,14 @@ def env() -> None:
     """Work with an environment's URLs together."""
 
 
+_NAME = click.argument("name", required=False)
+_BRANCH = click.option("--branch", help="The environment of this branch instead of NAME, see env name.")
+_SOURCE = click.option("--source", help="The branch or pull request it is of; refused where it is another's.")
+
+
 @env.command()
-@click.argument("name")
+@_NAME
+@_BRANCH
 @click.option("--base", required=True, help="The domain its URLs are under, e.g. example.com.")
 @click.option(
     "--service",
@@ -27,16 +33,52 @@ def env() -> None:
     metavar="[NAME=]TARGET",
     help="web=s3://bucket/prefix gets web-NAME.BASE; without a name it gets NAME.BASE. Several times.",
 )
+@_SOURCE
+@click.option("--take-over", is_flag=True, help="Also where another source made it.")
+@click.option("--prune", is_flag=True, help="Remove its services that are not named.")
+@click.option("--force", is_flag=True, help="Prune also what other domains are served from.")
 @EXPIRES_IN
 @PERMANENT
 @NOTE
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def up(table: RoutingTable, /, name: str, services: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Create NAME, or change it: a URL per service, in one transaction. Prints the URLs."""
-    changes = environments.up(table, name, services=pairs(services, "--service"), **options)
+def up(
+    table: RoutingTable,
+    /,
+    name: str | None,
+    branch: str | None,
+    services: tuple[str, ...],
+    source: str | None,
+    take_over: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Create NAME, or change it: a URL per service, in one transaction. Prints the URLs.
+
+    With --branch its name is made of the branch's, and printed first.
+    """
+    wanted = {"services": pairs(services, "--service"), "on_left": _left, **options}
+    if branch is None:
+        changes = environments.up(table, _name(name, branch), source=source, take_over=take_over, **wanted)
+    elif name is not None or source is not None or take_over:
+        raise click.UsageError("--branch goes without NAME, --source and --take-over.")
+    else:
+        changes = branches.up(table, branch, **wanted)
+        if not as_json:
+            click.echo(f"environment {changes[0].after.environment if changes[0].after else ''}")
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"], urls=True)
+
+
+@env.command("name")
+@click.argument("branch")
+@click.pass_obj
+def name_of(table: RoutingTable, branch: str) -> None:
+    """Print the name of BRANCH's environment: feature/ABC_123 is feature-abc-123.
+
+    It has a hash where it had to be cut, or where another branch has the plain one.
+    """
+    click.echo(branches.name_of(table, branch))
 
 
 @env.command("list")
@@ -52,12 +94,13 @@ def list_environments(table: RoutingTable, as_json: bool) -> None:
 
 
 @env.command()
-@click.argument("name")
+@_NAME
+@_BRANCH
 @AS_JSON
 @click.pass_obj
-def show(table: RoutingTable, name: str, as_json: bool) -> None:
+def show(table: RoutingTable, name: str | None, branch: str | None, as_json: bool) -> None:
     """Show NAME's routes."""
-    routes = environments.show(table, name, warn)
+    routes = environments.show(table, _name_of(table, name, branch), warn)
     if as_json:
         output.print_json_array(map(route_document, routes))
     else:
@@ -65,16 +108,17 @@ def show(table: RoutingTable, name: str, as_json: bool) -> None:
 
 
 @env.command()
-@click.argument("name")
+@_NAME
+@_BRANCH
 @EXPIRES_IN
 @PERMANENT
 @NOTE
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def extend(table: RoutingTable, /, name: str, as_json: bool, **options: Any) -> None:
-    """Give all of NAME's routes a new expiry."""
-    changes = environments.extend(table, name, **options)
+def extend(table: RoutingTable, /, name: str | None, branch: str | None, as_json: bool, **options: Any) -> None:
+    """Give all routes that NAME manages a new expiry."""
+    changes = environments.extend(table, _name_of(table, name, branch), on_left=_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
 
 
@@ -87,9 +131,11 @@ def extend(table: RoutingTable, /, name: str, as_json: bool, **options: Any) -> 
 @click.pass_obj
 def promote(table: RoutingTable, /, name: str, domains: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Send DOMAINs to where NAME's services are, in one transaction. Back again: rollback DOMAIN..."""
-    wanted = {}
+    wanted: dict[str, str] = {}
     for text in domains:
         domain, _, service = text.partition("=")
+        if domain in wanted:
+            raise click.UsageError(f"{domain} is given twice.")
         wanted[domain] = service
     changes = environments.promote(table, name, wanted, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
@@ -101,10 +147,54 @@ def promote(table: RoutingTable, /, name: str, domains: tuple[str, ...], as_json
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def down(table: RoutingTable, /, name: str, as_json: bool, **options: Any) -> None:
-    """Remove all of NAME's routes; their history stays."""
-    changes = environments.down(table, name, **options)
+def adopt(table: RoutingTable, /, name: str, as_json: bool, **options: Any) -> None:
+    """Let NAME manage all routes that list shows under its name: extend and down change them then too."""
+    changes = environments.adopt(table, name, on_left=_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
+
+
+@env.command()
+@_NAME
+@_BRANCH
+@_SOURCE
+@click.option("--force", is_flag=True, help="Also where other domains are served from its targets: keep those then.")
+@NOTE
+@DRY_RUN
+@AS_JSON
+@click.pass_obj
+def down(
+    table: RoutingTable,
+    /,
+    name: str | None,
+    branch: str | None,
+    source: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Remove all routes that NAME manages; their history stays. A second run removes nothing."""
+    if branch is not None and source is not None:
+        raise click.UsageError("--branch goes without --source.")
+    name = _name_of(table, name, branch)
+    changes = environments.down(table, name, source=branch or source, on_left=_left, **options)
+    if not changes and not as_json:
+        click.echo(f"nothing to remove: the environment {name} manages no route")
+    output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
+
+
+def _name(name: str | None, branch: str | None) -> str:
+    if name is None or branch is not None:
+        raise click.UsageError("Name an environment, or say --branch.")
+    return name
+
+
+def _name_of(table: RoutingTable, name: str | None, branch: str | None) -> str:
+    if branch is not None and name is None:
+        return branches.name_of(table, branch)
+    return _name(name, branch)
+
+
+def _left(domain: str, why: str) -> None:
+    click.echo(f"table-admin: {domain} stays as it is: {why}", err=True)
 
 
 COMMANDS = [env]

@@ -3,15 +3,18 @@
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from table_admin import environments
+from table_admin import branches, environments
 from table_admin.changes import Change
 from table_admin.documents import change_document, route_document
+from table_admin.errors import NotFound
 from table_admin.inputs import parse_time
 from table_admin.manifest import load_manifest
+from table_admin.ownership import OnLeft
 from table_admin.plan import Plan, apply_plan, make_plan
 from table_admin.rollback import rollback_environment
 from table_admin.routing_table import RoutingTable
@@ -21,10 +24,12 @@ from table_admin.web.models import (
     Declaration,
     DryRun,
     EnvironmentDocument,
+    EnvironmentName,
     Environments,
     Extend,
     Key,
     Name,
+    Note,
     PlanDocument,
     Promote,
     RollbackEnvironment,
@@ -45,14 +50,33 @@ def _write(
     table: Callable[..., RoutingTable],
     request: str,
     name: str,
-    make: Callable[[RoutingTable], Sequence[Change]],
+    make: Callable[[RoutingTable, OnLeft], Sequence[Change]],
 ) -> Changes:
     rows = table(request)
-    return _shown(once(rows, request, lambda: make(rows), environment=name))
+    left: list[str] = []
+
+    def keep(domain: str, why: str) -> None:
+        left.append(f"{domain}: {why}")
+
+    return _shown(once(rows, request, lambda: make(rows, keep), environment=name), left)
 
 
-def _shown(changes: Sequence[Change]) -> Changes:
-    return Changes(list(map(change_document, changes)))
+def _shown(changes: Sequence[Change], left: Sequence[str] = ()) -> Changes:
+    return Changes(list(map(change_document, changes)), [*left])
+
+
+def _down(table: RoutingTable, name: str, on_left: OnLeft, **options: Any) -> Sequence[Change]:
+    left = False
+
+    def keep(domain: str, why: str) -> None:
+        nonlocal left
+        left = True
+        on_left(domain, why)
+
+    changes = environments.down(table, name, on_left=keep, **options)
+    if not changes and not left:
+        raise NotFound(f"There is no environment {name}.")  # as HTTP's DELETE says it; the command ends with 0
+    return changes
 
 
 def _add_environments(
@@ -77,16 +101,41 @@ def _add_environments(
     )
     def put_environment(name: Name, body: Up, dry_run: DryRun = False, key: Key = None) -> Changes:
         options = dataclasses.asdict(body)
-        return _write(table, asked(key), name, lambda rows: environments.up(rows, name, dry_run=dry_run, **options))
+
+        def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
+            return environments.up(rows, name, dry_run=dry_run, on_left=left, **options)
+
+        return _write(table, asked(key), name, make)
 
     @app.delete(
         "/environments/<name>",
-        summary="Remove all its routes",
+        summary="Remove all routes that it manages",
         tags=["environments"],
         responses=responses(200, 400, 404, 409),
     )
-    def delete_environment(name: Name, note: str = "", dry_run: DryRun = False, key: Key = None) -> Changes:
-        return _write(table, asked(key), name, lambda rows: environments.down(rows, name, note=note, dry_run=dry_run))
+    def delete_environment(
+        name: Name,
+        note: str = "",
+        source: Annotated[str | None, Query(description="Only if it is of this branch or pull request.")] = None,
+        force: Annotated[bool, Query(description="Also where other domains are served from its targets.")] = False,
+        dry_run: DryRun = False,
+        key: Key = None,
+    ) -> Changes:
+        def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
+            return _down(rows, name, left, source=source, force=force, note=note, dry_run=dry_run)
+
+        return _write(table, asked(key), name, make)
+
+    @app.get(
+        "/environment-name",
+        summary="What a branch's environment is called",
+        tags=["environments"],
+        responses=responses(200, 400),
+    )
+    def get_name(
+        branch: Annotated[str, Query(description="Any branch's name, e.g. feature/ABC_123.")],
+    ) -> EnvironmentName:
+        return EnvironmentName(branches.name_of(table(), branch))
 
 
 def _add_moves(
@@ -94,13 +143,29 @@ def _add_moves(
 ) -> None:
     @app.post(
         "/environments/<name>/extend",
-        summary="Give all its routes a new expiry",
+        summary="Give all routes that it manages a new expiry",
         tags=["environments"],
         responses=responses(200, 400, 404, 409),
     )
     def extend_environment(name: Name, body: Extend, dry_run: DryRun = False, key: Key = None) -> Changes:
         options = dataclasses.asdict(body)
-        return _write(table, asked(key), name, lambda rows: environments.extend(rows, name, dry_run=dry_run, **options))
+
+        def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
+            return environments.extend(rows, name, dry_run=dry_run, on_left=left, **options)
+
+        return _write(table, asked(key), name, make)
+
+    @app.post(
+        "/environments/<name>/adopt",
+        summary="Let it manage all routes that are under its name",
+        tags=["environments"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def adopt_environment(name: Name, body: Note, dry_run: DryRun = False, key: Key = None) -> Changes:
+        def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
+            return environments.adopt(rows, name, note=body.note, dry_run=dry_run, on_left=left)
+
+        return _write(table, asked(key), name, make)
 
     @app.post(
         "/environments/<name>/promote",

@@ -71,6 +71,12 @@ class Up:
 
     base: Annotated[str, Field(description="The domain its URLs are under, e.g. example.com.")]
     services: Annotated[dict[str, str], Field(description="Target by service; the name is empty for an only one.")]
+    source: Annotated[str | None, Field(description="The branch or pull request; refused where it is another's.")] = (
+        None
+    )
+    take_over: Annotated[bool, Field(description="Also where another source made it.")] = False
+    prune: Annotated[bool, Field(description="Remove its services that are not named.")] = False
+    force: Annotated[bool, Field(description="Prune also what other domains are served from.")] = False
     expires_in: ExpiresIn = None
     permanent: Permanent = False
     note: Why = ""
@@ -135,6 +141,8 @@ class Changes:
     """What was done, a change per domain."""
 
     changes: list[ChangeDocument]
+    left: list[str] = field(default_factory=list)
+    """Domains under the environment's name that stay as they are, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,13 @@ class EnvironmentDocument:
     expires_at: int | None
     updated_at: str
     updated_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentName:
+    """What a branch's environment is called."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +226,8 @@ class Upkeep:
 
     changes: list[ChangeDocument]
     orphans: list[OrphanDocument] = field(default_factory=list)
+    lost: list[OrphanDocument] = field(default_factory=list)
+    """Promoted routes whose target is gone: nobody's leftovers, they need a rollback."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.ownership import Taken
 from table_admin.plan import PlanMoved, Unsafe
+from table_admin.promotions import StillServed
 from table_admin.web.models import Problem
 
 PROBLEM = "application/problem+json"
@@ -19,6 +21,8 @@ _STATUS: dict[type[TableAdminError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     RevisionConflict: HTTPStatus.CONFLICT,
     PlanMoved: HTTPStatus.CONFLICT,
+    Taken: HTTPStatus.CONFLICT,
+    StillServed: HTTPStatus.CONFLICT,
     Unsafe: HTTPStatus.UNPROCESSABLE_ENTITY,
     TargetRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
 }

@@ -10,7 +10,7 @@ from table_admin.changes import Change
 from table_admin.doctor import doctor
 from table_admin.documents import change_document
 from table_admin.routing_table import RoutingTable
-from table_admin.upkeep import Orphan
+from table_admin.upkeep import Lost, Orphan
 from table_admin.web.models import Domain, DryRun, FindingDocument, Findings, OrphanDocument, Upkeep
 from table_admin.web.problems import responses
 
@@ -30,15 +30,16 @@ def add(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None
     @app.post("/sweep", summary="Remove expired rows, and report orphans", tags=["upkeep"], responses=responses(200))
     def post_sweep(dry_run: DryRun = False) -> Upkeep:
         rows = table()
-        return _shown([*upkeep.sweep(rows, dry_run=dry_run), *upkeep.orphans(rows)])
+        return _shown([*upkeep.sweep(rows, dry_run=dry_run), *upkeep.gone(rows)])
 
     @app.post("/refresh", summary="Resolve load balancers again", tags=["upkeep"], responses=responses(200))
     def post_refresh(dry_run: DryRun = False) -> Upkeep:
         return _shown([*upkeep.refresh(table(), dry_run=dry_run)])
 
 
-def _shown(outcomes: list[Change | Orphan]) -> Upkeep:
+def _shown(outcomes: list[Change | Orphan | Lost]) -> Upkeep:
     return Upkeep(
         [change_document(outcome) for outcome in outcomes if isinstance(outcome, Change)],
         [OrphanDocument(**dataclasses.asdict(outcome)) for outcome in outcomes if isinstance(outcome, Orphan)],
+        [OrphanDocument(**dataclasses.asdict(outcome)) for outcome in outcomes if isinstance(outcome, Lost)],
     )

@@ -118,12 +118,31 @@ def test_an_environment_goes_through_every_verb(ask: Ask) -> None:
     assert {change["after"]["expires_at"] for change in extended} == {None}
     promoted = ask("POST", "/environments/env-42/promote", {"domains": {"www.example.com": "web"}})[2]["changes"]
     assert promoted[0]["after"]["target"] == A
-    assert ask("DELETE", "/environments/env-42", query={"dry_run": "true"})[2]["changes"][0]["action"] == "deleted"
-    down = ask("DELETE", "/environments/env-42", Idempotency_Key="k-2")
-    assert ask("DELETE", "/environments/env-42", Idempotency_Key="k-2")[2] == down[2]
-    assert ask("GET", "/environments/env-42")[0] == ask("DELETE", "/environments/env-42")[0] == 404
+    status, _, problem = ask("DELETE", "/environments/env-42")
+    assert (status, problem["type"]) == (409, "urn:table-admin:still-served")
+    force = {"force": "true"}
+    tried = ask("DELETE", "/environments/env-42", query={**force, "dry_run": "true"})[2]["changes"]
+    assert tried[0]["action"] == "deleted"
+    down = ask("DELETE", "/environments/env-42", query=force, Idempotency_Key="k-2")
+    assert ask("DELETE", "/environments/env-42", query=force, Idempotency_Key="k-2")[2] == down[2]
+    assert ask("GET", "/environments/env-42")[0] == ask("DELETE", "/environments/env-42", query=force)[0] == 404
     since = {"since": "2020-01-01"}
     assert ask("POST", "/environments/env-42/rollback", since)[2]["changes"] == []
+
+
+def test_an_environment_leaves_what_it_does_not_manage_until_it_is_adopted(ask: Ask) -> None:
+    ask("PUT", "/routes/docs.example.com", {"target": A})
+    down = ask("DELETE", "/environments/docs")
+    assert (down[0], down[2]["changes"], len(down[2]["left"])) == (200, [], 1)
+    assert ask("PUT", "/environments/docs", {"base": "example.com", "services": {"": B}})[0] == 409
+    assert ask("POST", "/environments/docs/adopt", {"note": "mine"})[2]["changes"][0]["after"]["managed"] is True
+    up = {"base": "example.com", "services": {"web": B}, "source": "docs"}
+    assert ask("PUT", "/environments/docs", {**up, "prune": True})[2]["changes"][1]["action"] == "deleted"
+    status, _, problem = ask("PUT", "/environments/docs", {**up, "source": "Docs"})
+    assert (status, problem["type"]) == (409, "urn:table-admin:taken")
+    assert ask("GET", "/environment-name", query={"branch": "feature/ABC_123"})[2] == {"name": "feature-abc-123"}
+    assert ask("GET", "/environment-name", query={"branch": ""})[0] == 400
+    assert len(ask("DELETE", "/environments/docs", query={"source": "docs"})[2]["changes"]) == 1
 
 
 def test_a_route_is_compared_and_rolled_back(ask: Ask) -> None:
@@ -162,7 +181,7 @@ def test_upkeep_reports_orphans_and_doctor_its_steps(ask: Ask, aws: EmbeddedAws)
     swept = ask("POST", "/sweep")[2]
     assert swept["changes"] == []
     assert [orphan["reason"] for orphan in swept["orphans"]] == ["Nothing is under the prefix."]
-    assert ask("POST", "/refresh")[2] == {"changes": [], "orphans": []}
+    assert ask("POST", "/refresh")[2] == {"changes": [], "orphans": [], "lost": []}
     findings = {finding["step"]: finding for finding in ask("GET", f"/routes/{HOST}/doctor")[2]["findings"]}
     assert findings["row"]["status"] == "ok"
     assert findings["prefix"]["status"] == "wrong"

@@ -102,7 +102,12 @@ def test_everything_prints_json(command: Command) -> None:
         (["env", "up", "env-42", "--base", "example.com"], 2, "Missing option"),
         (["env", "up", "env-42", "--base", "example.com", "-s", A, "-s", A], 2, "given twice"),
         (["env", "extend", "env-42"], 2, "how long"),
-        (["env", "down", "env-42"], 1, "no environment"),
+        (["env", "extend", "env-42", "--permanent"], 1, "no environment"),
+        (["env", "down"], 2, "or say --branch"),
+        (["env", "up", "env-42", "--branch", "b", "--base", "example.com", "-s", A], 2, "goes without NAME"),
+        (["env", "up", "Env_42", "--base", "example.com", "-s", A], 2, "lower-case letters, digits and dashes"),
+        (["env", "show", "?"], 2, "lower-case letters, digits and dashes"),
+        (["env", "promote", "env-42", "www.example.com=web", "www.example.com=api"], 2, "given twice"),
         (["plan", "/nowhere/routes.yaml"], 2, "No such file"),
         (["plan", "/"], 2, "directory"),
         (["import", "/nowhere/routes.jsonl"], 2, "No such file"),
@@ -188,11 +193,37 @@ def test_an_environments_day_on_the_command_line(command: Command) -> None:
     assert "web-env-42.example.com" in command("env", "show", "env-42")[1]
     assert "expires" in command("env", "extend", "env-42", "--expires-in", "2d")[1]
     assert command("env", "promote", "env-42", "www.example.com=web")[1].startswith("created www.example.com")
-    assert command("env", "down", "env-42", "--dry-run")[1].startswith("would be deleted")
-    assert len(json.loads(command("env", "down", "env-42", "--json")[1])) == 2
+    code, _, err = command("env", "down", "env-42")
+    assert (code, err.count("\n"), "www.example.com is served from" in err) == (1, 1, True)
+    assert command("env", "down", "env-42", "--force", "--dry-run")[1].startswith("would be deleted")
+    assert len(json.loads(command("env", "down", "env-42", "--force", "--json")[1])) == 2
+    assert command("env", "down", "env-42", "--force")[:2] == (
+        0,
+        "nothing to remove: the environment env-42 manages no route\n",
+    )
     assert command("rollback", "web-env-42.example.com", "api-env-42.example.com")[1].startswith("created web-env-42")
     assert command("diff", "www.example.com")[1].startswith("target: (none) -> s3://")
     assert json.loads(command("diff", "www.example.com", "--json")[1])["environment"] == [None, "www"]
+
+
+def test_a_branchs_day_on_the_command_line(command: Command) -> None:
+    services = ("--base", "example.com", "-s", A)
+    assert command("env", "name", "feature/ABC_123")[1] == "feature-abc-123\n"
+    assert command("env", "up", "--branch", "feature/ABC_123", *services)[1].splitlines() == [
+        "environment feature-abc-123",
+        f"created https://feature-abc-123.example.com/ -> {A} (revision 1)",
+    ]
+    other = command("env", "name", "feature/abc-123")[1].strip()
+    assert other != "feature-abc-123"
+    assert command("env", "up", "--branch", "feature/abc-123", *services)[1].startswith(f"environment {other}\n")
+    assert command("env", "extend", "--branch", "feature/abc-123", "--expires-in", "1d")[1].startswith("updated")
+    assert other in command("env", "show", "--branch", "feature/abc-123")[1]
+    assert command("env", "down", "--branch", "feature/ABC_123")[1].startswith("deleted feature-abc-123.")
+    command("put", "docs.example.com", A)
+    code, out, err = command("env", "down", "docs")
+    assert (code, out) == (0, "nothing to remove: the environment docs manages no route\n")
+    assert err == "table-admin: docs.example.com stays as it is: docs does not manage it; env adopt docs takes it in\n"
+    assert command("env", "adopt", "docs")[1].startswith("updated docs.example.com")
 
 
 def test_a_file_is_planned_and_applied(command: Command, tmp_path: Path) -> None:

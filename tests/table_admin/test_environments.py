@@ -1,7 +1,14 @@
+from typing import Any
+
 import pytest
 
+from edge_handler.routes.route import encode_route
+from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable, TableAdminError, TargetRefused, environments
+from table_admin.ownership import Taken
+from table_admin.promotions import StillServed
 from table_admin.rollback import rollback
+from tests.support import NOW, STATIC, route
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 
@@ -47,7 +54,8 @@ def test_all_of_it_is_created_or_nothing(table: RoutingTable) -> None:
         ("Env_42", "example.com", {"web": A}),
         ("env-42", "example.com", {"-web": A}),
         ("env-42", "a..b", {"web": A}),
-        ("e" * 60, "example.com", {"web": A}),
+        ("e" * 64, "example.com", {"web": A}),
+        ("env-42", "", {"web": A}),
         ("", "example.com", {"": A}),
         ("env-42", "example.com", {}),
         ("env-42", "example.com", {f"s{n}": A for n in range(51)}),
@@ -95,9 +103,151 @@ def test_it_goes_down_with_everything_and_its_history_stays(table: RoutingTable)
     assert len(environments.down(table, "env-42", note="merged")) == 2
     assert domains(table) == {"env-43.example.com"}
     assert next(table.history("web-env-42.example.com")).note == "merged"
-    with pytest.raises(NotFound):
-        environments.down(table, "env-42")
+    assert environments.down(table, "env-42") == []
     assert environments.up(table, "env-42", "example.com", {"web": A})[0].revision == 3
+
+
+def test_a_row_that_was_only_put_is_nobodys_to_extend_or_remove(table: RoutingTable) -> None:
+    table.put("docs.example.com", B)
+    with pytest.raises(Taken, match="env adopt docs"):
+        environments.up(table, "docs", "example.com", {"": A})
+    environments.up(table, "docs", "example.com", {"web": A}, expires_in="1h")
+    left: list[str] = []
+    environments.extend(table, "docs", expires_in="2h", on_left=lambda domain, _: left.append(domain))
+    environments.down(table, "docs", on_left=lambda domain, _: left.append(domain))
+    assert left == ["docs.example.com", "docs.example.com"]
+    only = table.get("docs.example.com")
+    assert (only.expires_at, only.revision, domains(table)) == (None, 1, {"docs.example.com"})
+    with pytest.raises(NotFound, match=r"take in docs\.example\.com"):
+        environments.extend(table, "docs", permanent=True)
+
+
+def test_what_is_adopted_goes_with_its_environment(table: RoutingTable) -> None:
+    table.put("docs.example.com", B)
+    assert [change.action for change in environments.adopt(table, "docs", note="mine")] == ["updated"]
+    adopted = table.get("docs.example.com")
+    assert (adopted.managed, adopted.generation, adopted.note) == (True, 1, "mine")
+    assert [change.action for change in environments.adopt(table, "docs")] == ["unchanged"]
+    assert len(environments.down(table, "docs")) == 1
+    with pytest.raises(NotFound):
+        environments.adopt(table, "docs")
+
+
+def test_what_is_put_with_an_environment_is_its_own(table: RoutingTable) -> None:
+    table.put("www.example.com", B, environment="shop")
+    table.put("shop.example.com", B)
+    assert [change.domain for change in environments.down(table, "shop")] == ["www.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "managed"),
+    [
+        ({}, False),
+        ({"lifetime": "ephemeral", "expires_at": int(NOW * 2)}, True),
+        ({"service": "web"}, True),
+        ({"environment": "shop"}, True),
+    ],
+)
+def test_rows_of_before_are_managed_by_what_they_say(
+    table: RoutingTable, aws: EmbeddedAws, changes: dict[str, Any], managed: bool
+) -> None:
+    origin = STATIC._replace(prefix="/env-a")
+    before = route("env-1.example.com", origin, target=A, environment="env-1")._replace(**changes)
+    item = encode_route(before)
+    assert not {"managed", "source"} & set(item)
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
+    assert table.put("env-1.example.com", A, permanent=before.expires_at is None).action == "unchanged"
+    changed = table.put("env-1.example.com", B).after
+    assert changed is not None
+    assert changed.managed is managed
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
+    assert len(environments.down(table, before.environment, dry_run=True)) == managed
+
+
+def test_a_domain_that_is_promoted_does_not_go_with_an_environment_of_its_name(table: RoutingTable) -> None:
+    environments.up(table, "rel-2", "example.com", {"web": A})
+    environments.promote(table, "rel-2", {"rel-1.example.com": "web"})
+    assert environments.down(table, "rel-1") == []
+    promoted = table.get("rel-1.example.com")
+    assert (promoted.target, promoted.managed, promoted.source) == (A, False, "env:rel-2")
+    again = environments.promote(table, "rel-2", {"rel-1.example.com": "web"})
+    assert [change.action for change in again] == ["unchanged"]
+    environments.up(table, "rel-3", "example.com", {"web": A}, expires_in="1h")
+    with pytest.raises(Taken, match="goes with it"):
+        environments.promote(table, "rel-2", {"web-rel-3.example.com": ""})
+
+
+def test_an_environment_is_of_one_branch(table: RoutingTable) -> None:
+    environments.up(table, "feature-abc", "example.com", {"web": A}, source="feature/ABC")
+    assert table.get("web-feature-abc.example.com").source == "feature/ABC"
+    with pytest.raises(Taken, match="is of feature/ABC, not of feature/abc"):
+        environments.up(table, "feature-abc", "example.com", {"api": B}, source="feature/abc")
+    with pytest.raises(Taken):
+        environments.down(table, "feature-abc", source="feature/abc")
+    assert environments.up(table, "feature-abc", "example.com", {"web": A})[0].action == "unchanged"
+    environments.up(table, "feature-abc", "example.com", {"web": B}, source="feature/abc", take_over=True)
+    assert (table.get("web-feature-abc.example.com").source, len(domains(table))) == ("feature/abc", 1)
+    for empty in ("", " "):
+        with pytest.raises(InvalidInput):
+            environments.up(table, "feature-abc", "example.com", {"web": B}, source=empty)
+
+
+def test_what_is_new_in_an_ephemeral_environment_expires_with_it(table: RoutingTable) -> None:
+    environments.up(table, "env-42", "example.com", {"web": A}, expires_in="1h")
+    expiry = table.get("web-env-42.example.com").expires_at
+    environments.up(table, "env-42", "example.com", {"web": A, "api": B})
+    assert table.get("api-env-42.example.com").expires_at == expiry
+    table.put("env-42.example.com", A, environment="env-42")
+    assert table.get("env-42.example.com").expires_at == expiry
+    environments.up(table, "env-42", "example.com", {"job": B}, permanent=True)
+    assert table.get("job-env-42.example.com").expires_at is None
+    table.put("env-42.example.org", A)
+    assert table.get("env-42.example.org").expires_at is None
+
+
+def test_what_is_not_named_is_named_or_pruned(table: RoutingTable) -> None:
+    environments.up(table, "env-42", "example.com", {"web": A, "api": B})
+    left: list[str] = []
+    environments.up(
+        table, "env-42", "example.com", {"web": A}, on_left=lambda domain, why: left.append(f"{domain} {why}")
+    )
+    assert left == ["api-env-42.example.com it is not named; --prune removes it"]
+    shown = environments.up(table, "env-42", "example.com", {"web": A}, prune=True, dry_run=True)
+    assert [(change.action, change.domain) for change in shown] == [
+        ("unchanged", "web-env-42.example.com"),
+        ("deleted", "api-env-42.example.com"),
+    ]
+    assert len(domains(table)) == 2
+    environments.promote(table, "env-42", {"api.example.com": "api"})
+    with pytest.raises(StillServed, match=r"api\.example\.com is served"):
+        environments.up(table, "env-42", "example.com", {"web": A}, prune=True)
+    environments.up(table, "env-42", "example.com", {"web": A}, prune=True, force=True)
+    assert domains(table) == {"web-env-42.example.com", "api.example.com"}
+
+
+def test_what_production_was_promoted_to_is_not_taken_down(table: RoutingTable) -> None:
+    environments.up(table, "pr-8", "example.com", {"": "s3://acme-static-sites/pr-8"}, expires_in="1h")
+    environments.promote(table, "pr-8", {"www.example.com": ""})
+    with pytest.raises(StillServed, match=r"www\.example\.com is served from s3://acme-static-sites/pr-8"):
+        environments.down(table, "pr-8")
+    # Also when its rows have gone by themselves: what a pipeline does next is to remove the files.
+    table.delete("pr-8.example.com")
+    with pytest.raises(StillServed):
+        environments.down(table, "pr-8")
+    assert environments.down(table, "pr-8", force=True) == []
+    table.put("www.example.com", B)
+    assert environments.down(table, "pr-8") == []
+
+
+def test_what_a_person_sent_to_its_own_prefix_keeps_it_too(table: RoutingTable) -> None:
+    shared = "s3://acme-static-sites/assets"
+    environments.up(table, "pr-8", "example.com", {"web": "s3://acme-static-sites/pr-8/web", "assets": shared})
+    table.put("assets.example.com", shared)
+    table.put("www.example.com", "s3://acme-static-sites/pr-8/web/en")
+    with pytest.raises(StillServed, match=r"www\.example\.com is"):
+        environments.down(table, "pr-8", dry_run=True)
+    table.delete("www.example.com")
+    assert len(environments.down(table, "pr-8")) == 2
 
 
 def test_environments_are_listed_with_what_matters(table: RoutingTable) -> None:

@@ -89,11 +89,23 @@ def test_orphans_are_live_routes_whose_target_is_gone(table: RoutingTable, aws: 
     assert "does not exist" in next(upkeep.orphans(fresh)).reason
 
 
+def test_what_was_promoted_is_lost_and_never_an_orphan(table: RoutingTable, aws: EmbeddedAws) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket="acme-static-sites", Key="pr-9/index.html", Body=b"x")
+    environments.up(table, "pr-9", "example.com", {"": "s3://acme-static-sites/pr-9"})
+    environments.promote(table, "pr-9", {"www.example.com": ""})
+    assert list(upkeep.gone(table)) == []
+    s3.delete_object(Bucket="acme-static-sites", Key="pr-9/index.html")
+    assert [orphan.domain for orphan in upkeep.orphans(table)] == ["pr-9.example.com"]
+    lost = [found for found in upkeep.gone(table) if isinstance(found, upkeep.Lost)]
+    assert [(found.domain, found.reason) for found in lost] == [("www.example.com", "Nothing is under the prefix.")]
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_no_row_makes_anything_raise_but_a_sentence(table: RoutingTable, aws: EmbeddedAws, data: st.DataObject) -> None:
     item: dict[str, Any] = dict(encode_route(route(HOST, target=A, environment="shop")))
-    name = data.draw(st.sampled_from(sorted(set(item) - {"domain", "environment"})))
+    name = data.draw(st.sampled_from(sorted({*item, "managed", "source"} - {"domain", "environment"})))
     item[name] = data.draw(VALUES)
     aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
     broken: list[str] = []
@@ -107,6 +119,8 @@ def test_no_row_makes_anything_raise_but_a_sentence(table: RoutingTable, aws: Em
         lambda: list(upkeep.orphans(table)),
         lambda: explain(table, f"https://{HOST}/"),
         lambda: table.get(HOST),
+        lambda: environments.adopt(table, "shop", dry_run=True),
+        lambda: environments.up(table, "shop", "example.com", {"": A}, prune=True, dry_run=True),
         lambda: environments.down(table, "shop"),
     ):
         try:

@@ -4,7 +4,7 @@ import { byId, confirmed, element, expiry, time } from './dom.js';
 import { get, route, send } from './http.js';
 import { drawnPath } from './path.js';
 
-const SHOWN = ['target', 'environment', 'service', 'owner', 'lifetime', 'expires_at', 'note'];
+const SHOWN = ['target', 'environment', 'service', 'owner', 'lifetime', 'expires_at', 'managed', 'source', 'note'];
 
 function value(name, found) {
   const of = found ? found[name] : undefined;
@@ -28,10 +28,12 @@ function field(label, name, attributes = {}) {
   return element('label', {}, label, element('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', ...attributes }));
 }
 
-function asked(form) {
+function asked(form, found) {
   const data = new FormData(form);
   const body = { target: data.get('target').trim(), note: data.get('note').trim() };
-  if (data.get('environment').trim()) body.environment = data.get('environment').trim();
+  // Who is named manages the route from then on; what the form was filled with says nothing new.
+  const environment = data.get('environment').trim();
+  if (environment && environment !== found?.environment) body.environment = environment;
   if (data.get('expires_in').trim()) body.expires_in = data.get('expires_in').trim();
   if (data.get('permanent')) body.permanent = true;
   return body;
@@ -55,7 +57,7 @@ function editor(found, saved) {
     event.preventDefault();
     const domain = found ? found.domain : new FormData(form).get('domain').trim();
     const headers = found ? { 'if-match': `"${found.revision}"` } : { 'if-none-match': '*' };
-    const body = asked(form);
+    const body = asked(form, found);
     try {
       const change = await send('PUT', route(domain), body, { query: { dry_run: 'true' }, headers });
       const save = element('button', { type: 'button', class: 'primary', onclick: async () => {

@@ -17,7 +17,7 @@ export async function showEnvironment(name, edge, { changed, failed }) {
     element('div', { class: 'buttons' },
       element('button', { type: 'button', onclick: () => act(() => send('POST', `${path}/extend`, { expires_in: '7d' })) }, 'Extend by 7 days from now'),
       element('button', { type: 'button', class: 'danger', onclick: async () => {
-        if (await confirmed(`Remove all ${routes.length} routes of ${name}? Their history stays.`, 'Remove')) await act(() => send('DELETE', path));
+        if (await confirmed(`Remove the ${routes.filter((found) => found.managed).length} routes that ${name} manages? Their history stays.`, 'Remove')) await act(() => send('DELETE', path));
       } }, 'Take down'),
       element('a', { href: '#' }, 'All environments')));
   card.hidden = false;

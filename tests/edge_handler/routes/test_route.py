@@ -56,6 +56,10 @@ ROUTES = st.builds(
     st.text(),
     st.text(),
     st.text(),
+    st.text(),
+    st.text(),
+    st.none() | st.booleans(),
+    st.text(),
 )
 ATTRIBUTE: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -1,0 +1,113 @@
+"""Whose routes are whose: what an environment manages, and what is only seen under its name."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+from edge_handler.routes.route import Item, Route
+from table_admin.changes import Put, decode, is_live, is_managed
+from table_admin.errors import InvalidInput, TableAdminError
+from table_admin.inputs import parse_environment
+from table_admin.routing_table import RoutingTable
+from table_admin.tables import follow
+
+OnLeft = Callable[[str, str], object]
+"""Told of each domain that is left as it is, and why."""
+
+
+class Taken(TableAdminError):
+    """The environment, or one of its URLs, is somebody else's; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the table has under an environment's name."""
+
+    managed: dict[str, Item] = field(default_factory=dict)
+    others: dict[str, Item] = field(default_factory=dict)
+
+    def routes(self) -> list[Route]:
+        """Return what is managed and can be read."""
+        return routes_of(self.managed.values())
+
+
+def rows_of(table: RoutingTable, name: str) -> Rows:
+    """Return an environment's rows as they are now: the index that names them may be behind."""
+    parse_environment(name)
+    listed = follow(lambda cursor: table.tables.by_index("environment", name, cursor=cursor))
+    items = table.tables.read(sorted(item["domain"]["S"] for item in listed))
+    rows = Rows()
+    for domain, item in items.items():
+        if item.get("environment") == {"S": name}:
+            (rows.managed if _manages(item) else rows.others)[domain] = item
+    return rows
+
+
+def _manages(item: Item) -> bool:
+    route = decode(item)
+    if route is not None:
+        return is_managed(route)
+    # A broken one goes with its environment where it says that it is of one.
+    if "managed" in item:
+        return item["managed"] == {"BOOL": True}
+    return "service" in item or item.get("lifetime") == {"S": "ephemeral"}
+
+
+def routes_of(items: Iterable[Item]) -> list[Route]:
+    """Return the rows that can be read."""
+    return [route for route in map(decode, items) if route is not None]
+
+
+def check_source(source: str | None) -> None:
+    """Raise InvalidInput for an empty source."""
+    if source is not None and not source.strip():
+        raise InvalidInput("A source is a branch or a pull request; this one is empty.")
+
+
+def refuse_source(table: RoutingTable, name: str, routes: Iterable[Route], source: str | None) -> None:
+    """Raise Taken where another branch or pull request made an environment's live routes."""
+    for route in routes:
+        if source is not None and route.source not in ("", source) and is_live(route, table.clock()):
+            raise Taken(
+                f"The environment {name} is of {route.source}, not of {source}; choose another name "
+                f"(table-admin env name --branch {source}), or take it over with --take-over."
+            )
+
+
+def refuse_others(route: Route, environment: str) -> None:
+    """Raise Taken where a live route is not the environment's to change."""
+    if route.environment != environment:
+        raise Taken(
+            f"{route.domain} belongs to the environment {route.environment}; choose another name, or remove it first."
+        )
+    if not is_managed(route):
+        raise Taken(
+            f"{route.domain} is not managed by the environment {environment}; choose another name, or take it in "
+            f"with: table-admin env adopt {environment}"
+        )
+
+
+def unmanaged(table: RoutingTable, put: Put, item: Item | None) -> Put:
+    """Return what a domain is promoted with: a new one is no environment's, whatever its first label is."""
+    before = decode(item)
+    if before is None or not is_live(before, table.clock()):
+        return replace(put, managed=False)
+    if is_managed(before) and before.lifetime == "ephemeral":
+        raise Taken(
+            f"{before.domain} is a URL of the environment {before.environment} and goes with it; promote to another "
+            f"domain, or change it with: table-admin env up {before.environment}"
+        )
+    return put
+
+
+def nothing_managed(name: str, rows: Rows) -> str:
+    """Return what is said where an environment has no route that it manages."""
+    if not rows.others:
+        return f"There is no environment {name}."
+    domains = ", ".join([*rows.others][:3])
+    return f"The environment {name} manages no route; take in {domains} with: table-admin env adopt {name}"
+
+
+def tell_others(name: str, others: Iterable[str], on_left: OnLeft) -> None:
+    """Name what is left as it is."""
+    for domain in others:
+        on_left(domain, f"{name} does not manage it; env adopt {name} takes it in")
