@@ -11,14 +11,15 @@ from typing import Any, Literal, TextIO
 import yaml
 
 from edge_handler.routes.route import Route, decode_route
-from table_admin.changes import Change, Put, iso, keeps_host, unchanged
+from table_admin.changes import Change, Put, is_managed, iso, keeps_host, unchanged
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.manifest import complaint, plain_data, route_put, validator
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
 
 Format = Literal["jsonl", "csv", "yaml"]
-FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note")
+FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source")
+_BOOLEANS = ("keep_host", "managed")
 _WORKERS = 8
 _IN_FLIGHT = 2 * _WORKERS
 _ATTEMPTS = 3
@@ -69,7 +70,7 @@ def export_routes(routes: Iterable[Route], out: TextIO, form: Format) -> int:
     for route in routes:
         values = _values(route)
         if writer is not None:
-            writer.writerow({**values, "keep_host": "true" if values.get("keep_host") else ""})
+            writer.writerow({**values, **{name: "true" if values.get(name) else "" for name in _BOOLEANS}})
         elif form == "yaml":
             out.write(yaml.safe_dump([values], sort_keys=False, allow_unicode=True, width=1000))
         else:
@@ -157,6 +158,8 @@ def _values(route: Route) -> dict[str, Any]:
         "expires_at": iso(route.expires_at) if route.expires_at is not None else "",
         "keep_host": keeps_host(route),
         "note": route.note,
+        "managed": is_managed(route),
+        "source": route.source,
     }
     return {name: value for name, value in values.items() if value}
 
@@ -197,8 +200,9 @@ def _read_csv(stream: TextIO) -> Iterator[tuple[int, Any]]:
                 yield reader.line_num, "more columns than names in the first line."
                 continue
             values: dict[str, Any] = {name: value for name, value in row.items() if value}
-            if "keep_host" in values:
-                values["keep_host"] = values["keep_host"].lower() == "true"
+            for name in _BOOLEANS:
+                if name in values:
+                    values[name] = values[name].lower() == "true"
             yield reader.line_num, values
     except csv.Error as error:
         yield max(1, reader.line_num), f"not CSV: {error}."

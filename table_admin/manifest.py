@@ -78,6 +78,8 @@ def route_put(domain: str, body: dict[str, Any], owner: str | None = None) -> Pu
         permanent=expires_at is None,
         keep_host=body.get("keep_host", False) if body["target"].startswith("https://") else None,
         note=body.get("note", ""),
+        managed=body.get("managed"),
+        source=body.get("source"),
     )
 
 

@@ -72,13 +72,18 @@ def up(
 
 @env.command("name")
 @click.argument("branch")
+@AS_JSON
 @click.pass_obj
-def name_of(table: RoutingTable, branch: str) -> None:
+def name_of(table: RoutingTable, branch: str, as_json: bool) -> None:
     """Print the name of BRANCH's environment: feature/ABC_123 is feature-abc-123.
 
     It has a hash where it had to be cut, or where another branch has the plain one.
     """
-    click.echo(branches.name_of(table, branch))
+    name = branches.name_of(table, branch)
+    if as_json:
+        output.print_json({"name": name})
+    else:
+        click.echo(name)
 
 
 @env.command("list")

@@ -209,6 +209,7 @@ def test_an_environments_day_on_the_command_line(command: Command) -> None:
 def test_a_branchs_day_on_the_command_line(command: Command) -> None:
     services = ("--base", "example.com", "-s", A)
     assert command("env", "name", "feature/ABC_123")[1] == "feature-abc-123\n"
+    assert json.loads(command("env", "name", "feature/ABC_123", "--json")[1]) == {"name": "feature-abc-123"}
     assert command("env", "up", "--branch", "feature/ABC_123", *services)[1].splitlines() == [
         "environment feature-abc-123",
         f"created https://feature-abc-123.example.com/ -> {A} (revision 1)",

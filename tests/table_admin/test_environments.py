@@ -1,3 +1,4 @@
+import io
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable, TableAdminError, TargetRefused, environments
+from table_admin.bulk import Format, export_routes, import_routes
 from table_admin.ownership import Taken
 from table_admin.promotions import StillServed
 from table_admin.rollback import rollback
@@ -248,6 +250,21 @@ def test_what_a_person_sent_to_its_own_prefix_keeps_it_too(table: RoutingTable) 
         environments.down(table, "pr-8", dry_run=True)
     table.delete("www.example.com")
     assert len(environments.down(table, "pr-8")) == 2
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "yaml"])
+def test_what_is_managed_survives_export_and_import(table: RoutingTable, form: Format) -> None:
+    environments.up(table, "env-42", "example.com", {"": A}, source="feature/42")
+    environments.promote(table, "env-42", {"www.example.com": ""})
+    out = io.StringIO()
+    export_routes(table.list(), out, form)
+    for found in [*table.list()]:
+        table.delete(found.domain)
+    assert import_routes(table, io.StringIO(out.getvalue()), form).created == 2
+    with pytest.raises(StillServed):
+        environments.down(table, "env-42")
+    assert table.get("env-42.example.com").source == "feature/42"
+    assert len(environments.down(table, "env-42", force=True)) == 1
 
 
 def test_environments_are_listed_with_what_matters(table: RoutingTable) -> None:
