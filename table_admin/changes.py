@@ -31,6 +31,7 @@ class Put:
     keep_host: bool | None = None
     """See `TargetResolver.resolve`."""
     note: str | None = None
+    """Of the revision that this makes; one alone makes a revision too, if it is not what the newest has."""
     managed: bool | None = None
     """Whether its environment changes and removes it; what nobody says is not managed."""
     source: str | None = None
@@ -46,6 +47,8 @@ class Change:
     revision: int
     before: Route | None
     after: Route | None
+    message: str = ""
+    """What people should know of it, e.g. what a rollback undoes, or why nothing was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,13 @@ class Revision:
     updated_at: str
     updated_by: str
     note: str
+    restores: int | None = None
+    """The revision that a rollback went back to, 0 for before the first; rows of before 2026-12 do not say it."""
+
+    @property
+    def is_rollback(self) -> bool:
+        """Tell whether a rollback made it; one may delete, too."""
+        return self.action == "rollback" or self.restores is not None
 
     @property
     def state(self) -> Route | None:
@@ -83,9 +93,9 @@ def change_of(write: Write) -> Change:
     return Change("updated" if write.before else "created", write.domain, write.revision, before, after)
 
 
-def unchanged(route: Route) -> Change:
+def unchanged(route: Route, message: str = "") -> Change:
     """Return what is said of a route that is already as it shall be."""
-    return Change("unchanged", route.domain, route.revision, route, route)
+    return Change("unchanged", route.domain, route.revision, route, route, message)
 
 
 def revision_from(item: Item) -> Revision:
@@ -103,12 +113,20 @@ def revision_from(item: Item) -> Revision:
         text("updated_at"),
         text("updated_by"),
         text("note"),
+        int(item["restores"]["N"]) if "restores" in item else None,
     )
 
 
 def content(route: Route) -> Route:
     """Return what a second run of the same command must find unchanged."""
     return route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
+
+
+def same_but_note(one: Route | None, other: Route | None) -> bool:
+    """Tell whether two routes are the same: a note belongs to its revision, not to the route."""
+    if one is None or other is None:
+        return one is other
+    return content(one._replace(note="")) == content(other._replace(note=""))
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
@@ -156,7 +174,7 @@ def iso(seconds: float) -> str:
 
 
 def put_of(route: Route) -> Put:
-    """Return what would have to be asked for to get `route`, but for who keeps it."""
+    """Return what would have to be asked for to get `route`, but for who keeps it and its note."""
     return Put(
         route.domain,
         route.target,
@@ -165,7 +183,6 @@ def put_of(route: Route) -> Put:
         expires_at=route.expires_at,
         permanent=route.expires_at is None,
         keep_host=keeps_host(route),
-        note=route.note,
         managed=route.managed,
         source=route.source,
     )

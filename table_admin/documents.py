@@ -64,6 +64,8 @@ class ChangeDocument:
     revision: int
     before: RouteDocument | None
     after: RouteDocument | None
+    message: str
+    """What people should know of it, e.g. what a rollback undoes; mostly empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class RevisionDocument:
     updated_at: str
     updated_by: str
     note: str
+    restores: int | None
+    """The revision that a rollback went back to; 0 for before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +104,21 @@ def route_document(route: Route) -> RouteDocument:
 def change_document(change: Change) -> ChangeDocument:
     """Return what a write did as it is shown."""
     before, after = (route_document(route) if route else None for route in (change.before, change.after))
-    return ChangeDocument(change.action, change.domain, change.revision, before, after)
+    return ChangeDocument(change.action, change.domain, change.revision, before, after, change.message)
 
 
 def revision_document(entry: Revision) -> RevisionDocument:
     """Return a row of the history as it is shown."""
     route = route_document(entry.route) if entry.route else None
     return RevisionDocument(
-        entry.domain, entry.revision, entry.action, route, entry.updated_at, entry.updated_by, entry.note
+        entry.domain,
+        entry.revision,
+        entry.action,
+        route,
+        entry.updated_at,
+        entry.updated_by,
+        entry.note,
+        entry.restores,
     )
 
 

@@ -18,6 +18,7 @@ from table_admin.changes import (
     put_of,
     unchanged,
 )
+from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound
 from table_admin.inputs import parse_domain, parse_environment
 from table_admin.names import url_domain
@@ -49,6 +50,7 @@ class Environment:
     updated_by: str
 
 
+@replanned
 def up(
     table: RoutingTable,
     name: str,
@@ -144,6 +146,7 @@ def summaries(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterato
     yield from (found[name] for name in sorted(found))
 
 
+@replanned
 def extend(
     table: RoutingTable,
     name: str,
@@ -170,6 +173,7 @@ def extend(
     return changes
 
 
+@replanned
 def promote(
     table: RoutingTable, name: str, domains: Mapping[str, str], *, note: str = "", dry_run: bool = False
 ) -> list[Change]:
@@ -206,6 +210,7 @@ def promote(
     return _commit_all(table, [unmanaged(table, put, items.get(put.domain)) for put in wanted], items, dry_run)
 
 
+@replanned
 def down(
     table: RoutingTable,
     name: str,

@@ -18,12 +18,16 @@ class NotFound(TableAdminError):
 
 
 class RevisionConflict(TableAdminError):
-    """Somebody else wrote the domain first; nothing was written. `revision` is what it was lost to."""
+    """Somebody else wrote the domain first; nothing was written. `revision` is what it was lost to.
 
-    def __init__(self, domain: str, revision: int) -> None:
+    `given`: the caller named the revision to write over, so planning again is no use.
+    """
+
+    def __init__(self, domain: str, revision: int, *, given: bool = False) -> None:
         super().__init__(
             f"{domain} was changed by somebody else, to revision {revision}; nothing was written. "
             "Look at it (table-admin get) and try again."
         )
         self.domain = domain
         self.revision = revision
+        self.given = given

@@ -2,6 +2,7 @@
 
 import re
 import time
+import unicodedata
 from datetime import UTC, datetime
 
 import idna
@@ -14,6 +15,11 @@ _DURATION = re.compile(r"(\d{1,9})([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LABEL_RULE = "lower-case letters, digits and dashes, at most 63 characters, e.g. env-42"
+NOTE_CHARACTERS = 1000
+# Control characters, halves of surrogate pairs, separators of lines and paragraphs.
+_UNSHOWN = ("Cc", "Cs", "Zl", "Zp")
+# Of the characters that only format, those that scripts and emoji are written with.
+_JOINERS = "\u200c\u200d"
 _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -71,11 +77,23 @@ def parse_time(text: str) -> int:
         raise InvalidInput(f"{text[:40]!r} is not a time; write 2026-12-01 or 2026-12-01T08:00Z.") from error
 
 
+def parse_moment(text: str, now: float, *, ahead: bool = False) -> int:
+    """Return epoch seconds of a time, or of a duration before `now`, after it if `ahead`. Raises InvalidInput."""
+    if _DURATION.fullmatch(text):
+        return int(now) + (parse_duration(text) if ahead else -parse_duration(text))
+    try:
+        return parse_time(text)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"{text[:40]!r} is not a time or a duration; write for example 2026-12-01T08:00Z, 10m or 7d."
+        ) from error
+
+
 def parse_note(text: str) -> str:
-    """Return a note that is text and fits. Raises InvalidInput."""
-    if len(text) > 1000 or not text.isprintable():
-        raise InvalidInput("A note is one line of at most 1000 characters.")
-    return text
+    """Return any text as a note: one line, of at most NOTE_CHARACTERS; what is cut off is shown by an ellipsis."""
+    shown = (" " if unicodedata.category(char) in _UNSHOWN else char for char in text)
+    note = " ".join("".join(char for char in shown if unicodedata.category(char) != "Cf" or char in _JOINERS).split())
+    return note if len(note) <= NOTE_CHARACTERS else f"{note[: NOTE_CHARACTERS - 1].rstrip()}\u2026"
 
 
 def epoch_text(seconds: int | None) -> str:

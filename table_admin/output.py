@@ -95,7 +95,8 @@ def print_changes(
             words += ["->", change.after.target]
         expires = change.after.expires_at if change.after else None
         expiry = f", expires {epoch_text(expires)}" if expires else ""
-        click.echo(f"{' '.join(words)} (revision {change.revision}{expiry})")
+        message = f": {change.message}" if change.message else ""
+        click.echo(f"{' '.join(words)} (revision {change.revision}{expiry}){message}")
 
 
 def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") -> None:

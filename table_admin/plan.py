@@ -1,14 +1,16 @@
 """Plan and apply: what a declarative file changes, shown before it is made, and made as it was shown."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.route import Item, decode_route
-from table_admin.changes import Change, change_of, decode, is_live
+from table_admin.changes import Change, change_of, content, decode, is_live, same_but_note
+from table_admin.contention import settled
 from table_admin.errors import RevisionConflict, TableAdminError
 from table_admin.manifest import Manifest
 from table_admin.routing_table import RoutingTable
@@ -36,6 +38,8 @@ class Plan:
     unchanged: int
     existing: int
     """How many rows the owner has now."""
+    again: Callable[[], "Plan"] = field(compare=False, repr=False)
+    """Compares the same file with the table once more."""
 
     @property
     def id(self) -> str:
@@ -88,13 +92,14 @@ def make_plan(table: RoutingTable, manifest: Manifest, *, adopt: bool = False) -
             write = table.plan_put(put, item)
         except TableAdminError as error:
             raise type(error)(f"{manifest.at(domain)}: {error}") from error
-        if write is None:
-            unchanged += 1
+        if write is None or same_but_note(decode(item), decode(write.after())):
+            unchanged += 1  # a note goes with the revision that something else makes
         else:
             writes.append(write)
     kept, removed = _owned(table, manifest)
     writes += [table.plan_delete(domain, item, f"not in {manifest.path} any more") for domain, item in removed.items()]
-    return Plan(manifest.owner, tuple(writes), unchanged, kept + len(removed))
+    again = functools.partial(make_plan, table, manifest, adopt=adopt)
+    return Plan(manifest.owner, tuple(writes), unchanged, kept + len(removed), again)
 
 
 def apply_plan(
@@ -107,7 +112,8 @@ def apply_plan(
 ) -> Iterator[Change]:
     """Write a plan, up to TRANSACTION_ROWS rows at a time; creations and updates first.
 
-    A second run after an interruption does the rest: what is done is not in its plan any more.
+    A second run after an interruption does the rest: what is done is not in its plan any more. Where somebody else
+    changes a row meanwhile the rest is planned again; with `expected` it has to be part of the plan that was shown.
 
     Args:
         table: where.
@@ -117,25 +123,46 @@ def apply_plan(
         on_progress: told how many rows are written.
 
     Raises:
-        Unsafe, PlanMoved: nothing was written.
-        RevisionConflict: a row was changed by somebody else meanwhile; it says what was written before.
+        Unsafe, PlanMoved: it says what was written before.
     """
-    if expected is not None and expected != plan.id:
+    if expected is not None and plan.writes and expected != plan.id:
         raise PlanMoved(f"The file or the table changed: the plan is {plan.id} now, not {expected}. Look at it again.")
+    shown = frozenset(map(_fingerprint, plan.writes)) if expected is not None else None
     if not force:
         plan.check_safety()
-    ordered = sorted(plan.writes, key=lambda write: write.action == "delete")
-    for start in range(0, len(ordered), TRANSACTION_ROWS):
-        chunk = ordered[start : start + TRANSACTION_ROWS]
+    rest, written = plan, 0
+
+    def next_chunk() -> list[Change]:
+        nonlocal rest
+        chunk = _ordered(rest)[:TRANSACTION_ROWS]
         try:
             changes = table.commit(chunk)
         except RevisionConflict as error:
+            rest = rest.again()
+            if shown is not None and not shown.issuperset(map(_fingerprint, rest.writes)):
+                raise RevisionConflict(error.domain, error.revision, given=True) from error
+            if not force:
+                rest.check_safety()
+            raise
+        rest = replace(rest, writes=tuple(_ordered(rest)[TRANSACTION_ROWS:]))
+        return list(changes)
+
+    while rest.writes:
+        try:
+            changes = settled(next_chunk)
+        except RevisionConflict as error:
             raise PlanMoved(
                 f"{error.domain} was changed by somebody else, to revision {error.revision}; "
-                f"{start} of {len(ordered)} changes were written before. Plan again."
+                f"{written} of {len(plan.writes)} changes were written before. Plan again."
             ) from error
         yield from changes
-        on_progress(start + len(chunk))
+        written += len(changes)
+        if changes:
+            on_progress(written)
+
+
+def _ordered(plan: Plan) -> list[Write]:
+    return sorted(plan.writes, key=lambda write: write.action == "delete")
 
 
 def _owned(table: RoutingTable, manifest: Manifest) -> tuple[int, dict[str, Item]]:
@@ -167,5 +194,5 @@ def _fingerprint(write: Write) -> str:
     except BrokenRow:
         route = None
     # When and by whom differs between the plan that is shown and the one that is applied.
-    content = route._replace(updated_at="", updated_by="", revision=0, generation=0) if route else None
-    return json.dumps([write.domain, write.action, revision_of(write.before), content])
+    wanted = content(route) if route else None
+    return json.dumps([write.domain, write.action, revision_of(write.before), wanted])

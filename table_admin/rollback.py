@@ -1,22 +1,39 @@
 """Back to what was: a domain, several together, or all that an environment had at a time."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from edge_handler.routes.route import Item, Route, encode_route
-from table_admin.changes import Change, Revision, content, decode, differences, is_live, iso, revision_from
+from table_admin.changes import (
+    Change,
+    Revision,
+    decode,
+    differences,
+    is_live,
+    iso,
+    revision_from,
+    same_but_note,
+    unchanged,
+)
+from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound, TableAdminError
 from table_admin.inputs import parse_domain, parse_environment
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write, follow
 
+_READ_BACK = 50
+"""So many revisions are read to say what a rollback undoes."""
 
+
+@replanned
 def rollback(
     table: RoutingTable,
     domains: Iterable[str],
     *,
     to: int | None = None,
+    further: bool = False,
     expires_in: str | None = None,
     permanent: bool = False,
     note: str = "",
@@ -24,26 +41,37 @@ def rollback(
 ) -> list[Change]:
     """Make domains what they were before their last change, or at revision `to`, in one transaction.
 
-    Neither a note nor `touch` is a change here.
+    Neither a note nor `touch` is a change here. Where the last change is a rollback nothing is done, so a second run
+    changes nothing; `further` goes one step back from what was gone back to. Each change's message says what it undoes.
 
     The targets are not resolved again: what served then serves now. A rollback is a new revision, and can be
-    rolled back.
+    rolled back by `to`.
 
     Raises:
         NotFound: there is no such revision.
+        InvalidInput: `to` goes with one domain, and without `further`.
         InvalidInput: what is gone back to has expired, and neither `expires_in` nor `permanent` is given.
     """
-    domains = [parse_domain(domain) for domain in domains]
-    if to is not None and len(domains) > 1:
-        raise InvalidInput("--to goes with one domain.")
+    domains = list(dict.fromkeys(map(parse_domain, domains)))
+    if to is not None and (len(domains) > 1 or further):
+        raise InvalidInput("--to goes with one domain, and without --further.")
     expiry = table.expiry(expires_in)
     items = table.tables.read(domains)
-    writes = []
+    writes: list[Write] = []
+    left: dict[str, Change] = {}
     for domain in domains:
         item = items.get(domain)
-        entry = _at(table, domain, to) if to is not None else _before_last_change(table, domain, decode(item))
-        writes.append(_to_state(table, entry, item, expiry, permanent, note))
-    return [*table.commit(filter(None, writes), dry_run=dry_run)]
+        entry = _at(table, domain, to) if to is not None else _step_back(table, domain, decode(item), further)
+        if entry.is_rollback and to is None and not further and same_but_note(entry.state, decode(item)):
+            left[domain] = _left(table, domain, item, _already(entry))
+            continue
+        write = _to_state(table, entry, item, expiry, permanent, note)
+        if write is None:
+            left[domain] = _left(table, domain, item, f"it is as it was at revision {entry.revision}")
+        else:
+            writes.append(write)
+    done = {change.domain: change for change in _commit(table, writes, dry_run)}
+    return [left.get(domain) or done[domain] for domain in domains]
 
 
 def rollback_environment(
@@ -56,17 +84,38 @@ def rollback_environment(
     moment = iso(since)
     names = iter(table.tables.changed_domains(parse_environment(environment), moment))
     while domains := [*itertools.islice(names, TRANSACTION_ROWS)]:
-        items = table.tables.read(domains)
-        writes: list[Write | None] = []
-        for domain in domains:
-            state = _state_at(table, domain, moment)
-            text = note or f"back to {moment}"
-            if state is None:
-                if domain in items:
-                    writes.append(table.plan_delete(domain, items[domain], text))
-            elif is_live(state.state, table.clock()) or state.state is None:
-                writes.append(_to_state(table, state, items.get(domain), None, False, text))
-        yield from table.commit(filter(None, writes), dry_run=dry_run)
+        yield from _to_moment(table, domains, moment, note or f"back to {moment}", dry_run)
+
+
+@replanned
+def _to_moment(table: RoutingTable, domains: Sequence[str], moment: str, note: str, dry_run: bool) -> Sequence[Change]:
+    items = table.tables.read(domains)
+    writes: list[Write | None] = []
+    for domain in domains:
+        state = _state_at(table, domain, moment)
+        if state is None:
+            if domain in items:
+                writes.append(replace(table.plan_delete(domain, items[domain], note), restores=0))
+        elif is_live(state.state, table.clock()) or state.state is None:
+            writes.append(_to_state(table, state, items.get(domain), None, False, note))
+    return _commit(table, [write for write in writes if write is not None], dry_run)
+
+
+def undoing(table: RoutingTable, domain: str, restored: int, revision: int) -> str:
+    """Return what people are told of the rollback that is `revision`, and went back to the revision `restored`."""
+    back = f"back to revision {restored}" if restored else "back to before its first revision"
+    between = [
+        entry
+        for entry in itertools.islice(_history(table, domain), _READ_BACK)
+        if restored < entry.revision < revision and entry.action != "touch"
+    ]
+    if not between:
+        return back
+    newest, *more = between
+    who = f"{newest.action} by {newest.updated_by} at {newest.updated_at[:19]}Z"
+    why = f": {newest.note}" if newest.note else ""
+    rest = f" and all since revision {restored}" if more else ""
+    return f"undoes revision {newest.revision} ({who}{why}){rest}; {back}"
 
 
 def diff(table: RoutingTable, domain: str, old: int | None = None, new: int | None = None) -> dict[str, Any]:
@@ -98,25 +147,75 @@ def _at(table: RoutingTable, domain: str, revision: int) -> Revision:
     return revision_from(item)
 
 
-def _before_last_change(table: RoutingTable, domain: str, current: Route | None) -> Revision:
-    """Return the newest revision that is not as the domain is now."""
-    entries = map(revision_from, follow(lambda cursor: table.tables.revisions(domain, cursor=cursor)))
-    for entry in entries:
-        if entry.route is not None and not _same(entry.state, current):
+def _history(table: RoutingTable, domain: str) -> Iterator[Revision]:
+    return map(revision_from, follow(lambda cursor: table.tables.revisions(domain, cursor=cursor)))
+
+
+def _step_back(table: RoutingTable, domain: str, current: Route | None, further: bool) -> Revision:
+    """Return the newest revision that is not as the domain is now.
+
+    Where it is as it is by a rollback: that rollback; or, to go `further`, the newest before what it went back to.
+    """
+    before = None
+    for entry in _history(table, domain):
+        if entry.route is None and entry.action != "delete":
+            continue  # a broken row cannot come back
+        if same_but_note(entry.state, current):
+            if entry.is_rollback and before is None:
+                if not further:
+                    return entry
+                before = _restored_by(table, entry)
+        elif entry.route is not None and (before is None or entry.revision < before):
             return entry
     raise NotFound(f"{domain} has no earlier revision.")
 
 
-def _same(one: Route | None, other: Route | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return content(one._replace(note="")) == content(other._replace(note=""))
+def _restored_by(table: RoutingTable, rollback: Revision) -> int:
+    """Return the revision that was not made by a rollback, and that this one and those before it went back to."""
+    while rollback.is_rollback:
+        if rollback.restores == 0:
+            return 0
+        if rollback.restores is None:
+            older = (entry for entry in _history(table, rollback.domain) if entry.revision < rollback.revision)
+            found = next((entry for entry in older if _same_but_expiry(entry.state, rollback.state)), None)
+        else:
+            item = table.tables.revision(rollback.domain, rollback.restores)
+            found = revision_from(item) if item is not None else None
+        if found is None:
+            break
+        rollback = found
+    return rollback.revision
+
+
+def _same_but_expiry(one: Route | None, other: Route | None) -> bool:
+    one, other = (route and route._replace(expires_at=None, lifetime="permanent") for route in (one, other))
+    return same_but_note(one, other)
+
+
+def _already(rollback: Revision) -> str:
+    back = f" to revision {rollback.restores}" if rollback.restores else ""
+    return (
+        f"its newest change is a rollback{back} by {rollback.updated_by} at {rollback.updated_at[:19]}Z, so there is "
+        "nothing to do; --further goes one step back from there"
+    )
+
+
+def _left(table: RoutingTable, domain: str, item: Item | None, message: str) -> Change:
+    return table.gone(domain, message) if item is None else unchanged(table.existing(domain, item), message)
+
+
+def _commit(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> list[Change]:
+    """Write, and say of each what it undoes."""
+    changes = table.commit(writes, dry_run=dry_run)
+    return [
+        replace(change, message=undoing(table, write.domain, write.restores or 0, change.revision))
+        for write, change in zip(writes, changes, strict=True)
+    ]
 
 
 def _state_at(table: RoutingTable, domain: str, moment: str) -> Revision | None:
     """Return the newest revision before a time, None where the domain had none."""
-    entries = map(revision_from, follow(lambda cursor: table.tables.revisions(domain, cursor=cursor)))
-    return next((entry for entry in entries if entry.updated_at < moment), None)
+    return next((entry for entry in _history(table, domain) if entry.updated_at < moment), None)
 
 
 def _to_state(
@@ -127,7 +226,9 @@ def _to_state(
     if state is None:
         if entry.action != "delete":
             raise TableAdminError(f"Revision {entry.revision} of {entry.domain} cannot be read.")
-        return table.plan_delete(entry.domain, item, text) if item is not None else None
+        if item is None:
+            return None
+        return replace(table.plan_delete(entry.domain, item, text), restores=entry.revision)
     if expiry is not None or permanent:
         state = state._replace(expires_at=expiry, lifetime="permanent" if expiry is None else "ephemeral")
     if not is_live(state, table.clock()):
@@ -135,9 +236,9 @@ def _to_state(
             f"Revision {entry.revision} of {entry.domain} has expired; say how long: --expires-in 7d, or --permanent."
         )
     current = decode(item)
-    if _same(state, current):
+    if same_but_note(state, current):
         return None
-    return _restored(table, state, item, current, text)
+    return replace(_restored(table, state, item, current, text), restores=entry.revision)
 
 
 def _restored(table: RoutingTable, state: Route, item: Item | None, current: Route | None, note: str) -> Write:

@@ -1,8 +1,10 @@
 """The routing table: every write is planned over the row that was read, and lands with its history or not at all."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import boto3
@@ -14,7 +16,6 @@ from table_admin.changes import (
     Put,
     Revision,
     change_of,
-    content,
     decode,
     first_expiry,
     is_live,
@@ -23,10 +24,13 @@ from table_admin.changes import (
     keeps_host,
     promoted_from,
     revision_from,
+    same_but_note,
     unchanged,
 )
+from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
-from table_admin.inputs import parse_domain, parse_duration, parse_environment, parse_label, parse_note
+from table_admin.inputs import parse_domain, parse_duration, parse_environment, parse_label, parse_moment, parse_note
+from table_admin.selection import Selection, selected_page
 from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of
 from table_admin.targets import ClientFactory, TargetResolver
 
@@ -59,13 +63,14 @@ class RoutingTable:
         self.clock = clock
         self.tables = Tables(stack, client("dynamodb"))
         self.actor = actor
-        self._request = request
+        self.request = request
         self.targets = TargetResolver(client)
 
     def as_request(self, request: str) -> "RoutingTable":
         """Return the same table for another request: see `request` above."""
         return RoutingTable(self.stack, actor=self.actor, client=self.client, clock=self.clock, request=request)
 
+    @replanned
     def put(
         self,
         domain: str,
@@ -81,6 +86,8 @@ class RoutingTable:
         dry_run: bool = False,
     ) -> Change:
         """Create or update a route. What is not given stays as it is; a second run changes nothing.
+
+        A note belongs to its revision: the next has none, unless it is given one.
 
         Args:
             domain: what viewers ask for.
@@ -98,7 +105,7 @@ class RoutingTable:
 
         Raises:
             InvalidInput, TargetRefused: nothing was written.
-            RevisionConflict: somebody else was faster; nothing was written.
+            RevisionConflict: it is another revision than `if_revision`; nothing was written.
         """
         wanted = Put(
             parse_domain(domain),
@@ -119,6 +126,7 @@ class RoutingTable:
             return unchanged(decode_route(item or {}))
         return self.commit([write], dry_run=dry_run)[0]
 
+    @replanned
     def touch(self, domain: str, *, note: str = "", if_revision: int | None = None, dry_run: bool = False) -> Change:
         """Give a route a new generation: nothing cached for it is served any more. Raises NotFound."""
         domain = parse_domain(domain)
@@ -126,15 +134,29 @@ class RoutingTable:
         row = self.stamped(self.existing(domain, item), note)
         return self.commit([self.write("touch", domain, item, encode_route(row), True)], dry_run=dry_run)[0]
 
-    def delete(self, domain: str, *, note: str = "", if_revision: int | None = None, dry_run: bool = False) -> Change:
+    @replanned
+    def delete(
+        self,
+        domain: str,
+        *,
+        note: str = "",
+        if_revision: int | None = None,
+        must_exist: bool = False,
+        dry_run: bool = False,
+    ) -> Change:
         """Remove a route, also a broken one. Its history stays, and its revisions go on from there.
 
+        Where there is none, nothing is done.
+
         Raises:
-            NotFound: there is none.
-            RevisionConflict: somebody else was faster; nothing was written.
+            NotFound: there is none, and `must_exist`.
+            RevisionConflict: it is another revision than `if_revision`; nothing was written.
         """
         domain = parse_domain(domain)
-        item = self._read(domain, if_revision)
+        item = self._read(domain)
+        if item is None and not must_exist:
+            return self.gone(domain)
+        _refuse_another(domain, item, if_revision)
         if item is None:
             raise NotFound(f"{domain} has no route.")
         return self.commit([self.plan_delete(domain, item, note)], dry_run=dry_run)[0]
@@ -144,17 +166,26 @@ class RoutingTable:
         domain = parse_domain(domain)
         return self.existing(domain, self._read(domain))
 
-    def list(self, environment: str | None = None, on_broken: OnBroken | None = None) -> Iterator[Route]:
-        """Yield the routes page by page, of one environment through its index.
+    def list(
+        self,
+        environment: str | None = None,
+        on_broken: OnBroken | None = None,
+        *,
+        where: Selection | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Route]:
+        """Yield the routes page by page, of one environment through its index; the first `limit` that are wanted.
 
         Broken rows are left out; `on_broken` is called with the domain of each, and why.
         """
-        yield from follow(lambda cursor: self.page(environment, cursor=cursor, on_broken=on_broken))
+        found = follow(lambda cursor: self.page(environment, cursor=cursor, on_broken=on_broken))
+        yield from itertools.islice(filter(where.wants, found) if where else found, limit)
 
     def page(
         self,
         environment: str | None = None,
         *,
+        where: Selection | None = None,
         limit: int | None = None,
         cursor: str | None = None,
         on_broken: OnBroken | None = None,
@@ -164,19 +195,24 @@ class RoutingTable:
         Raises:
             InvalidInput: `cursor` is none of a page's.
         """
-        if environment is None:
-            page = self.tables.scan(limit, cursor)
-        else:
-            page = self.tables.by_index("environment", parse_environment(environment), limit, cursor)
+        if where:
+            keys = ["domain"] if environment is None else ["environment", "domain"]
+            items = partial(self._items, environment, None)
+            return selected_page(items, where, limit, cursor, keys, lambda item: _decoded([item], on_broken))
+        page = self._items(environment, limit, cursor)
         return Page(tuple(_decoded(page.items, on_broken)), page.cursor)
 
-    def history(self, domain: str) -> Iterator[Revision]:
-        """Yield a domain's revisions, newest first."""
-        yield from follow(lambda cursor: self.history_page(domain, cursor=cursor))
+    def history(self, domain: str, *, limit: int | None = None) -> Iterator[Revision]:
+        """Yield a domain's revisions, newest first. Raises NotFound where it never had one."""
+        found = follow(lambda cursor: self.history_page(domain, limit=limit, cursor=cursor))
+        yield from itertools.islice(found, limit)
 
     def history_page(self, domain: str, *, limit: int | None = None, cursor: str | None = None) -> Page[Revision]:
-        """Return one page of `history`. Raises InvalidInput where `cursor` is none of a page's."""
-        page = self.tables.revisions(parse_domain(domain), limit, cursor)
+        """Return one page of `history`. Raises NotFound, and InvalidInput where `cursor` is none of a page's."""
+        domain = parse_domain(domain)
+        page = self.tables.revisions(domain, limit, cursor)
+        if cursor is None and not page.items:
+            raise NotFound(f"{domain} has no history: nothing was ever written for it here.")
         return Page(tuple(map(revision_from, page.items)), page.cursor)
 
     def read(self, domains: Sequence[str]) -> Sequence[Item]:
@@ -218,13 +254,13 @@ class RoutingTable:
             generation=before.generation if before is not None else 1,
             updated_at=iso(now),
             updated_by=self.actor,
-            note=parse_note(_first(wanted.note, before and before.note)),
+            note=parse_note(wanted.note or ""),
             service=parse_label(_first(wanted.service, before and before.service)),
             owner=_first(wanted.owner, before and before.owner),
             managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
             source=_source(wanted, before),
         )
-        if before is not None and content(before) == content(after):
+        if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin
         return self.write(action, wanted.domain, item, encode_route(after), new_generation)
@@ -254,12 +290,34 @@ class RoutingTable:
 
     def expiry(self, expires_in: str | None) -> int | None:
         """Return the epoch seconds that a duration from now ends at. Raises InvalidInput."""
-        return int(self.clock()) + parse_duration(expires_in) if expires_in else None
+        return int(self.clock()) + parse_duration(expires_in) if expires_in is not None else None
+
+    def since(self, text: str) -> int:
+        """Return the epoch seconds of a time that has been, or of a duration ago, e.g. 10m. Raises InvalidInput."""
+        moment = parse_moment(text, self.clock())
+        if moment > self.clock():
+            raise InvalidInput(f"{text} is yet to come.")
+        return moment
+
+    def selection(
+        self, name: str | None = None, target: str | None = None, expires_before: str | None = None
+    ) -> Selection:
+        """Return what `list` filters by; `expires_before` is a time, or a duration from now. Raises InvalidInput."""
+        until = parse_moment(expires_before, self.clock(), ahead=True) if expires_before is not None else None
+        return Selection(name, target, until)
+
+    def _items(self, environment: str | None, limit: int | None, cursor: str | None) -> Page[Item]:
+        if environment is None:
+            return self.tables.scan(limit, cursor)
+        return self.tables.by_index("environment", parse_environment(environment), limit, cursor)
+
+    def gone(self, domain: str, message: str = "there is nothing to remove") -> Change:
+        """Return what is said of a domain that has no route, and shall have none."""
+        return Change("unchanged", domain, self.tables.last_revision(domain), None, None, message)
 
     def _read(self, domain: str, if_revision: int | None = None) -> Item | None:
         item = self.tables.read([domain]).get(domain)
-        if if_revision is not None and if_revision != revision_of(item):
-            raise RevisionConflict(domain, revision_of(item))
+        _refuse_another(domain, item, if_revision)
         return item
 
     def existing(self, domain: str, item: Item | None) -> Route:
@@ -272,14 +330,14 @@ class RoutingTable:
             raise TableAdminError(f"The row of {domain} is broken: {error}. Put it again to mend it.") from error
 
     def stamped(self, route: Route, note: str) -> Route:
-        """Return a route with who and when, and a note where one is given."""
-        return route._replace(updated_at=iso(self.clock()), updated_by=self.actor, note=parse_note(note) or route.note)
+        """Return a route with who, when and why: the note of another revision is none of this one."""
+        return route._replace(updated_at=iso(self.clock()), updated_by=self.actor, note=parse_note(note))
 
     def write(
         self, action: Action, domain: str, before: Item | None, row: Mapping[str, Mapping[str, object]], new: bool
     ) -> Write:
         """Return a write of `row` over `before`; `new` where viewers get something else by it."""
-        return Write(action, domain, before, row, revision_of(before) + 1, new, self._request)
+        return Write(action, domain, before, row, revision_of(before) + 1, new, self.request)
 
 
 def _decoded(items: Iterable[Item], on_broken: OnBroken | None) -> Iterator[Route]:
@@ -296,6 +354,11 @@ def _source(wanted: Put, before: Route | None) -> str:
     if wanted.source is not None or before is None:
         return parse_note(wanted.source or "")
     return "" if promoted_from(before) and before.target != wanted.target else before.source
+
+
+def _refuse_another(domain: str, item: Item | None, if_revision: int | None) -> None:
+    if if_revision not in (None, revision_of(item)):
+        raise RevisionConflict(domain, revision_of(item), given=True)
 
 
 def _first(*values: str | None) -> str:

@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.route import Item
+from table_admin.contention import pause
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 
 Action = Literal["put", "touch", "delete", "rollback"]
@@ -18,8 +20,9 @@ T = TypeVar("T")
 TRANSACTION_ROWS = 50
 """A transaction takes 100 items, and every row comes with its history."""
 BATCH_KEYS = 100
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 _PAUSE_SECONDS = 0.05
+_MOST_SECONDS = 2
 _FAILED = "ConditionalCheckFailed"
 
 
@@ -45,6 +48,8 @@ class Write:
     """Whether what viewers get changes with this write."""
     request: str = ""
     """The idempotency key it was asked for with; kept in the history."""
+    restores: int | None = None
+    """The revision that a rollback goes back to, 0 for before the first; kept in the history."""
 
     def numbered(self, revision: int) -> "Write":
         """Return the same change as another revision."""
@@ -59,6 +64,8 @@ class Write:
         record = {**self._stamped(), "action": {"S": self.action}}
         if self.request:
             record["request"] = {"S": self.request}
+        if self.restores is not None:
+            record["restores"] = {"N": str(self.restores)}
         # A key of an index must be a string; in a row that was damaged by hand it may be anything.
         return {name: value for name, value in record.items() if name != "environment" or _is_text(value)}
 
@@ -190,7 +197,8 @@ class Tables:
                     for write in writes
                 ]
             else:
-                time.sleep(_PAUSE_SECONDS * 2**attempt)
+                # Others are at the same rows: who waits as long as they do meets them again.
+                time.sleep(random.uniform(0.5, 1) * pause(_PAUSE_SECONDS, attempt, _MOST_SECONDS))
         raise TableAdminError(f"The table is too busy with {writes[0].domain}; nothing was written. Try again.")
 
     def _transact(self, writes: Sequence[Write]) -> list[tuple[str, str]] | None:
@@ -256,6 +264,11 @@ def follow(read: Callable[[str | None], Page[T]]) -> Iterator[T]:
     while page.cursor is not None:
         page = read(page.cursor)
         yield from page.items
+
+
+def cursor_at(item: Item, *names: str) -> str:
+    """Return the cursor of a page that ends with a row; `names` are the keys of what is listed."""
+    return _encode_cursor({name: item[name] for name in names})
 
 
 def revision_of(item: Item | None) -> int:

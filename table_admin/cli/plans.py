@@ -63,6 +63,8 @@ def apply(
         output.print_plan(found)
     if dry_run or (asking and found.writes and not click.confirm("Apply?", err=True)):
         return
+    if asking:
+        expected = found.id  # that is what the answer was to
     changes = apply_plan(table, found, expected=expected, force=force, on_progress=output.progress("rows written"))
     if as_json:
         output.print_changes(list(changes), as_json=True, dry_run=False)

@@ -8,13 +8,14 @@ from table_admin import output
 from table_admin.changes import Change
 from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, IF_REVISION, NOTE, PERMANENT, warn
 from table_admin.documents import explanation_document, revision_document, route_document
-from table_admin.errors import InvalidInput
 from table_admin.explain import explain as explain_url
-from table_admin.inputs import parse_time
+from table_admin.removal import delete_many
 from table_admin.rollback import diff as diff_revisions
 from table_admin.rollback import rollback as rollback_domains
 from table_admin.rollback import rollback_environment
 from table_admin.routing_table import RoutingTable
+
+_LIMIT = click.option("--limit", type=click.IntRange(1), help="So many at the most.")
 
 
 @click.command()
@@ -55,15 +56,23 @@ def touch(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) ->
 
 
 @click.command()
-@click.argument("domain")
+@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN...")
+@click.option("--must-exist", is_flag=True, help="Fail where there is none, with status 1.")
 @NOTE
 @IF_REVISION
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def delete(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) -> None:
-    """Remove DOMAIN's route; its history stays."""
-    _show([table.delete(domain, **options)], as_json, options["dry_run"], single=True)
+def delete(
+    table: RoutingTable, /, domains: tuple[str, ...], if_revision: int | None, as_json: bool, **options: Any
+) -> None:
+    """Remove the routes of DOMAINs; their history stays. Running it twice changes nothing."""
+    if len(domains) == 1:
+        _show([table.delete(domains[0], if_revision=if_revision, **options)], as_json, options["dry_run"], single=True)
+        return
+    if if_revision is not None:
+        raise click.UsageError("--if-revision goes with one domain.")
+    _show(delete_many(table, domains, **options), as_json, options["dry_run"])
 
 
 @click.command()
@@ -81,11 +90,19 @@ def get(table: RoutingTable, domain: str, as_json: bool) -> None:
 
 @click.command("list")
 @click.option("--environment", "-e", help="Only this environment's routes.")
+@click.option("--name", help="Only domains with this in them, or of this pattern: 'web-*.example.com'.")
+@click.option("--target", help="Only targets with this in them, or of this pattern: 's3://acme-*'.")
+@click.option(
+    "--expires-before", metavar="TIME", help="Only what expires before then, e.g. 2026-12-24, or 2d from now."
+)
+@_LIMIT
 @AS_JSON
 @click.pass_obj
-def list_routes(table: RoutingTable, environment: str | None, as_json: bool) -> None:
+def list_routes(
+    table: RoutingTable, /, environment: str | None, limit: int | None, as_json: bool, **filters: Any
+) -> None:
     """List routes, as they come from the table."""
-    routes = table.list(environment, on_broken=warn)
+    routes = table.list(environment, warn, where=table.selection(**filters), limit=limit)
     if as_json:
         output.print_json_array(map(route_document, routes))
     else:
@@ -94,11 +111,12 @@ def list_routes(table: RoutingTable, environment: str | None, as_json: bool) -> 
 
 @click.command()
 @click.argument("domain")
+@_LIMIT
 @AS_JSON
 @click.pass_obj
-def history(table: RoutingTable, domain: str, as_json: bool) -> None:
+def history(table: RoutingTable, domain: str, limit: int | None, as_json: bool) -> None:
     """Show who did what to DOMAIN, newest first."""
-    revisions = table.history(domain)
+    revisions = table.history(domain, limit=limit)
     if as_json:
         output.print_json_array(map(revision_document, revisions))
     else:
@@ -123,8 +141,9 @@ def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_
 @click.command()
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
 @click.option("--to", type=click.IntRange(1), help="To this revision; by default to before the last change.")
+@click.option("--further", is_flag=True, help="Where the last change is a rollback: one step back from there.")
 @click.option("--environment", "-e", help="All domains of an environment, to what they were --since.")
-@click.option("--since", help="A time, e.g. 2026-12-01T08:00Z.")
+@click.option("--since", metavar="TIME", help="A time, e.g. 2026-12-01T08:00Z, or how long ago, e.g. 10m.")
 @EXPIRES_IN
 @PERMANENT
 @NOTE
@@ -142,15 +161,16 @@ def rollback(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Make DOMAINs what they were; or all of an environment, with --environment and --since."""
+    """Make DOMAINs what they were, and say what that undoes; or all of an environment, with --environment and --since.
+
+    Running it twice changes nothing: where the last change is a rollback, only --further or --to goes on.
+    """
     if bool(environment) != bool(since) or bool(environment) == bool(domains):
         raise click.UsageError("Name domains, or an environment with --environment E --since TIME.")
     if environment and since:
         if any(options.values()):
-            raise click.UsageError("--to, --expires-in and --permanent go with domains.")
-        moment = parse_time(since)
-        if moment > table.clock():
-            raise InvalidInput(f"{since} is yet to come.")
+            raise click.UsageError("--to, --further, --expires-in and --permanent go with domains.")
+        moment = table.since(since)
         _show([*rollback_environment(table, environment, moment, note=note, dry_run=dry_run)], as_json, dry_run)
     else:
         _show(rollback_domains(table, domains, note=note, dry_run=dry_run, **options), as_json, dry_run)

@@ -75,12 +75,22 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
     @app.get("/routes", summary="List routes", tags=["routes"], responses=responses(200, 400))
     def list_routes(
         environment: Annotated[str | None, Query(description="Only this environment's.")] = None,
+        name: Annotated[str | None, Query(description="Only domains with this in them, or of this pattern.")] = None,
+        target: Annotated[str | None, Query(description="Only targets with this in them, or of this pattern.")] = None,
+        expires_before: Annotated[
+            str | None, Query(description="Only what expires before this time, or within this duration, e.g. 2d.")
+        ] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
     ) -> RoutesPage:
         broken: list[str] = []
-        page = table().page(
-            environment, limit=limit, cursor=cursor, on_broken=lambda domain, why: broken.append(f"{domain}: {why}")
+        rows = table()
+        page = rows.page(
+            environment,
+            where=rows.selection(name, target, expires_before),
+            limit=limit,
+            cursor=cursor,
+            on_broken=lambda domain, why: broken.append(f"{domain}: {why}"),
         )
         return RoutesPage(list(map(route_document, page.items)), broken, page.cursor)
 
@@ -93,7 +103,7 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
         "/routes/<domain>/history",
         summary="Who did what to a domain, newest first",
         tags=["history"],
-        responses=responses(200, 400),
+        responses=responses(200, 400, 404),
     )
     def get_history(domain: Domain, limit: Limit = 100, cursor: Cursor = None) -> HistoryPage:
         page = table().history_page(domain, limit=limit, cursor=cursor)
@@ -126,10 +136,7 @@ def _add_writes(
     def write(domain: str, key: str | None, make: Callable[[RoutingTable], Sequence[Change]]) -> Response[Any]:
         request = asked(key)
         rows = table(request)
-        (change,) = once(rows, request, lambda: make(rows), domain=parse_domain(domain)) or (None,)
-        if change is None:
-            route = rows.get(domain)
-            return _tagged(HTTPStatus.OK, change_document(_unchanged(rows, domain)), route.revision)
+        (change,) = once(rows, request, lambda: make(rows), domain=parse_domain(domain))
         return _changed(change)
 
     @app.put(
@@ -160,7 +167,8 @@ def _add_writes(
         key: Key = None,
     ) -> Response[ChangeDocument]:
         revision = _if_revision(if_match, None)
-        return write(domain, key, lambda rows: [rows.delete(domain, note=note, if_revision=revision, dry_run=dry_run)])
+        options: dict[str, Any] = {"note": note, "if_revision": revision, "dry_run": dry_run}
+        return write(domain, key, lambda rows: [rows.delete(domain, must_exist=True, **options)])
 
     @app.post(
         "/routes/<domain>/touch",
@@ -222,11 +230,6 @@ def _if_revision(if_match: str | None, if_none_match: str | None) -> int | None:
     if not revision:
         raise InvalidInput('If-Match takes one ETag of a route, which is its revision, e.g. "3".')
     return int(revision[1])
-
-
-def _unchanged(table: RoutingTable, domain: str) -> Change:
-    route = table.get(domain)
-    return Change("unchanged", route.domain, route.revision, route, route)
 
 
 def _plain(value: Any) -> Any:

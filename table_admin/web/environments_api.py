@@ -12,7 +12,6 @@ from table_admin import branches, environments
 from table_admin.changes import Change
 from table_admin.documents import change_document, route_document
 from table_admin.errors import NotFound
-from table_admin.inputs import parse_time
 from table_admin.manifest import load_manifest
 from table_admin.ownership import OnLeft
 from table_admin.plan import Plan, apply_plan, make_plan
@@ -184,8 +183,9 @@ def _add_moves(
         responses=responses(200, 400, 409),
     )
     def rollback_all(name: Name, body: RollbackEnvironment, dry_run: DryRun = False) -> Changes:
-        since = parse_time(body.since)
-        return _shown([*rollback_environment(table(), name, since, note=body.note, dry_run=dry_run)])
+        rows = table()
+        since = rows.since(body.since)
+        return _shown([*rollback_environment(rows, name, since, note=body.note, dry_run=dry_run)])
 
 
 def _add_declarations(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None:

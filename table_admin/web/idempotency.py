@@ -6,7 +6,9 @@ from itertools import islice
 
 from edge_handler.routes.route import Item
 from table_admin.changes import Change, revision_from
+from table_admin.contention import settled
 from table_admin.errors import NotFound, RevisionConflict
+from table_admin.rollback import undoing
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import follow
 from table_admin.web.problems import KeyReused
@@ -38,14 +40,18 @@ def once(
     done = _made(table, request, domain, environment)
     if done:
         return done
-    try:
-        return write()
-    except (RevisionConflict, NotFound):
-        # The same request, a moment earlier, on another connection.
-        done = _made(table, request, domain, environment)
-        if done:
-            return done
-        raise
+
+    def attempt() -> Sequence[Change]:
+        try:
+            return write()
+        except (RevisionConflict, NotFound):
+            # The same request, a moment earlier, on another connection.
+            done = _made(table, request, domain, environment)
+            if done:
+                return done
+            raise
+
+    return settled(attempt)
 
 
 def _made(table: RoutingTable, request: str, domain: str | None, environment: str | None) -> list[Change]:
@@ -66,8 +72,9 @@ def _made(table: RoutingTable, request: str, domain: str | None, environment: st
 
 def _change(table: RoutingTable, domain: str, revision: int) -> Change:
     entry, previous = (table.tables.revision(domain, number) for number in (revision, revision - 1))
-    after = revision_from(entry or {}).state
+    done = revision_from(entry or {})
     before = revision_from(previous).state if previous else None
-    if after is None:
-        return Change("deleted", domain, revision, before, None)
-    return Change("updated" if before else "created", domain, revision, before, after)
+    message = undoing(table, domain, done.restores, revision) if done.restores is not None else ""
+    if done.state is None:
+        return Change("deleted", domain, revision, before, None, message)
+    return Change("updated" if before else "created", domain, revision, before, done.state, message)

@@ -60,6 +60,9 @@ class Rollback:
     """To which revision; by default to before the last change."""
 
     to: Annotated[int | None, Field(ge=1)] = None
+    further: Annotated[bool, Field(description="Where the last change is a rollback: one step back from there.")] = (
+        False
+    )
     expires_in: ExpiresIn = None
     permanent: Permanent = False
     note: Why = ""
@@ -103,7 +106,7 @@ class Promote:
 class RollbackEnvironment:
     """A time to go back to."""
 
-    since: Annotated[str, Field(description="E.g. 2026-12-01T08:00Z.")]
+    since: Annotated[str, Field(description="E.g. 2026-12-01T08:00Z, or 10m for how long ago.")]
     note: Why = ""
 
 

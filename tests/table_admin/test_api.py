@@ -210,6 +210,55 @@ def test_pages_follow_one_another(ask: Ask) -> None:
     assert ask("GET", "/routes", query={"environment": "none"})[2]["routes"] == []
 
 
+def test_a_listing_is_filtered_and_its_pages_follow_one_another(ask: Ask) -> None:
+    for number in range(6):
+        body = {"target": B if number % 2 else A, "environment": "shop", "expires_in": f"{number + 1}h"}
+        ask("PUT", f"/routes/env-{number}.example.com", body)
+    for environment in ({}, {"environment": "shop"}):
+        query = {"name": "env-*.example.com", "target": "env-b", "expires_before": "5h", "limit": "1", **environment}
+        seen = []
+        while True:
+            page = ask("GET", "/routes", query=query)[2]
+            seen += [route["domain"] for route in page["routes"]]
+            if page["cursor"] is None:
+                break
+            assert len(page["routes"]) == 1
+            query["cursor"] = page["cursor"]
+        assert sorted(seen) == ["env-1.example.com", "env-3.example.com"]
+
+
+def test_a_rollback_says_what_it_undoes_and_a_second_one_does_nothing(ask: Ask) -> None:
+    for target in (A, B):
+        ask("PUT", f"/routes/{HOST}", {"target": target, "note": "line 1\nline 2"})
+    first = ask("POST", f"/routes/{HOST}/rollback", {}, Idempotency_Key="k-1")
+    assert "undoes revision 2 (put by assumed-role/pipeline/run-7" in first[2]["message"]
+    assert ": line 1 line 2)" in first[2]["message"]
+    assert ask("POST", f"/routes/{HOST}/rollback", {}, Idempotency_Key="k-1") == first
+    status, headers, second = ask("POST", f"/routes/{HOST}/rollback", {})
+    assert (status, headers["etag"], second["action"], second["after"]["target"]) == (200, '"3"', "unchanged", A)
+    assert "newest change is a rollback" in second["message"]
+    assert ask("POST", f"/routes/{HOST}/rollback", {"further": True})[0] == 404
+    newest = ask("GET", f"/routes/{HOST}/history")[2]["revisions"][0]
+    assert (newest["action"], newest["restores"]) == ("rollback", 1)
+
+
+def test_one_key_asked_for_twice_at_once_is_one_write(
+    ask: Ask, table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": A})
+    read = RoutingTable._read
+
+    def meanwhile(*arguments: Any) -> Any:
+        item = read(*arguments)
+        monkeypatch.undo()
+        assert ask("POST", f"/routes/{HOST}/touch", {}, Idempotency_Key="k-1")[2]["revision"] == 2
+        return item
+
+    monkeypatch.setattr(RoutingTable, "_read", meanwhile)
+    assert ask("POST", f"/routes/{HOST}/touch", {}, Idempotency_Key="k-1")[2]["revision"] == 2
+    assert table.get(HOST).revision == 2
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "query", "status", "says"),
     [
@@ -223,6 +272,11 @@ def test_pages_follow_one_another(ask: Ask) -> None:
         ("PUT", f"/routes/{HOST}", "{", {}, 422, "body"),
         ("PUT", f"/routes/{HOST}", None, {}, 422, "body"),
         ("GET", "/routes", None, {"limit": "0"}, 422, "limit"),
+        ("GET", "/routes", None, {"name": ""}, 400, "not empty"),
+        ("GET", "/routes", None, {"expires_before": "soon"}, 400, "not a time"),
+        ("GET", f"/routes/{HOST}/history", None, {}, 404, "no history"),
+        ("PUT", f"/routes/{HOST}", {"target": A, "expires_in": ""}, {}, 400, "not a duration"),
+        ("POST", "/environments/shop/rollback", {"since": "2999-01-01"}, {}, 400, "yet to come"),
         ("GET", "/routes", None, {"cursor": "nonsense"}, 400, "cursor"),
         ("GET", "/explain", None, {"url": "http://["}, 400, "not a URL"),
         ("GET", "/explain", None, {}, 422, "url"),

@@ -83,7 +83,7 @@ def test_everything_prints_json(command: Command) -> None:
         (["put", "env-1.example.com", "s3://no-such-bucket/x"], 1, "does not exist"),
         (["put", "env-1.example.com", A, "--if-revision", "3"], 1, "changed by somebody else"),
         (["get", "env-1.example.com"], 1, "no route"),
-        (["delete", "env-1.example.com"], 1, "no route"),
+        (["delete", "env-1.example.com", "--must-exist"], 1, "no route"),
         (["--stack", "other", "list"], 1, "tables do not exist"),
         (["--endpoint-url", "nonsense", "list"], 2, "endpoint"),
         (

@@ -69,7 +69,7 @@ def test_only_the_plan_that_was_shown_is_made(table: RoutingTable) -> None:
     with pytest.raises(PlanMoved, match=shown.id):
         list(apply_plan(table, moved, expected=shown.id))
     with pytest.raises(PlanMoved, match="changed by somebody else, to revision 2; 0 of 1"):
-        list(apply_plan(table, shown))
+        list(apply_plan(table, shown, expected=shown.id))
     assert table.get("a.example.com").target == A
     list(apply_plan(table, moved, expected=moved.id))
     assert table.get("a.example.com").target == B

@@ -96,7 +96,7 @@ export async function showDetail(domain, { edge, changed }) {
   const [found, path, past] = await Promise.all([
     get(route(domain)).catch((error) => (error.status === 404 ? null : Promise.reject(error))),
     get('/api/explain', { url: edge.replace('{domain}', domain) }),
-    get(`${route(domain)}/history`, { limit: 50 }),
+    get(`${route(domain)}/history`, { limit: 50 }).catch((error) => (error.status === 404 ? { revisions: [] } : Promise.reject(error))),
   ]);
   const facts = found && element('dl', {}, ...SHOWN.flatMap((name) => [
     element('dt', {}, name.replace('_', ' ')), element('dd', {}, name === 'expires_at' ? expiry(found.expires_at) : value(name, found))]),
