@@ -22,6 +22,7 @@ from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tab
 from local_edge.functions import Function
 from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries
+from local_edge.ministack import PYTHON, MiniStack
 from local_edge.template import Distribution, TemplateError, load_template
 from table_admin import RoutingTable
 
@@ -37,7 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="local-edge", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="of the played CloudFront; 0 for any (default 8080)")
     parser.add_argument("--aws-port", type=int, default=4566, help="of the embedded AWS; 0 for any (default 4566)")
-    parser.add_argument("--dynamodb", help="the endpoint of another DynamoDB with transactions, instead of moto's")
+    parser.add_argument(
+        "--dynamodb", help="the endpoint of another DynamoDB with transactions, instead of MiniStack's or moto's"
+    )
     parser.add_argument("--table-endpoint", help="where the edge reads the routing table, instead of the embedded AWS")
     options = parser.parse_args(arguments)
     try:
@@ -47,12 +50,20 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 async def _run(options: argparse.Namespace) -> None:
+    with contextlib.ExitStack() as stack:
+        tables = None
+        if options.dynamodb is None and PYTHON.exists():
+            tables = stack.enter_context(contextlib.closing(MiniStack()))
+        await _run_with(options, tables)
+
+
+async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> None:
     try:
         listener = socket.create_server(("127.0.0.1", options.port))
     except OSError as error:
         raise OSError(f"port {options.port} is taken; choose another: make run PORT=8081") from error
     try:
-        aws = EmbeddedAws(options.aws_port, options.dynamodb)
+        aws = EmbeddedAws(options.aws_port, options.dynamodb, tables)
     except (OSError, SystemExit) as error:
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
     secret = secrets.token_hex(16)
@@ -81,6 +92,8 @@ async def _run(options: argparse.Namespace) -> None:
         await runner.setup()
         await web.SockSite(runner, listener).start()
         print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
+        if tables is None and options.dynamodb is None:
+            print("The tables are moto's, for hundreds of routes; make run installs what takes 100,000.", flush=True)
         await _until_interrupted()
         await runner.cleanup()
     aws.close()

@@ -1,5 +1,6 @@
-"""An AWS on this machine: moto's server, with the tables and the bucket of template.yaml."""
+"""An AWS on this machine: moto's server, MiniStack for the tables where it is there. No web page may ask it."""
 
+import http.client
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,6 +9,8 @@ import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from local_edge.guard import refusal
+from local_edge.ministack import MiniStack
 from local_edge.template import Template
 
 CREDENTIALS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
@@ -26,21 +29,28 @@ class _QuietHandler(WSGIRequestHandler):
 class EmbeddedAws:
     """moto's server. It takes one request at a time: its transactions are not isolated between threads."""
 
-    def __init__(self, port: int, dynamodb: str | None = None) -> None:
+    def __init__(self, port: int, dynamodb: str | None = None, tables: MiniStack | None = None) -> None:
         """Bind to `port`, 0 for any. Raises OSError where it is taken.
 
-        `dynamodb`: the endpoint of another DynamoDB, to be used instead of moto's.
+        `dynamodb`: the endpoint of another DynamoDB, to be used instead of this.
+        `tables`: what answers for DynamoDB here, instead of moto.
         """
         self.dynamodb = dynamodb
-        application = DomainDispatcherApplication(create_backend_app)
+        moto = DomainDispatcherApplication(create_backend_app)
         turn = threading.Lock()
 
-        def one_at_a_time(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            why = refusal(environ)
+            if why is not None:
+                start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+                return [f"{why}\n".encode()]
+            if tables is not None and environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+                return _pass_on(tables, environ, start_response)
             with turn:
-                return list(application(environ, start_response))
+                return list(moto(environ, start_response))
 
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", port, one_at_a_time, threaded=True, request_handler=_QuietHandler
+            "127.0.0.1", port, answer, threaded=True, request_handler=_QuietHandler
         )
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -55,6 +65,21 @@ class EmbeddedAws:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def _pass_on(tables: MiniStack, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    names = ("HTTP_X_AMZ_TARGET", "HTTP_AUTHORIZATION", "HTTP_X_AMZ_DATE", "CONTENT_TYPE")
+    headers = {name.removeprefix("HTTP_").replace("_", "-"): environ[name] for name in names if name in environ}
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    try:
+        status, answered, content = tables.ask(environ["REQUEST_METHOD"], headers, body)
+    except (OSError, http.client.HTTPException):
+        start_response("500 Internal Server Error", [("Content-Type", "application/x-amz-json-1.0")])
+        return [b'{"__type": "InternalServerError", "message": "MiniStack, which holds the tables, has ended."}']
+    kept = [(name, value) for name, value in answered if name.lower() in ("content-type", "x-amz-crc32")]
+    kept += [("Content-Length", str(len(content)))]
+    start_response(f"{status} {http.client.responses[status]}", kept)
+    return [content]
 
 
 def create_tables(template: Template, dynamodb: Any) -> None:

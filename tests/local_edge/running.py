@@ -42,6 +42,7 @@ class LocalEdge:
     banner: str
     log: list[str]
     dynamodb: str | None = None
+    pid: int = 0
 
     def get(self, host: str, path: str = "/", method: str = "GET", body: Any = None, **headers: str) -> Answer:
         """Return what a viewer gets who, told to come back later, does."""
@@ -111,6 +112,6 @@ def local_edge(*arguments: str) -> Iterator[LocalEdge]:
         threading.Thread(target=log.extend, args=(process.stdout,), daemon=True).start()
         try:
             dynamodb = arguments[arguments.index("--dynamodb") + 1] if "--dynamodb" in arguments else None
-            yield LocalEdge(int(port[1]), endpoint[1], banner, log, dynamodb)
+            yield LocalEdge(int(port[1]), endpoint[1], banner, log, dynamodb, process.pid)
         finally:
             process.terminate()
