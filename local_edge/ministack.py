@@ -59,6 +59,10 @@ class MiniStack:
             connection.close()
             raise
 
+    def signal(self, number: int) -> None:
+        """Send the process a signal, SIGSTOP for one: then nobody is answered."""
+        self._process.send_signal(number)
+
     def close(self) -> None:
         """End the process; what it holds is in memory."""
         with contextlib.suppress(OSError):

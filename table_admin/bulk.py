@@ -1,28 +1,27 @@
-"""Import and export: streams of routes, of any length, in JSON Lines, CSV or YAML."""
+"""Import and export: streams of routes, of any length, in the formats of `files`."""
 
-import csv
-import json
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
-from typing import Any, Literal, TextIO
-
-import yaml
+from functools import partial
+from typing import Any, TextIO
 
 from edge_handler.routes.route import Route, decode_route
+from table_admin import files
 from table_admin.changes import Change, Put, is_managed, iso, keeps_host, unchanged
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
-from table_admin.manifest import complaint, plain_data, route_put, validator
+from table_admin.files import Format
+from table_admin.manifest import complaint, route_put, validator
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
 
-Format = Literal["jsonl", "csv", "yaml"]
-FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source")
-_BOOLEANS = ("keep_host", "managed")
-_WORKERS = 8
-_IN_FLIGHT = 2 * _WORKERS
+_WORKERS = 12
 _ATTEMPTS = 3
+_REJECTED_TOGETHER = 1000
+_LAST_SECONDS = 1.0
+"""How long an interrupted import waits for what is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,13 @@ class Summary:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    unknown: int = 0
+    """Routes that were being written when it was interrupted: they are, or they are not."""
+
+    @property
+    def done(self) -> int:
+        """How many routes are as they shall be."""
+        return self.created + self.updated + self.unchanged
 
     def add(self, change: Change) -> None:
         """Count a change."""
@@ -50,33 +56,19 @@ class Summary:
 
 @dataclass(slots=True)
 class _Batch:
-    """Lines that are written together: each domain once."""
+    """Lines that are written together."""
 
     puts: list[tuple[int, Put]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     last_line: int = 0
 
-    @property
-    def domains(self) -> set[str]:
-        return {put.domain for _, put in self.puts}
+
+_Outcomes = list[Change | Rejected]
 
 
 def export_routes(routes: Iterable[Route], out: TextIO, form: Format) -> int:
     """Write routes as `import_routes` reads them; return how many. Holds one at a time."""
-    count = 0
-    writer = csv.DictWriter(out, FIELDS) if form == "csv" else None
-    if writer is not None:
-        writer.writeheader()
-    for route in routes:
-        values = _values(route)
-        if writer is not None:
-            writer.writerow({**values, **{name: "true" if values.get(name) else "" for name in _BOOLEANS}})
-        elif form == "yaml":
-            out.write(yaml.safe_dump([values], sort_keys=False, allow_unicode=True, width=1000))
-        else:
-            out.write(json.dumps(values) + "\n")
-        count += 1
-    return count
+    return files.write(map(_values, routes), out, form)
 
 
 def import_routes(
@@ -91,39 +83,83 @@ def import_routes(
 ) -> Summary:
     """Create and update routes, up to TRANSACTION_ROWS in a transaction and several transactions at a time.
 
-    A second run changes nothing, so after an interruption the same import does the rest. Of two lines for one
-    domain the later one counts. A line that cannot be is rejected, and the rest goes on.
+    A second run changes nothing, so after an interruption the same import does the rest. A line that cannot be, or is
+    for a domain that an earlier one is for, is rejected, and the rest goes on.
+
+    Interrupted, it ends within a second or so, and `on_progress` is called once more with what is known then.
 
     Raises:
         InvalidInput: the stream is not in this format at all.
     """
-    summary = Summary()
-    pending: deque[tuple[_Batch, Future[list[Change | Rejected]]]] = deque()
+    run = _Run(on_rejected, on_progress)
+    try:
+        for batch in _batches(read_rows(stream, form), from_line):
+            if len(run.pending) == _WORKERS:
+                run.settle()
+            run.begin(batch, partial(_write, table, batch.puts, dry_run, run.stop))
+        while run.pending:
+            run.settle()
+    except BaseException:
+        run.give_up()
+        raise
+    return run.summary
 
-    def settle() -> None:
-        batch, future = pending.popleft()
-        for outcome in [*batch.rejected, *future.result()]:
-            if isinstance(outcome, Rejected):
-                summary.rejected += 1
-                on_rejected(outcome)
+
+class _Run:
+    """An import under way: batches that are being written, in the file's order, and what came of those before."""
+
+    def __init__(self, on_rejected: Callable[[Rejected], object], on_progress: Callable[[Summary], object]) -> None:
+        self.summary = Summary()
+        self.pending: deque[tuple[_Batch, Future[_Outcomes]]] = deque()
+        self.stop = threading.Event()
+        self._on_rejected = on_rejected
+        self._on_progress = on_progress
+
+    def begin(self, batch: _Batch, write: Callable[[], _Outcomes]) -> None:
+        """Write a batch in a thread that nobody has to wait for: the process can end before DynamoDB answers."""
+        future: Future[_Outcomes] = Future()
+        self.pending.append((batch, future))
+        threading.Thread(target=_fulfil, args=(future, write), daemon=True).start()
+
+    def settle(self) -> None:
+        """Wait for the first batch, and count it."""
+        batch, future = self.pending[0]
+        self._count([*batch.rejected, *future.result()])
+        self.pending.popleft()
+        self.summary.line = batch.last_line
+        self._on_progress(self.summary)
+
+    def give_up(self) -> None:
+        """Wait a moment for what is being written, begin nothing more, and count what is known."""
+        self.stop.set()
+        wait([future for _, future in self.pending], timeout=_LAST_SECONDS)
+        while self.pending and _is_done(self.pending[0][1]):
+            self.settle()
+        for batch, future in self.pending:
+            if _is_done(future):
+                self._count(future.result())
             else:
-                summary.add(outcome)
-        summary.line = batch.last_line
-        on_progress(summary)
+                self.summary.unknown += len(batch.puts)
+        self._on_progress(self.summary)
 
-    with ThreadPoolExecutor(_WORKERS) as workers:
-        try:
-            for batch in _batches(read_rows(stream, form), from_line):
-                # In order for a domain that comes again: what is under way with it is waited for.
-                while pending and (len(pending) >= _IN_FLIGHT or any(b.domains & batch.domains for b, _ in pending)):
-                    settle()
-                pending.append((batch, workers.submit(_write, table, batch.puts, dry_run)))
-            while pending:
-                settle()
-        except BaseException:
-            workers.shutdown(wait=True, cancel_futures=True)
-            raise
-    return summary
+    def _count(self, outcomes: Iterable[Change | Rejected]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Rejected):
+                self.summary.rejected += 1
+                self._on_rejected(outcome)
+            else:
+                self.summary.add(outcome)
+
+
+def _fulfil(future: Future[_Outcomes], write: Callable[[], _Outcomes]) -> None:
+    try:
+        future.set_result(write())
+    except BaseException as error:  # noqa: BLE001  # it is raised where the result is asked for
+        future.set_exception(error)
+
+
+def _is_done(future: Future[_Outcomes]) -> bool:
+    return future.done() and future.exception() is None
 
 
 def check_rows(table: RoutingTable, stream: TextIO, form: Format) -> Iterator[Rejected]:
@@ -139,13 +175,18 @@ def check_rows(table: RoutingTable, stream: TextIO, form: Format) -> Iterator[Re
 
 
 def read_rows(stream: TextIO, form: Format) -> Iterator[tuple[int, Put | str]]:
-    """Yield line and route, or what is wrong with the line. Raises InvalidInput for a stream of another format."""
-    try:
-        rows = {"jsonl": _read_jsonl, "csv": _read_csv, "yaml": _read_yaml}[form](stream)
-        for line, values in rows:
-            yield line, values if isinstance(values, str) else _put(values)
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"The file is not UTF-8: {error.reason} at byte {error.start}.") from error
+    """Yield line and route, or what is wrong with the line. Raises InvalidInput for a stream of another format.
+
+    Holds the domains: the second line for one is wrong, whatever it says.
+    """
+    line_of: dict[str, int] = {}
+    for line, values in files.read(stream, form):
+        outcome = str(values) if isinstance(values, InvalidInput) else _put(values, form)
+        if isinstance(outcome, Put):
+            first = line_of.setdefault(outcome.domain, line)
+            if first != line:
+                outcome = f"{outcome.domain} is in line {first} already."
+        yield line, outcome
 
 
 def _values(route: Route) -> dict[str, Any]:
@@ -164,73 +205,23 @@ def _values(route: Route) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _put(values: Any) -> Put | str:
+def _put(values: Any, form: Format) -> Put | str:
     if not isinstance(values, dict):
-        return "not a route: an object with domain and target is expected."
-    body = {name: value for name, value in values.items() if name not in ("domain", "owner")}
-    domain, owner = values.get("domain"), values.get("owner")
-    if not isinstance(domain, str) or not isinstance(owner, str | None):
-        return "domain is missing, or no text."
+        return f"not a route: {'a mapping' if form == 'yaml' else 'an object'} with domain and target is expected."
+    # Programs write null for what is not there.
+    given = {name: value for name, value in values.items() if value is not None}
+    domain, owner = given.get("domain"), given.get("owner")
+    for name, value, needed in (("domain", domain, True), ("owner", owner, False)):
+        if not isinstance(value, str) and (needed or value is not None):
+            return f"{name} is missing, or no text."
+    body = {name: value for name, value in given.items() if name not in ("domain", "owner")}
     errors = [*validator("route").iter_errors(body)]
     if errors:
-        return f"{complaint(errors[0])}."
+        return f"{complaint(errors[0], form)}."
     try:
-        return route_put(domain, body, owner)
+        return route_put(str(domain), body, owner)
     except InvalidInput as error:
         return str(error)
-
-
-def _read_jsonl(stream: TextIO) -> Iterator[tuple[int, Any]]:
-    for line, text in enumerate(stream, 1):
-        if not text.strip():
-            continue
-        try:
-            yield line, json.loads(text)
-        except (ValueError, RecursionError) as error:
-            yield line, f"not JSON: {error}."
-
-
-def _read_csv(stream: TextIO) -> Iterator[tuple[int, Any]]:
-    reader = csv.DictReader(stream, restkey="", strict=True)
-    try:
-        if reader.fieldnames is not None and not {"domain", "target"} <= set(reader.fieldnames):
-            raise InvalidInput(f"A CSV file begins with a line of names: {','.join(FIELDS)}.")
-        for row in reader:
-            if "" in row:
-                yield reader.line_num, "more columns than names in the first line."
-                continue
-            values: dict[str, Any] = {name: value for name, value in row.items() if value}
-            for name in _BOOLEANS:
-                if name in values:
-                    values[name] = values[name].lower() == "true"
-            yield reader.line_num, values
-    except csv.Error as error:
-        yield max(1, reader.line_num), f"not CSV: {error}."
-
-
-def _read_yaml(stream: TextIO) -> Iterator[tuple[int, Any]]:
-    """Yield the items of a list, each built when it is reached: the whole is never held."""
-    try:
-        loader: Any = yaml.SafeLoader(stream)
-        loader.get_event()  # the stream's start
-        if loader.check_event(yaml.StreamEndEvent):
-            return
-        loader.get_event()  # the document's
-        if not loader.check_event(yaml.SequenceStartEvent):
-            raise InvalidInput("A YAML file to import is a list of routes: - {domain: ..., target: ...}.")
-        loader.get_event()
-        while not loader.check_event(yaml.SequenceEndEvent):
-            line = loader.peek_event().start_mark.line + 1
-            node = loader.compose_node(None, None)
-            try:
-                yield line, plain_data(node, {}, "yaml")
-            except InvalidInput as error:
-                yield line, str(error)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        yield mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', None) or error}."
-    except RecursionError:
-        yield 1, "not YAML: too deep."
 
 
 def _batches(rows: Iterable[tuple[int, Put | str]], from_line: int) -> Iterator[_Batch]:
@@ -241,30 +232,32 @@ def _batches(rows: Iterable[tuple[int, Put | str]], from_line: int) -> Iterator[
         if isinstance(outcome, str):
             batch.rejected.append(Rejected(line, outcome))
         else:
-            if len(batch.puts) == TRANSACTION_ROWS or outcome.domain in batch.domains:
-                yield batch
-                batch = _Batch()
             batch.puts.append((line, outcome))
         batch.last_line = line
+        if len(batch.puts) == TRANSACTION_ROWS or len(batch.rejected) == _REJECTED_TOGETHER:
+            yield batch
+            batch = _Batch()
     if batch.puts or batch.rejected:
         yield batch
 
 
-def _write(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool) -> list[Change | Rejected]:
+def _write(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool, stop: threading.Event) -> _Outcomes:
     for _ in range(_ATTEMPTS):
+        if stop.is_set():
+            raise CancelledError
         try:
             return _write_together(table, puts, dry_run)
         except RevisionConflict:
             continue  # somebody else wrote one of them: look again
     if len(puts) > 1:
-        return [outcome for put in puts for outcome in _write(table, [put], dry_run)]
+        return [outcome for put in puts for outcome in _write(table, [put], dry_run, stop)]
     line, put = puts[0]
     return [Rejected(line, f"{put.domain} is being changed by somebody else.")]
 
 
-def _write_together(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool) -> list[Change | Rejected]:
+def _write_together(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool) -> _Outcomes:
     items = table.tables.read(put.domain for _, put in puts)
-    outcomes: list[Change | Rejected] = []
+    outcomes: _Outcomes = []
     writes: list[Write] = []
     for line, put in puts:
         item = items.get(put.domain)

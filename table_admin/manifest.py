@@ -17,6 +17,11 @@ from table_admin.inputs import parse_domain, parse_time
 SCHEMA = Path(__file__).parent / "routes.schema.json"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Path = tuple[str | int, ...]
+_MERGE = "tag:yaml.org,2002:merge"
+_TYPES = {
+    "yaml": {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"},
+    "json": {"object": "an object", "array": "an array", "string": "text", "boolean": "true or false"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,13 @@ def load_manifest(path: str, text: str) -> Manifest:
 
 def route_put(domain: str, body: dict[str, Any], owner: str | None = None) -> Put:
     """Return what a checked description of a route asks for. Raises InvalidInput."""
-    expires_at = parse_time(body["expires_at"]) if body.get("expires_at") else None
+    for name in ("environment", "expires_at"):
+        if body.get(name) == "":
+            raise InvalidInput(f"{name} is empty; leave it out, or say what it is.")
+    try:
+        expires_at = parse_time(body["expires_at"]) if "expires_at" in body else None
+    except InvalidInput as error:
+        raise InvalidInput(f"expires_at: {error}") from error
     domain = parse_domain(domain)
     return Put(
         domain,
@@ -92,26 +103,55 @@ def validator(definition: str | None = None) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-def complaint(error: Any) -> str:
-    """Return what is wrong, of an error of jsonschema's: of an `anyOf` what the nearest branch says."""
-    while error.context:
-        deepest = max(error.context, key=lambda found: (len(found.absolute_path), found.validator != "type"))
-        error = deepest
-    return str(error.message)[:300]
+def complaint(error: Any, form: str = "yaml") -> str:
+    """Return what is wrong, of an error of jsonschema's, with the field and in words of the file's format.
+
+    Of an `anyOf` it is what the nearest branch says.
+    """
+    error = _deepest(error)
+    field = ".".join(map(str, error.absolute_path)) or "the file"
+    if error.validator == "type":
+        wanted = _TYPES["yaml" if form == "yaml" else "json"].get(error.validator_value, error.validator_value)
+        return f"{field} must be {wanted}, not {_shown(error.instance, form)}"
+    if error.validator == "required":
+        name = next(name for name in error.validator_value if name not in error.instance)
+        return f"{name} is missing"
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        wrong = next(name for name in error.instance if name not in known)
+        return f"{wrong[:80]!r} is none of {', '.join(known)}"
+    if error.validator == "minLength":
+        return f"{field} is empty"
+    return f"{field}: {error.message}"[:300]
+
+
+def _shown(value: Any, form: str) -> str:
+    types = _TYPES["yaml" if form == "yaml" else "json"]
+    if value is None:
+        return "empty (null)" if form == "yaml" else "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return types["object" if isinstance(value, dict) else "array"]
+    return f"text: {value[:40]!r}" if isinstance(value, str) else f"the number {value}"[:40]
 
 
 def _check(document: Any, lines: dict[_Path, int], path: str) -> None:
+    if not isinstance(document, dict):
+        what = "a list of routes, as export writes it, is for import" if isinstance(document, list) else "this is text"
+        raise InvalidInput(f"{path}:1: a file for plan and apply has owner and routes; {what}.")
+    form = "json" if path.lower().endswith(".json") else "yaml"
     errors = sorted(validator().iter_errors(document), key=lambda error: lines[_known(error.absolute_path, lines)])
     if errors:
-        where = _known(_deepest(errors[0]), lines)
+        where = _known(_deepest(errors[0]).absolute_path, lines)
         more = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InvalidInput(f"{path}:{lines[where]}: {complaint(errors[0])}.{more}")
+        raise InvalidInput(f"{path}:{lines[where]}: {complaint(errors[0], form)}.{more}")
 
 
 def _deepest(error: Any) -> Any:
     while error.context:
         error = max(error.context, key=lambda found: (len(found.absolute_path), found.validator != "type"))
-    return error.absolute_path
+    return error
 
 
 def _known(path: Any, lines: dict[_Path, int]) -> _Path:
@@ -130,7 +170,7 @@ def plain_data(node: yaml.Node, lines: dict[_Path, int], name: str) -> Any:
     try:
         return _plain(node, (), lines, name)
     except RecursionError as error:
-        raise InvalidInput(f"{name}:{node.start_mark.line + 1}: it is inside itself, or too deep.") from error
+        raise InvalidInput(f"{_at(name, node)}it is inside itself, or too deep.") from error
 
 
 def _plain(node: yaml.Node, path: _Path, lines: dict[_Path, int], name: str) -> Any:
@@ -139,7 +179,7 @@ def _plain(node: yaml.Node, path: _Path, lines: dict[_Path, int], name: str) -> 
         found: dict[str, Any] = {}
         for key, value in _pairs(node, name):
             if key in found:
-                raise InvalidInput(f"{name}:{value.start_mark.line + 1}: {key} is written twice.")
+                raise InvalidInput(f"{_at(name, value)}{key} is written twice.")
             lines[*path, key] = value.start_mark.line + 1
             found[key] = _plain(value, (*path, key), lines, name)
         return found
@@ -151,7 +191,25 @@ def _plain(node: yaml.Node, path: _Path, lines: dict[_Path, int], name: str) -> 
 
 
 def _pairs(node: yaml.MappingNode, name: str) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield a mapping's names and values, with those of the mappings it merges (`<<`) that it does not write itself."""
+    own: list[tuple[str, yaml.Node]] = []
+    merged: dict[str, yaml.Node] = {}
     for key, value in node.value:
         if not isinstance(key, yaml.ScalarNode):
-            raise InvalidInput(f"{name}:{key.start_mark.line + 1}: a name is expected, not a list or mapping.")
-        yield str(key.value), value
+            raise InvalidInput(f"{_at(name, key)}a name is expected, not a list or mapping.")
+        if key.tag != _MERGE:
+            own.append((str(key.value), value))
+            continue
+        for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+            if not isinstance(source, yaml.MappingNode):
+                raise InvalidInput(f"{_at(name, key)}<< merges mappings, and this is none.")
+            for found, inherited in _pairs(source, name):
+                merged.setdefault(found, inherited)
+    yield from own
+    written = {found for found, _ in own}
+    yield from ((found, value) for found, value in merged.items() if found not in written)
+
+
+def _at(name: str, node: yaml.Node) -> str:
+    """Return how a message begins: an item of a stream is told by its line already, so it has no name."""
+    return f"{name}:{node.start_mark.line + 1}: " if name else ""

@@ -1,40 +1,41 @@
 """import and export."""
 
 import time
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import click
+from click.utils import LazyFile
 
 from table_admin import output
-from table_admin.bulk import Format, Rejected, Summary, check_rows, export_routes, import_routes
+from table_admin.bulk import Rejected, Summary, check_rows, export_routes, import_routes
 from table_admin.cli.options import DRY_RUN, warn
-from table_admin.errors import TableAdminError
+from table_admin.errors import InvalidInput, TableAdminError
+from table_admin.files import FORMATS, Format, format_of, text_of
 from table_admin.routing_table import RoutingTable
 
-_FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".yaml": "yaml", ".yml": "yaml"}
-_FORMAT = click.option(
-    "--format", "form", type=click.Choice(["jsonl", "csv", "yaml"]), help="By the file's ending, else jsonl."
-)
+_FORMAT = click.option("--format", "form", type=click.Choice(FORMATS), help="By the file's ending, else jsonl.")
 
 
 @click.command("import")
-@click.argument("file", type=click.File(encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @_FORMAT
 @click.option("--strict", is_flag=True, help="Write nothing at all if any line would be rejected.")
 @click.option("--from-line", type=click.IntRange(1), default=1, help="Begin here, after an interruption.")
 @DRY_RUN
 @click.pass_obj
 def import_(
-    table: RoutingTable, file: TextIO, form: Format | None, strict: bool, from_line: int, dry_run: bool
+    table: RoutingTable, file: BinaryIO, form: Format | None, strict: bool, from_line: int, dry_run: bool
 ) -> None:
     """Create and update routes from FILE; - is standard input. A second run changes nothing.
 
-    A line that cannot be is reported with its number, and the rest goes on; with --strict nothing is written.
+    A line that cannot be, or comes second for its domain, is reported with its number, and the rest goes on; with
+    --strict nothing is written.
     """
-    form = form or _format(file)
+    form = form or format_of(_name(file))
+    text = text_of(file)
     summary = Summary()
     if strict:
-        _check_first(table, file, form)
+        _check_first(table, text, form)
     started = time.monotonic()
 
     def progress(now: Summary) -> None:
@@ -46,7 +47,7 @@ def import_(
     try:
         summary = import_routes(
             table,
-            file,
+            text,
             form,
             from_line=from_line,
             dry_run=dry_run,
@@ -54,10 +55,12 @@ def import_(
             on_progress=progress,
         )
     except KeyboardInterrupt:
-        again = f"the same command does the rest, sooner with --from-line {summary.line + 1}"
-        raise TableAdminError(f"interrupted after line {summary.line}; {again}.") from None
-    done = summary.created + summary.updated + summary.unchanged
-    rate = done / max(time.monotonic() - started, 0.001)
+        raise TableAdminError(f"interrupted: {_so_far(summary)}") from None
+    except InvalidInput:
+        raise
+    except TableAdminError as error:
+        raise TableAdminError(f"{error} Until then: {_so_far(summary)}") from error
+    rate = summary.done / max(time.monotonic() - started, 0.001)
     would = "would be " if dry_run else ""
     click.echo(
         f"{summary.created} {would}created, {summary.updated} {would}updated, {summary.unchanged} unchanged, "
@@ -68,12 +71,13 @@ def import_(
 
 
 @click.command("export")
-@click.argument("file", type=click.File("w", encoding="utf-8", lazy=False), default="-")
+@click.argument("file", type=click.File("w", encoding="utf-8", lazy=True), default="-")
 @_FORMAT
 @click.option("--environment", "-e", help="Only this environment's routes.")
 @click.pass_obj
-def export(table: RoutingTable, file: TextIO, form: Format | None, environment: str | None) -> None:
+def export(table: RoutingTable, file: LazyFile, form: Format | None, environment: str | None) -> None:
     """Write all routes to FILE, standard output by default, as import reads them."""
+    form = form or format_of(_name(file))  # before the file is opened, and what was in it is gone
     show = output.progress("routes")
 
     def counted() -> Any:
@@ -82,7 +86,7 @@ def export(table: RoutingTable, file: TextIO, form: Format | None, environment: 
             show(number)
 
     started = time.monotonic()
-    count = export_routes(counted(), file, form or _format(file))
+    count = export_routes(counted(), cast("TextIO", file.open()), form)
     click.echo(f"{count} routes ({count / max(time.monotonic() - started, 0.001):,.0f}/s)", err=True)
 
 
@@ -102,10 +106,14 @@ def _reject(rejected: Rejected) -> None:
     click.echo(f"line {rejected.line}: {' '.join(rejected.reason.split())}".encode("utf-8", "replace"), err=True)
 
 
-def _format(file: TextIO) -> Format:
-    name = str(getattr(file, "name", ""))
-    ending = name[name.rfind(".") :] if "." in name else ""
-    return _FORMATS.get(ending, "jsonl")  # type: ignore[return-value]
+def _name(file: object) -> str:
+    return str(getattr(file, "name", "-"))  # a stream that stands for standard input may have none
+
+
+def _so_far(summary: Summary) -> str:
+    unknown = f", {summary.unknown} more may be" if summary.unknown else ""
+    again = f"The same command does the rest, sooner with --from-line {summary.line + 1}"
+    return f"all up to line {summary.line} is done, {summary.done} routes in the table{unknown}. {again}."
 
 
 COMMANDS = [import_, export]

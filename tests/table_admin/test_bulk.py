@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,20 +10,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from table_admin import InvalidInput, Put, RoutingTable
-from table_admin.bulk import FIELDS, Format, Rejected, Summary, check_rows, export_routes, import_routes, read_rows
+from table_admin.bulk import Rejected, Summary, check_rows, export_routes, import_routes, read_rows
+from table_admin.files import FIELDS, FORMATS, Format
 from tests.support import route
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
-FORMATS: list[Format] = ["jsonl", "csv", "yaml"]
 
 
 def written(rows: list[dict[str, Any]], form: Format) -> io.StringIO:
     if form == "jsonl":
         return io.StringIO("".join(json.dumps(row) + "\n" for row in rows))
+    if form == "json":
+        return io.StringIO(json.dumps(rows, indent=2))
     if form == "yaml":
         return io.StringIO(yaml.safe_dump(rows))
     out = io.StringIO()
-    writer = csv.DictWriter(out, FIELDS)
+    writer = csv.DictWriter(out, FIELDS, delimiter="," if form == "csv" else "\t")
     writer.writeheader()
     writer.writerows(rows)
     return io.StringIO(out.getvalue())
@@ -108,11 +111,17 @@ def test_it_goes_on_from_a_line(table: RoutingTable) -> None:
     assert [one.domain for one in table.list()] == ["c.example.com"]
 
 
-def test_of_two_lines_for_a_domain_the_later_counts(table: RoutingTable) -> None:
-    rows = [{"domain": "a.example.com", "target": target} for target in (A, B, A, B)]
-    assert counts(imported(table, written(rows, "jsonl"))) == (1, 3, 0, 0)
-    assert table.get("a.example.com").target == B
-    assert [entry.revision for entry in table.history("a.example.com")] == [4, 3, 2, 1]
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_second_line_for_a_domain_is_rejected_whatever_it_says(table: RoutingTable, form: Format) -> None:
+    rows = [{"domain": domain, "target": target} for domain, target in (("a.b", A), ("c.d", A), ("A.b", B), ("c.d", A))]
+    rejected: list[Rejected] = []
+    assert counts(imported(table, written(rows, form), form, on_rejected=rejected.append)) == (2, 0, 0, 2)
+    assert table.get("a.b").target == A
+    assert all(re.fullmatch(r"(a\.b|c\.d) is in line \d+ already\.", one.reason) for one in rejected)
+    assert [one.reason for one in check_rows(table, written(rows, form), form)] == [one.reason for one in rejected]
+    # Also where the first is before the line at which an interrupted import goes on.
+    last = rejected[-1].line
+    assert counts(imported(table, written(rows, form), form, from_line=last)) == (0, 0, 0, 1)
 
 
 def test_an_owner_that_is_not_named_stays(table: RoutingTable) -> None:

@@ -110,18 +110,43 @@ FILES = [
     ("", "routes.yaml: the file is empty"),
     ("owner: shop\nroutes: {a.example.com: [", "routes.yaml:3: not YAML"),
     ("- a", "routes.yaml:1:"),
-    ("owner: shop\n", "routes.yaml:1: 'routes' is a required property"),
-    ("routes: {}\n", "routes.yaml:1: 'owner' is a required property"),
+    ("owner: shop\n", "routes.yaml:1: routes is missing"),
+    ("- {domain: a.b, target: s3://x/y}\n", "routes.yaml:1: a file for plan and apply has owner and routes; a list of"),
+    ("domain,target\na.b,s3://x/y\n", "routes.yaml:1: a file for plan and apply has owner and routes; this is text."),
+    ("owner: shop\nroutes:\n  a.b:\n", "routes.yaml:3: routes.a.b must be text, not empty (null)."),
+    ("owner: shop\nroutes:\n  a.b:\n    target: s3://x/y\n    note:\n", "routes.yaml:5: routes.a.b.note must be text"),
+    ("owner: shop\nroutes: {a.b: [s3://x/y]}\n", "routes.yaml:2: routes.a.b must be text, not a list."),
+    ("owner: shop\nroutes: {a.b: {target: s3://x, environment: ''}}\n", "routes.yaml:2: environment is empty"),
+    ("owner: shop\nroutes: {a.b: {<<: s3://x/y}}\n", "routes.yaml:2: << merges mappings, and this is none."),
+    ("routes: {}\n", "routes.yaml:1: owner is missing"),
     ("owner: shop\nroutes:\n  a.example.com:\n    traget: s3://x/y\n", "routes.yaml:4:"),
     ("owner: shop\nroutes:\n  a.example.com:\n    target: s3://x/y\n    keep_host: maybe\n", "routes.yaml:5:"),
     ("owner: shop\nroutes:\n  a..b: s3://x/y\n", "routes.yaml:3: 'a..b' is not a domain"),
     ("owner: shop\nroutes:\n  a.b: s3://x/y\n  A.b: s3://x/y\n", "routes.yaml:4: a.b is in line 3 already"),
     ("owner: shop\nroutes:\n  a.b: s3://x/y\n  a.b: s3://x/z\n", "routes.yaml:4: a.b is written twice"),
-    ("owner: shop\nroutes:\n  a.b: {target: s3://x/y, expires_at: soon}\n", "routes.yaml:3: 'soon' is not a time"),
+    (
+        "owner: shop\nroutes:\n  a.b: {target: s3://x/y, expires_at: soon}\n",
+        "routes.yaml:3: expires_at: 'soon' is not a time",
+    ),
     ("owner: '?'\nroutes: {}\n", "routes.yaml:1:"),
     ("owner: shop\nroutes:\n  [a]: s3://x/y\n", "routes.yaml:3: a name is expected"),
-    ("owner: shop\nroutes:\n  a.b: s3://x/y\nmore: 1\n", "routes.yaml:1: Additional properties"),
+    ("owner: shop\nroutes:\n  a.b: s3://x/y\nmore: 1\n", "routes.yaml:1: 'more' is none of owner, routes."),
 ]
+
+
+def test_yamls_merge_keys_are_read() -> None:
+    text = """owner: shop
+routes:
+  a.b: &base {target: s3://x/y, note: both, environment: one}
+  c.d: {<<: *base, environment: two}
+  e.f: {<<: [{note: first}, *base]}
+"""
+    routes = load_manifest("routes.yaml", text).routes
+    assert [(put.target, put.note, put.environment) for put in routes.values()] == [
+        ("s3://x/y", "both", "one"),
+        ("s3://x/y", "both", "two"),
+        ("s3://x/y", "first", "one"),
+    ]
 
 
 @pytest.mark.parametrize(("text", "says"), FILES)

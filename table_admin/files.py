@@ -1,0 +1,224 @@
+"""Files of routes: JSON Lines, JSON, CSV, TSV or YAML, as programs and spreadsheets write them. Read row by row."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from itertools import chain, zip_longest
+from pathlib import PurePath
+from typing import Any, BinaryIO, Literal, TextIO
+
+import yaml
+
+from table_admin.errors import InvalidInput
+from table_admin.manifest import plain_data
+
+Format = Literal["jsonl", "json", "csv", "tsv", "yaml"]
+FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "yaml")
+FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source")
+_BOOLEANS = ("keep_host", "managed")
+_ENDINGS: dict[str, Format] = {f".{form}": form for form in FORMATS} | {".ndjson": "jsonl", ".yml": "yaml"}
+_DELIMITERS = ",;\t"
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
+Rows = Iterator[tuple[int, Any]]
+"""A line, and either what is written there or an InvalidInput: why that cannot be read."""
+
+
+def format_of(name: str) -> Format:
+    """Return the format of a file by its ending, JSON Lines where it has none. Raises InvalidInput."""
+    ending = PurePath(name).suffix.lower()
+    if ending and ending not in _ENDINGS:
+        if ending in (".xls", ".xlsx", ".ods", ".numbers"):
+            raise InvalidInput(f"{name} is a spreadsheet's own format; save it as CSV.")
+        raise InvalidInput(f"{name}: {ending} is none of {', '.join(_ENDINGS)}; name the format with --format.")
+    return _ENDINGS.get(ending, "jsonl")
+
+
+def text_of(file: BinaryIO) -> TextIO:
+    """Return a file's text: UTF-8, or UTF-16 where a byte order mark says so, as spreadsheets write it."""
+    start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
+    return io.TextIOWrapper(file, _BYTE_ORDER_MARKS.get(start, "utf-8"), newline="")
+
+
+def read(stream: TextIO, form: Format) -> Rows:
+    """Yield each line with what is written there. Raises InvalidInput for a stream that is not of this format."""
+    reader = {"jsonl": _read_jsonl, "json": _read_json, "csv": _read_csv, "tsv": _read_csv, "yaml": _read_yaml}[form]
+    try:
+        yield from reader(stream)
+    except UnicodeDecodeError as error:
+        encoding = "UTF-16" if error.encoding.startswith("utf-16") else "UTF-8"
+        raise InvalidInput(
+            f"The file is not {encoding}: {error.reason} at byte {error.start}. Save it as UTF-8."
+        ) from error
+
+
+def write(rows: Iterable[dict[str, Any]], out: TextIO, form: Format) -> int:
+    """Write rows as `read` reads them; return how many. Holds one at a time."""
+    count = 0
+    writer = None
+    if form in ("csv", "tsv"):
+        writer = csv.DictWriter(out, FIELDS, dialect="excel" if form == "csv" else "excel-tab")
+        writer.writeheader()
+    for count, row in enumerate(rows, 1):
+        if writer is not None:
+            writer.writerow({**row, **{name: "true" if row.get(name) else "" for name in _BOOLEANS}})
+        elif form == "yaml":
+            out.write(yaml.safe_dump([row], sort_keys=False, allow_unicode=True, width=1000))
+        elif form == "json":
+            out.write(f"{'[' if count == 1 else ','}\n{json.dumps(row)}")
+        else:
+            out.write(json.dumps(row) + "\n")
+    if form == "json":
+        out.write("\n]\n" if count else "[]\n")
+    return count
+
+
+def _read_jsonl(stream: TextIO) -> Rows:
+    for line, text in enumerate(stream, 1):
+        if text.strip("\ufeff \t\r\n"):
+            yield line, _parsed(text.removeprefix("\ufeff"))
+
+
+def _read_json(stream: TextIO) -> Rows:
+    """Yield the items of an array; the file's text is held, the items are not."""
+    text = stream.read().removeprefix("\ufeff")
+    decoder = json.JSONDecoder(object_pairs_hook=_named_once)
+    at = _skip_space(text, 0)
+    if not text[at : at + 1]:
+        return
+    if text[at] != "[":
+        raise InvalidInput(
+            "A JSON file to import is an array of routes; with an object a line it is JSON Lines, .jsonl."
+        )
+    at, line, counted = _skip_space(text, at + 1), 1, 0
+    while text[at : at + 1] != "]":
+        line, counted = line + text.count("\n", counted, at), at
+        try:
+            item, at = decoder.raw_decode(text, at)
+        except InvalidInput as error:
+            # What is wrong is in the item, whose end is known once it is read without that check.
+            item, at = error, json.JSONDecoder().raw_decode(text, at)[1]
+        except (ValueError, RecursionError) as error:
+            yield line, InvalidInput(f"not JSON: {error}.")
+            return
+        yield line, item
+        at = _skip_space(text, at)
+        if text[at : at + 1] == ",":
+            at = _skip_space(text, at + 1)
+        elif text[at : at + 1] != "]":
+            yield line + text.count("\n", counted, at), InvalidInput("not JSON: a comma or ] is missing before this.")
+            return
+
+
+def _skip_space(text: str, at: int) -> int:
+    while text[at : at + 1] in (" ", "\t", "\r", "\n"):
+        at += 1
+    return at
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_named_once)
+    except InvalidInput as error:
+        return error
+    except (ValueError, RecursionError) as error:
+        return InvalidInput(f"not JSON: {error}.")
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise InvalidInput(f"{name} is written twice.")
+        found[name] = value
+    return found
+
+
+def _read_csv(stream: TextIO) -> Rows:
+    before = 0
+    first = stream.readline().removeprefix("\ufeff")
+    while first and (not first.strip(f"{_DELIMITERS} \r\n") or first.lower().startswith("sep=")):
+        before += 1
+        first = stream.readline()
+    if not first:
+        return
+    delimiter = max(_DELIMITERS, key=first.count)
+    reader = csv.reader(chain([first], stream), delimiter=delimiter, strict=True)
+    try:
+        names = _column_names(next(reader))
+        for cells in reader:
+            values = [
+                cell if name == "note" else cell.strip() for name, cell in zip_longest(names, cells, fillvalue="")
+            ]
+            if any(values):
+                yield before + reader.line_num, _cells(names, values)
+    except csv.Error as error:
+        yield max(1, before + reader.line_num), InvalidInput(f"not CSV: {error}.")
+
+
+def _column_names(cells: list[str]) -> list[str]:
+    """Return the names of the first line. Raises InvalidInput with what was found where they are others."""
+    names = [cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    wrong = [cell for cell, name in zip(cells, names, strict=False) if name not in FIELDS]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    missing = [name for name in ("domain", "target") if name not in names]
+    if wrong or twice or missing:
+        found = ", ".join(repr(cell[:40]) for cell in cells[: len(names)][:12])
+        why = (
+            f"{missing[0]} is missing"
+            if missing
+            else f"{twice[0]} is there twice"
+            if twice
+            else f"{wrong[0][:40]!r} is none"
+        )
+        raise InvalidInput(f"The first line names the columns, of {', '.join(FIELDS)}; found {found}: {why}.")
+    return names
+
+
+def _cells(names: list[str], cells: list[str]) -> Any:
+    if any(cells[len(names) :]):
+        return InvalidInput("more columns than names in the first line.")
+    values: dict[str, Any] = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    for name in _BOOLEANS:
+        if name in values:
+            truth = _TRUTHS.get(values[name].lower())
+            if truth is None:
+                return InvalidInput(f"{name} is {values[name][:40]!r}; write true, false or nothing.")
+            values[name] = truth
+    return values
+
+
+def _read_yaml(stream: TextIO) -> Rows:
+    """Yield the items of a list, each built when it is reached: the whole is never held."""
+    try:
+        loader: Any = yaml.SafeLoader(stream)
+        loader.get_event()  # the stream's start
+        while not loader.check_event(yaml.StreamEndEvent):
+            loader.get_event()  # a document's start
+            yield from _items(loader)
+            loader.get_event()  # the list's end
+            loader.get_event()  # the document's
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        yield mark.line + 1 if mark else 1, InvalidInput(f"not YAML: {getattr(error, 'problem', None) or error}.")
+    except RecursionError:
+        yield 1, InvalidInput("not YAML: too deep.")
+
+
+def _items(loader: Any) -> Rows:
+    if not loader.check_event(yaml.SequenceStartEvent):
+        raise InvalidInput(
+            "A YAML file to import is a list of routes: - {domain: ..., target: ...}. "
+            "One with owner and routes is for plan and apply."
+        )
+    loader.get_event()
+    while not loader.check_event(yaml.SequenceEndEvent):
+        line = loader.peek_event().start_mark.line + 1
+        node = loader.compose_node(None, None)
+        try:
+            yield line, plain_data(node, {}, "")
+        except InvalidInput as error:
+            yield line, error

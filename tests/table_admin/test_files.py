@@ -1,0 +1,238 @@
+"""Files of routes as spreadsheets, editors and other programs write them: read, or refused naming what was found."""
+
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_edge.embedded_aws import EmbeddedAws
+from local_edge.ministack import PYTHON, MiniStack
+from table_admin import InvalidInput, Put, RoutingTable
+from table_admin.bulk import read_rows
+from table_admin.cli import main
+from table_admin.files import Format, format_of, text_of
+from tests.support import make_tables, need, wait_until
+
+A = "s3://acme-static-sites/env-a"
+PLAIN = f"domain,target,note,keep_host\r\na.example.com,{A},Größe,\r\nb.example.com,https://b.example,,true\r\n"
+
+
+def rows_of(content: bytes, form: Format = "csv") -> list[tuple[int, Any]]:
+    return [*read_rows(text_of(io.BufferedReader(io.BytesIO(content))), form)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.encode(),
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.encode("utf-16"),
+        b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+        PLAIN.replace(",", ";").encode("utf-8-sig"),
+        PLAIN.replace(",", "\t").encode("utf-16"),
+        PLAIN.replace("domain,target,note,keep_host", "Domain, TARGET ,Note,Keep Host").encode(),
+        PLAIN.replace("\r\n", ",,,\r\n").encode(),
+        (PLAIN + ",,,\r\n\r\n").encode(),
+        ("sep=;\r\n" + PLAIN.replace(",", ";")).encode(),
+        ("\r\n,,,\r\n" + PLAIN).encode(),
+        PLAIN.replace("true", "TRUE").encode(),
+        PLAIN.replace("true", "yes").encode(),
+        PLAIN.replace(",a.ex", ", a.ex").replace("a.example.com,", "a.example.com ,").encode(),
+        PLAIN.replace("\r\n", "\r").encode(),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_what_a_spreadsheet_saves_is_read(content: bytes, form: Format) -> None:
+    found = [put for _, put in rows_of(content, form)]
+    assert [(put.domain, put.target, put.note, put.keep_host) for put in found] == [
+        ("a.example.com", A, "Größe", None),
+        ("b.example.com", "https://b.example", "", True),
+    ]
+
+
+def test_a_line_of_a_spreadsheet_is_told_by_its_number_there() -> None:
+    content = f'sep=;\n\ndomain;target;note;keep_host\na..b;{A};;\nc.d;https://x.y;"two\nlines";maybe\nd.e;{A};;;more\n'
+    assert [(line, reason) for line, reason in rows_of(content.encode()) if isinstance(reason, str)] == [
+        (4, "'a..b' is not a domain: the host is not a name that DNS could hold."),
+        (6, "keep_host is 'maybe'; write true, false or nothing."),
+        (7, "more columns than names in the first line."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "why"),
+    [
+        (b"name;target\n", "csv", "found 'name', 'target': domain is missing"),
+        (b"domain;target;Ziel\n", "csv", "found 'domain', 'target', 'Ziel': 'Ziel' is none"),
+        (b"domain,,target\n", "csv", "found 'domain', '', 'target': '' is none"),
+        (b"domain,target,Domain\n", "csv", "domain is there twice"),
+        (b'{"domain": "a.b"}\n', "csv", "domain is missing"),
+        ("domain,target,note\na.b,s3://x,Größe\n".encode("latin-1"), "csv", "not UTF-8: .* at byte .*Save it as UTF-8"),
+        (b"\xff\xfed\x00o\x00m", "csv", "not UTF-16"),
+        (b'{"domain": "a.b"}\n{"domain": "c.d"}\n', "json", "an array of routes; with an object a line .*jsonl"),
+        (b"owner: shop\nroutes: {}\n", "yaml", "owner and routes is for plan and apply"),
+    ],
+)
+def test_another_file_is_refused_naming_what_was_found(content: bytes, form: Format, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        rows_of(content, form)
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "expected"),
+    [
+        ('[{"domain": "a.b", "target": null},\n{"domain": "c.d",\n"target": 5},\n[1]]', "json", [
+            (1, "target is missing."),
+            (2, "target must be text, not the number 5."),
+            (4, "not a route: an object with domain and target is expected."),
+        ]),
+        ('[{"domain": "a.b"}\n{"domain": "c.d"}]', "json", [
+            (1, "target is missing."),
+            (2, "not JSON: a comma or ] is missing before this."),
+        ]),
+        ('\n[{"domain": "a.b", "domain": "c.d"}, {"domain": 1}', "json", [
+            (2, "domain is written twice."),
+            (2, "domain is missing, or no text."),
+            (2, "not JSON: a comma or ] is missing before this."),
+        ]),
+        ('{"domain": "a.b", "target": {"a": 1}}\n{"domain": "a.b", "a": 1, "a": 2}\n"a.b"\n', "jsonl", [
+            (1, "target must be text, not an object."),
+            (2, "a is written twice."),
+            (3, "not a route: an object with domain and target is expected."),
+        ]),
+        ('{"domain": "a.b", "target": "s3://x", "expires_at": ""}\n', "jsonl", [
+            (1, "expires_at is empty; leave it out, or say what it is."),
+        ]),
+        ('{"domain": "a.b", "target": "s3://x", "traget": ""}\n', "jsonl", [
+            (1, "'traget' is none of target, environment, service, expires_at, keep_host, note."),
+        ]),
+        ("- domain: a.b\n  target: s3://x\n  keep_host: perhaps\n- a.b\n- {<<: 1}\n- {a: 1, a: 2}\n", "yaml", [
+            (1, "keep_host must be true or false, not text: 'perhaps'."),
+            (4, "not a route: a mapping with domain and target is expected."),
+            (5, "<< merges mappings, and this is none."),
+            (6, "a is written twice."),
+        ]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_line_is_said_with_its_field_in_the_formats_words(
+    content: str, form: Format, expected: list[tuple[int, str]]
+) -> None:
+    assert rows_of(content.encode(), form) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "form"),
+    [
+        (f'{{"domain": "a.b", "target": "{A}", "note": null, "owner": null}}\n', "jsonl"),
+        (f'\ufeff{{"domain": "a.b", "target": "{A}"}}\r\n', "jsonl"),
+        (f'[{{"domain": "a.b", "target": "{A}"}}]', "json"),
+        (f"- {{domain: a.b, target: {A}, note: }}\n", "yaml"),
+        (f"- &base {{target: {A}, domain: b.b}}\n- {{<<: *base, domain: a.b}}\n", "yaml"),
+        (f"- {{domain: b.b, target: {A}}}\n---\n- {{domain: a.b, target: {A}}}\n", "yaml"),
+    ],
+)
+def test_what_programs_write_is_read(content: str, form: Format) -> None:
+    put = rows_of(content.encode(), form)[-1][1]
+    assert isinstance(put, Put), put
+    assert (put.domain, put.target) == ("a.b", A)
+
+
+def test_a_format_is_told_by_the_ending_or_asked_for() -> None:
+    names = ("a.jsonl", "a.ndjson", "a.JSON", "a.CSV", "a.tsv", "a.yml", "-", "<stdin>", "/dev/stdin")
+    assert [format_of(name) for name in names] == [
+        *("jsonl", "jsonl", "json", "csv", "tsv", "yaml", "jsonl", "jsonl", "jsonl")
+    ]
+    for name, why in (("a.txt", "name the format"), ("a.csv.gz", "name the format"), ("a.xlsx", "save it as CSV")):
+        with pytest.raises(InvalidInput, match=why):
+            format_of(name)
+
+
+@pytest.fixture
+def command(
+    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., int]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    monkeypatch.setenv("TABLE_ADMIN_STACK", table.stack)
+
+    def run(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as caught:
+            main(list(arguments))
+        return int(caught.value.code or 0)
+
+    return run
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "tsv", "yaml"])
+def test_a_second_run_ends_with_success(command: Callable[..., int], table: RoutingTable, ending: str) -> None:
+    table.put("a.example.com", A, note='ö, "x"')
+    table.put("b.example.com", A)
+    assert command("export", f"routes.{ending}") == 0
+    table.delete("b.example.com")
+    assert [command("import", f"routes.{ending}") for _ in range(2)] == [0, 0]
+    assert [command("import", f"routes.{ending}", "--strict") for _ in range(2)] == [0, 0]
+    assert (table.get("a.example.com").revision, table.get("b.example.com").revision) == (1, 3)
+
+
+def test_a_spreadsheets_file_with_a_double_line_writes_nothing_with_strict(
+    command: Callable[..., int], table: RoutingTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = f"Domain;Target\na.example.com;{A}\nA.EXAMPLE.com;{A}\n"
+    Path("routes.csv").write_text(content, encoding="utf-16")
+    assert command("import", "routes.csv", "--strict") == 1
+    assert "line 3: a.example.com is in line 2 already." in capsys.readouterr().err
+    assert list(table.list()) == []
+    assert command("import", "routes.csv") == 1
+    assert [one.domain for one in table.list()] == ["a.example.com"]
+    Path("routes.xlsx").write_text("a spreadsheet")
+    assert command("export", "routes.xlsx") == 2
+    assert Path("routes.xlsx").read_text() == "a spreadsheet"
+
+
+@pytest.fixture
+def stoppable() -> Iterator[tuple[MiniStack, EmbeddedAws]]:
+    need(PYTHON.exists(), "MiniStack, in an environment of its own (make test installs it)")
+    with closing(MiniStack()) as tables, closing(EmbeddedAws(0, tables=tables)) as aws:
+        make_tables("edge-routing", aws.client("dynamodb"))
+        aws.client("s3").create_bucket(Bucket="acme-static-sites")
+        yield tables, aws
+
+
+def test_an_interrupted_import_ends_though_dynamodb_does_not_answer_and_says_the_truth(
+    stoppable: tuple[MiniStack, EmbeddedAws], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables, aws = stoppable
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    file = tmp_path / "routes.jsonl"
+    rows = [{"domain": f"r{number}.example.com", "target": A} for number in range(20_000)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    command = [sys.executable, "-m", "table_admin.cli", "import", str(file)]
+    table = RoutingTable(client=aws.client)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: table.page(limit=1).items)
+        tables.signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        # botocore would wait for four minutes.
+        assert process.wait(timeout=120) == 1
+        assert process.stderr
+        said = process.stderr.read().splitlines()[-1]
+    found = re.fullmatch(
+        r"table-admin: interrupted: all up to line (\d+) is done, (\d+) routes in the table(?:, (\d+) more may be)?\. "
+        r"The same command does the rest, sooner with --from-line (\d+)\.",
+        said,
+    )
+    assert found, said
+    line, done, unknown, again = (int(number or 0) for number in found.groups())
+    tables.signal(signal.SIGCONT)
+    written = {one.domain for one in table.list()}
+    assert line <= done <= len(written) <= done + unknown
+    assert {row["domain"] for row in rows[:line]} <= written
+    assert again == line + 1
