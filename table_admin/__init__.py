@@ -1,9 +1,13 @@
 """The routing-table manager: a Python API, and the command `table-admin` over it."""
 
-from edge_handler.routes.route import CustomOrigin, Route, S3Origin
-from table_admin.changes import Change, Put, Revision
-from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
-from table_admin.routing_table import RoutingTable
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_handler.routes.route import CustomOrigin, Route, S3Origin
+    from table_admin.changes import Change, Put, Revision
+    from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
+    from table_admin.routing_table import RoutingTable
 
 __all__ = [
     "Change",
@@ -19,3 +23,17 @@ __all__ = [
     "TableAdminError",
     "TargetRefused",
 ]
+_HOMES = {
+    "edge_handler.routes.route": ("CustomOrigin", "Route", "S3Origin"),
+    "table_admin.changes": ("Change", "Put", "Revision"),
+    "table_admin.errors": ("InvalidInput", "NotFound", "RevisionConflict", "TableAdminError", "TargetRefused"),
+    "table_admin.routing_table": ("RoutingTable",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is asked for: the command must be able to catch a signal while boto3 is imported."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from edge_handler import origin_request, viewer_request
 from edge_handler.answers import Result
 from edge_handler.errors import BrokenRow, UnreadableRow
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Item, Route, read_row
 from edge_handler.routes.stamp import HEADER
-from edge_handler.settings import load_settings
+from edge_handler.settings import Settings, load_settings
 from table_admin.errors import InvalidInput
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.routing_table import RoutingTable
@@ -46,7 +45,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     domain = parse_domain(host)
     # First by itself: a table that cannot be read is a failure of this command, not of the URL.
     row, reason = _row(table, domain)
-    settings = load_settings()
+    viewer_request, origin_request, settings = _edge()
     resolver = Resolver(_Table(table), settings)
     event = _event(domain, parts.path or "/", parts.query)
     # The handlers log to standard output, which here belongs to the answer.
@@ -65,6 +64,18 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     with contextlib.redirect_stdout(sys.stderr):
         forwarded = origin_request.make_handler(settings.s3_endpoint)(origin_event, None)
     return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded))
+
+
+def _edge() -> tuple[Any, Any, Settings]:
+    """Return the handlers and their settings. They read the environment while they are imported, and may refuse it."""
+    try:
+        from edge_handler import origin_request, viewer_request  # noqa: PLC0415
+
+        return viewer_request, origin_request, load_settings()
+    except ValueError as error:
+        raise InvalidInput(
+            f"The edge cannot start with this environment (AWS_ENDPOINT_URL, EDGE_*): {error}."
+        ) from error
 
 
 class _Table:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from table_admin import branches, environments, output
-from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, pairs, warn
+from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, default_expiry, pairs, warn
 from table_admin.documents import route_document
 from table_admin.routing_table import RoutingTable
 
@@ -58,11 +58,13 @@ def up(
 
     With --branch its name is made of the branch's, and printed first.
     """
+    if branch is not None and (name is not None or source is not None or take_over):
+        raise click.UsageError("--branch goes without NAME, --source and --take-over.")
+    environment = _name(name, branch) if branch is None else branches.name_of(table, branch)
+    options["expires_in"] = default_expiry(table, environment, options)
     wanted = {"services": pairs(services, "--service"), "on_left": _left, **options}
     if branch is None:
-        changes = environments.up(table, _name(name, branch), source=source, take_over=take_over, **wanted)
-    elif name is not None or source is not None or take_over:
-        raise click.UsageError("--branch goes without NAME, --source and --take-over.")
+        changes = environments.up(table, environment, source=source, take_over=take_over, **wanted)
     else:
         changes = branches.up(table, branch, **wanted)
         if not as_json:
@@ -138,7 +140,9 @@ def promote(table: RoutingTable, /, name: str, domains: tuple[str, ...], as_json
     """Send DOMAINs to where NAME's services are, in one transaction. Back again: rollback DOMAIN..."""
     wanted: dict[str, str] = {}
     for text in domains:
-        domain, _, service = text.partition("=")
+        domain, equals, service = text.partition("=")
+        if equals and not service:
+            raise click.UsageError(f"{text} names no service after its =.")
         if domain in wanted:
             raise click.UsageError(f"{domain} is given twice.")
         wanted[domain] = service

@@ -1,6 +1,11 @@
 """What several verbs take."""
 
+from typing import Any
+
 import click
+
+from table_admin.cli.session import setting
+from table_admin.routing_table import RoutingTable
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 NOTE = click.option("--note", default="", help="Why, for people; goes into the history.")
@@ -16,14 +21,34 @@ def warn(domain: str, why: str) -> None:
 
 
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
-    """Return NAME=VALUE options as a mapping; one without a name has the name "". Raises UsageError."""
+    """Return [NAME=]TARGET options as a mapping; one without a name has the name "". Raises UsageError."""
     found: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")
         # A target may hold a = of its own; a name holds neither : nor /.
         if not equals or ":" in name or "/" in name:
             name, value = "", text
+        elif not name or not value:
+            raise click.UsageError(f"{option} {text} is empty on one side of its =.")
         if name in found:
             raise click.UsageError(f"{option} {name or value} is given twice.")
-        found[name] = value
+        found[name] = full_target(value)
     return found
+
+
+def full_target(text: str) -> str:
+    """Return a target; /prefix is one of the configured bucket. Raises UsageError where none is."""
+    if not text.startswith("/") or text.startswith("//"):
+        return text
+    bucket = setting("bucket").value
+    if not bucket:
+        raise click.UsageError(f"{text} is a prefix of the configured bucket, and none is: see table-admin config.")
+    return f"s3://{bucket}{text}"
+
+
+def default_expiry(table: RoutingTable, name: str, options: dict[str, Any]) -> str | None:
+    """Return how long an environment is to live: as the command says, or for a new one as is configured."""
+    said: str | None = options["expires_in"]
+    if said or options["permanent"] or not setting("expires_in").value:
+        return said
+    return None if any(True for _ in table.list(name)) else setting("expires_in").value

@@ -6,7 +6,7 @@ import click
 
 from table_admin import output
 from table_admin.changes import Change
-from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, IF_REVISION, NOTE, PERMANENT, warn
+from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, IF_REVISION, NOTE, PERMANENT, full_target, warn
 from table_admin.documents import explanation_document, revision_document, route_document
 from table_admin.explain import explain as explain_url
 from table_admin.removal import delete_many
@@ -20,7 +20,7 @@ _LIMIT = click.option("--limit", type=click.IntRange(1), help="So many at the mo
 
 @click.command()
 @click.argument("domain")
-@click.argument("target")
+@click.argument("target", type=full_target)
 @click.option("--environment", "-e", help="What it belongs to; the domain's first label by default.")
 @click.option("--service", help="Which of its environment's services it is.")
 @EXPIRES_IN

@@ -74,11 +74,16 @@ def make_api(make_table: MakeTable) -> APIGatewayHttpResolver:
 def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None:
     @app.get("/routes", summary="List routes", tags=["routes"], responses=responses(200, 400))
     def list_routes(
-        environment: Annotated[str | None, Query(description="Only this environment's.")] = None,
-        name: Annotated[str | None, Query(description="Only domains with this in them, or of this pattern.")] = None,
-        target: Annotated[str | None, Query(description="Only targets with this in them, or of this pattern.")] = None,
+        environment: Annotated[str | None, Query(min_length=1, description="Only this environment's.")] = None,
+        name: Annotated[
+            str | None, Query(min_length=1, description="Only domains with this in them, or of this pattern.")
+        ] = None,
+        target: Annotated[
+            str | None, Query(min_length=1, description="Only targets with this in them, or of this pattern.")
+        ] = None,
         expires_before: Annotated[
-            str | None, Query(description="Only what expires before this time, or within this duration, e.g. 2d.")
+            str | None,
+            Query(min_length=1, description="Only what expires before this time, or within this duration, e.g. 2d."),
         ] = None,
         limit: Limit = 100,
         cursor: Cursor = None,
@@ -125,7 +130,7 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
 
     @app.get("/explain", summary="What the edge does with a URL", tags=["routes"], responses=responses(200, 400))
     def get_explanation(
-        url: Annotated[str, Query(description="What a browser would be given.")],
+        url: Annotated[str, Query(min_length=1, description="What a browser would be given.")],
     ) -> ExplanationDocument:
         return explanation_document(explain(table(), url))
 

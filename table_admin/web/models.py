@@ -11,7 +11,7 @@ from table_admin.documents import ChangeDocument, RevisionDocument, RouteDocumen
 Domain = Annotated[str, Path(description="What viewers ask for, e.g. env-123.example.com.")]
 Name = Annotated[str, Path(description="An environment's name, e.g. env-42.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at the most.")]
-Cursor = Annotated[str | None, Query(description="The `cursor` of the page before.")]
+Cursor = Annotated[str | None, Query(min_length=1, description="The `cursor` of the page before.")]
 DryRun = Annotated[bool, Query(description="Say what would be done, and do nothing.")]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="Write only over this revision: the ETag it was read with.")
@@ -26,7 +26,9 @@ Key = Annotated[
         pattern="^[!-~]+$",
     ),
 ]
-ExpiresIn = Annotated[str | None, Field(description="A duration as in 7d; makes the route ephemeral.")]
+# An empty value is a mistake, more often than not a variable that is not set; a note may be empty.
+ExpiresIn = Annotated[str | None, Field(min_length=1, description="A duration as in 7d; makes the route ephemeral.")]
+NotEmpty = Annotated[str, Field(min_length=1)]
 Permanent = Annotated[bool, Field(description="Takes an expiry away.")]
 Why = Annotated[str, Field(description="Why, for people.")]
 
@@ -36,10 +38,10 @@ class Put:
     """A route to write. What is not given stays as it is."""
 
     target: Annotated[
-        str, Field(description="s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]")
+        str, Field(min_length=1, description="s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]")
     ]
-    environment: Annotated[str | None, Field(description="Defaults to the domain's first label.")] = None
-    service: Annotated[str | None, Field(description="Which of its environment's services it is.")] = None
+    environment: Annotated[str | None, Field(min_length=1, description="Defaults to the domain's first label.")] = None
+    service: Annotated[str | None, Field(min_length=1, description="Which of its environment's services it is.")] = None
     expires_in: ExpiresIn = None
     permanent: Permanent = False
     keep_host: Annotated[
@@ -72,11 +74,13 @@ class Rollback:
 class Up:
     """An environment's services."""
 
-    base: Annotated[str, Field(description="The domain its URLs are under, e.g. example.com.")]
-    services: Annotated[dict[str, str], Field(description="Target by service; the name is empty for an only one.")]
-    source: Annotated[str | None, Field(description="The branch or pull request; refused where it is another's.")] = (
-        None
-    )
+    base: Annotated[str, Field(min_length=1, description="The domain its URLs are under, e.g. example.com.")]
+    services: Annotated[
+        dict[str, NotEmpty], Field(min_length=1, description="Target by service; the name is empty for an only one.")
+    ]
+    source: Annotated[
+        str | None, Field(min_length=1, description="The branch or pull request; refused where it is another's.")
+    ] = None
     take_over: Annotated[bool, Field(description="Also where another source made it.")] = False
     prune: Annotated[bool, Field(description="Remove its services that are not named.")] = False
     force: Annotated[bool, Field(description="Prune also what other domains are served from.")] = False
@@ -98,7 +102,9 @@ class Extend:
 class Promote:
     """Which domains go where an environment's services are."""
 
-    domains: Annotated[dict[str, str], Field(description="Service by domain; the name is empty for an only one.")]
+    domains: Annotated[
+        dict[NotEmpty, str], Field(min_length=1, description="Service by domain; the name is empty for an only one.")
+    ]
     note: Why = ""
 
 
@@ -106,7 +112,7 @@ class Promote:
 class RollbackEnvironment:
     """A time to go back to."""
 
-    since: Annotated[str, Field(description="E.g. 2026-12-01T08:00Z, or 10m for how long ago.")]
+    since: Annotated[str, Field(min_length=1, description="E.g. 2026-12-01T08:00Z, or 10m for how long ago.")]
     note: Why = ""
 
 
@@ -114,10 +120,10 @@ class RollbackEnvironment:
 class Declaration:
     """What a declarative file says, see routes.schema.json."""
 
-    owner: str
+    owner: NotEmpty
     routes: dict[str, Any]
     adopt: Annotated[bool, Field(description="Take over rows that nobody or somebody else keeps.")] = False
-    plan: Annotated[str | None, Field(description="To apply: only if it is the plan of this id.")] = None
+    plan: Annotated[str | None, Field(min_length=1, description="To apply: only if it is the plan of this id.")] = None
     force: Annotated[bool, Field(description="To apply: also where it changes more than is likely meant.")] = False
 
 

@@ -6,7 +6,8 @@ import pytest
 from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable, TableAdminError, TargetRefused, environments
-from table_admin.bulk import Format, export_routes, import_routes
+from table_admin.bulk import export_routes, import_routes
+from table_admin.files import Format
 from table_admin.ownership import Taken
 from table_admin.promotions import StillServed
 from table_admin.rollback import rollback
