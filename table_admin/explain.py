@@ -73,9 +73,7 @@ def _edge() -> tuple[Any, Any, Settings]:
 
         return viewer_request, origin_request, load_settings()
     except ValueError as error:
-        raise InvalidInput(
-            f"The edge cannot start with this environment (AWS_ENDPOINT_URL, EDGE_*): {error}."
-        ) from error
+        raise InvalidInput(f"The edge cannot start with AWS_ENDPOINT_URL or EDGE_... as they are: {error}.") from error
 
 
 class _Table:

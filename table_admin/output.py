@@ -1,11 +1,8 @@
 """What the command prints: tables for people, JSON for pipelines. Streams: no listing is held in memory."""
 
 import dataclasses
-import itertools
 import json
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -18,13 +15,16 @@ from table_admin.environments import Environment
 from table_admin.explain import Explanation
 from table_admin.inputs import epoch_text
 from table_admin.plan import Plan
+from table_admin.terminal import Progress as progress  # noqa: N813  # a function to who calls it
+from table_admin.terminal import counted, echo
+from table_admin.terminal import table as print_table
 
-_PAGE_ROWS = 200
-_PROGRESS_SECONDS = 1.0
+__all__ = ["counted", "print_table", "progress"]
+
 ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
 HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
 ENVIRONMENT_HEADS = ("ENVIRONMENT", "ROUTES", "EXPIRES", "CHANGED", "BY")
-_SIGNS = {"created": ("+", "green"), "updated": ("~", "yellow"), "deleted": ("-", "red"), "unchanged": ("=", None)}
+_SIGNS = {"created": ("+", "green"), "updated": ("~", "yellow"), "deleted": ("-", "red"), "unchanged": ("=", "")}
 _MARKS = {"ok": ("ok", "green"), "wrong": ("WRONG", "red"), "unknown": ("?", "yellow")}
 
 
@@ -51,24 +51,6 @@ def plain(document: Any) -> Any:
     if isinstance(document, Mapping):
         return {name: plain(value) for name, value in document.items()}
     return [plain(item) for item in document] if isinstance(document, list | tuple) else document
-
-
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-    """Print rows under heads, columns as wide as the first page needs; return how many there were."""
-    rows = iter(rows)
-    first = list(itertools.islice(rows, _PAGE_ROWS))
-    widths = [max(map(len, column)) for column in zip(heads, *first, strict=True)]
-    for row in itertools.chain([heads], first):
-        click.echo(_line(row, widths))
-    count = len(first)
-    for row in rows:
-        click.echo(_line(row, widths))
-        count += 1
-    return count
-
-
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def print_route(route: Route) -> None:
@@ -103,7 +85,7 @@ def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") ->
     """Print what is different, an attribute a line."""
     for name, (before, after) in found.items():
         old, new = _cell(name, before), _cell(name, after)
-        click.echo(f"{indent}{name}: {click.style(old, fg='red')} -> {click.style(new, fg='green')}")
+        echo(f"{indent}{name}: ", (old, "red"), " -> ", (new, "green"))
 
 
 def print_plan(plan: Plan) -> None:
@@ -112,7 +94,7 @@ def print_plan(plan: Plan) -> None:
         sign, colour = _SIGNS[change.action]
         route = change.after or change.before
         target = "" if change.action == "updated" or route is None else f"  {route.target}"
-        click.echo(click.style(f"{sign} {change.domain}{target}", fg=colour))
+        echo((f"{sign} {change.domain}{target}", colour))
         if change.action == "updated":
             print_differences(differences(change.before, change.after), indent="    ")
     counts = (plan.count("created"), plan.count("updated"), plan.count("deleted"), plan.unchanged)
@@ -140,24 +122,9 @@ def print_explanation(found: Explanation) -> None:
 def print_finding(finding: Finding) -> None:
     """Print a step of doctor's, and how to mend it where it is wrong."""
     mark, colour = _MARKS[finding.status]
-    click.echo(f"{click.style(f'{mark:<6}', fg=colour)} {finding.step:<14} {finding.text}")
+    echo((f"{mark:<6}", colour), f" {finding.step:<14} {finding.text}")
     if finding.mend:
         click.echo(f"{'':<22}{finding.mend}")
-
-
-def progress(what: str) -> Callable[[int], None]:
-    """Return what shows how far something is, on standard error: every second to a person, else every ten."""
-    started = last = time.monotonic()
-    person = sys.stderr.isatty()
-
-    def show(count: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= _PROGRESS_SECONDS * (1 if person else 10):
-            last = now
-            click.echo(f"{count:,} {what}, {count / (now - started):,.0f}/s", err=True)
-
-    return show
 
 
 def route_rows(routes: Iterable[Route]) -> Iterator[Sequence[str]]:

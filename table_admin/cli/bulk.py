@@ -43,7 +43,7 @@ def import_(
         summary = now
         show(now.line)
 
-    show = output.progress("lines")
+    show = output.progress("line", source=file)
     try:
         summary = import_routes(
             table,
@@ -60,6 +60,7 @@ def import_(
         raise
     except TableAdminError as error:
         raise TableAdminError(f"{error} Until then: {_so_far(summary)}") from error
+    show.done()
     rate = summary.done / max(time.monotonic() - started, 0.001)
     would = "would be " if dry_run else ""
     click.echo(
@@ -67,7 +68,7 @@ def import_(
         f"{summary.rejected} rejected ({rate:,.0f}/s)"
     )
     if summary.rejected:
-        raise TableAdminError(f"{summary.rejected} lines were rejected.")
+        raise TableAdminError(f"{output.counted(summary.rejected, 'line')} rejected.")
 
 
 @click.command("export")
@@ -78,16 +79,17 @@ def import_(
 def export(table: RoutingTable, file: LazyFile, form: Format | None, environment: str | None) -> None:
     """Write all routes to FILE, standard output by default, as import reads them."""
     form = form or format_of(_name(file))  # before the file is opened, and what was in it is gone
-    show = output.progress("routes")
+    show = output.progress("route")
 
     def counted() -> Any:
         for number, route in enumerate(table.list(environment, on_broken=warn), 1):
             yield route
             show(number)
+        show.done()
 
     started = time.monotonic()
     count = export_routes(counted(), cast("TextIO", file.open()), form)
-    click.echo(f"{count} routes ({count / max(time.monotonic() - started, 0.001):,.0f}/s)", err=True)
+    click.echo(f"{output.counted(count, 'route')} ({count / max(time.monotonic() - started, 0.001):,.0f}/s)", err=True)
 
 
 def _check_first(table: RoutingTable, file: TextIO, form: Format) -> None:
@@ -99,7 +101,7 @@ def _check_first(table: RoutingTable, file: TextIO, form: Format) -> None:
         count += 1
     file.seek(0)
     if count:
-        raise TableAdminError(f"{count} lines would be rejected; nothing was written.")
+        raise TableAdminError(f"{output.counted(count, 'line')} would be rejected; nothing was written.")
 
 
 def _reject(rejected: Rejected) -> None:

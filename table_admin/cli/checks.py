@@ -27,7 +27,9 @@ def doctor(table: RoutingTable, domain: str, edge: str | None, as_json: bool) ->
     if as_json:
         output.print_json_array(findings)
     if wrong:
-        raise TableAdminError(f"{wrong} of {len(findings)} steps are wrong.")
+        raise TableAdminError(
+            f"{wrong} of {output.counted(len(findings), 'step')} {'is' if wrong == 1 else 'are'} wrong."
+        )
 
 
 @click.command()

@@ -65,11 +65,13 @@ def apply(
         return
     if asking:
         expected = found.id  # that is what the answer was to
-    changes = apply_plan(table, found, expected=expected, force=force, on_progress=output.progress("rows written"))
+    show = output.progress("row", total=len(found.writes))
+    changes = [*apply_plan(table, found, expected=expected, force=force, on_progress=show)]
+    show.done()
     if as_json:
-        output.print_changes(list(changes), as_json=True, dry_run=False)
+        output.print_changes(changes, as_json=True, dry_run=False)
     else:
-        click.echo(f"{sum(1 for _ in changes)} changes written.")
+        click.echo(f"{output.counted(len(changes), 'change')} written.")
 
 
 @click.command()

@@ -106,7 +106,8 @@ def list_routes(
     if as_json:
         output.print_json_array(map(route_document, routes))
     else:
-        click.echo(f"{output.print_table(output.ROUTE_HEADS, output.route_rows(routes))} routes", err=True)
+        count = output.print_table(output.ROUTE_HEADS, output.route_rows(routes))
+        click.echo(output.counted(count, "route"), err=True)
 
 
 @click.command()

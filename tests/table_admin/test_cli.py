@@ -238,7 +238,7 @@ def test_a_file_is_planned_and_applied(command: Command, tmp_path: Path) -> None
     assert command("apply", str(file), "--dry-run")[0] == 0
     assert command("get", "a.example.com")[0] == 1
     assert command("apply", str(file), "--plan", "0" * 12)[0] == 1
-    assert command("apply", str(file), "--plan", shown)[1].endswith("1 changes written.\n")
+    assert command("apply", str(file), "--plan", shown)[1].endswith("1 change written.\n")
     assert command("plan", str(file), "--exit-code") == (0, command("plan", str(file))[1], "")
     assert json.loads(command("plan", str(file), "--json")[1])["unchanged"] == 1
     assert json.loads(command("schema")[1])["title"]
@@ -260,7 +260,7 @@ def test_routes_are_imported_and_exported(command: Command, tmp_path: Path) -> N
     assert "line 3: 'b..c' is not a domain" in err
     assert json.loads(command("export")[1])["domain"] == "a.example.com"
     out_file = tmp_path / "out.yaml"
-    assert "1 routes (" in command("export", str(out_file))[2]
+    assert "1 route (" in command("export", str(out_file))[2]
     assert command("import", str(out_file), "--dry-run")[1].startswith("0 would be created, 0 would be updated, 1 unch")
 
 
