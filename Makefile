@@ -8,7 +8,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: run test lint bench soak faults plots build clean
 
 run: .venv/run.stamp .venv/ministack.stamp
-	$(BIN)/local-edge --port $(PORT) --aws-port $(AWS_PORT)
+	$(BIN)/python -m local_edge --port $(PORT) --aws-port $(AWS_PORT)
 
 test: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp lint
 	$(BIN)/pytest

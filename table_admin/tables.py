@@ -55,6 +55,10 @@ class Write:
         """Return the same change as another revision."""
         return replace(self, revision=revision)
 
+    def noted(self, note: str) -> "Write":
+        """Return the same change with another note."""
+        return replace(self, row={**self.row, "note": {"S": note}})
+
     def after(self) -> dict[str, Any] | None:
         """Return the row that is written, None where one is deleted."""
         return None if self.action == "delete" else self._stamped()

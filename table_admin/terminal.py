@@ -9,7 +9,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import click
 
@@ -85,7 +85,7 @@ def _fitting(widths: Sequence[int], available: int) -> list[int]:
 class Progress:
     """How far something is, on standard error: a bar with rate and time left, or a line every ten seconds."""
 
-    def __init__(self, what: str, *, total: int | None = None, source: TextIO | None = None) -> None:
+    def __init__(self, what: str, *, total: int | None = None, source: BinaryIO | None = None) -> None:
         """Begin.
 
         Args:
@@ -130,7 +130,7 @@ class Progress:
 
     def _source_position(self) -> int:
         try:
-            return int(self._source.buffer.tell())  # type: ignore[union-attr]
+            return int(self._source.tell()) if self._source else 0
         except (OSError, ValueError, AttributeError):
             return 0
 
@@ -144,7 +144,7 @@ def _bar(total: bool) -> Any:
     return Bars(text, BarColumn(), left, console=_console(sys.stderr), transient=True, redirect_stdout=False)
 
 
-def _size(file: TextIO) -> int | None:
+def _size(file: BinaryIO) -> int | None:
     try:
         found = os.fstat(file.fileno())
     except (OSError, ValueError, AttributeError):

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from edge_handler.routes.route import Route, S3Origin
 from table_admin.changes import Change, is_live, promoted_from, put_of
 from table_admin.errors import RevisionConflict, TableAdminError, TargetRefused
-from table_admin.inputs import epoch_text
+from table_admin.inputs import epoch_text, parse_note
 from table_admin.routing_table import OnBroken, RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
 
@@ -34,7 +34,12 @@ class Lost:
 
 
 def refresh(
-    table: RoutingTable, environment: str | None = None, *, dry_run: bool = False, on_broken: OnBroken | None = None
+    table: RoutingTable,
+    environment: str | None = None,
+    *,
+    note: str = "",
+    dry_run: bool = False,
+    on_broken: OnBroken | None = None,
 ) -> Iterator[Change | Orphan | Lost]:
     """Resolve load balancers again, and write those routes whose DNS name, protocol or port changed.
 
@@ -48,13 +53,16 @@ def refresh(
             if route.domain not in items:
                 continue
             try:
-                writes.append(table.plan_put(put_of(route), items[route.domain]))
+                write = table.plan_put(put_of(route), items[route.domain])
+                writes.append(write.noted(parse_note(note)) if write is not None and note else write)
             except TargetRefused as error:
                 yield _found(route, str(error))
         yield from _commit(table, filter(None, writes), dry_run)
 
 
-def sweep(table: RoutingTable, *, dry_run: bool = False, on_broken: OnBroken | None = None) -> Iterator[Change]:
+def sweep(
+    table: RoutingTable, *, note: str = "", dry_run: bool = False, on_broken: OnBroken | None = None
+) -> Iterator[Change]:
     """Remove the rows that have expired and that DynamoDB's TTL has not removed yet.
 
     TTL may take days, and writes no history. A second run changes nothing.
@@ -64,7 +72,7 @@ def sweep(table: RoutingTable, *, dry_run: bool = False, on_broken: OnBroken | N
     for routes in _chunks(expired):
         items = table.tables.read(route.domain for route in routes)
         writes = [
-            table.plan_delete(route.domain, items[route.domain], f"expired {epoch_text(route.expires_at)}")
+            table.plan_delete(route.domain, items[route.domain], note or f"expired {epoch_text(route.expires_at)}")
             for route in routes
             # Extended meanwhile: then it is another revision.
             if items.get(route.domain, {}).get("revision") == {"N": str(route.revision)}

@@ -8,7 +8,7 @@ from click.utils import LazyFile
 
 from table_admin import output
 from table_admin.bulk import Rejected, Summary, check_rows, export_routes, import_routes
-from table_admin.cli.options import DRY_RUN, warn
+from table_admin.cli.options import AS_JSON, DRY_RUN, warn
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.files import FORMATS, Format, format_of, text_of
 from table_admin.routing_table import RoutingTable
@@ -22,9 +22,10 @@ _FORMAT = click.option("--format", "form", type=click.Choice(FORMATS), help="By 
 @click.option("--strict", is_flag=True, help="Write nothing at all if any line would be rejected.")
 @click.option("--from-line", type=click.IntRange(1), default=1, help="Begin here, after an interruption.")
 @DRY_RUN
+@AS_JSON
 @click.pass_obj
 def import_(
-    table: RoutingTable, file: BinaryIO, form: Format | None, strict: bool, from_line: int, dry_run: bool
+    table: RoutingTable, file: BinaryIO, form: Format | None, strict: bool, from_line: int, dry_run: bool, as_json: bool
 ) -> None:
     """Create and update routes from FILE; - is standard input. A second run changes nothing.
 
@@ -63,10 +64,13 @@ def import_(
     show.done()
     rate = summary.done / max(time.monotonic() - started, 0.001)
     would = "would be " if dry_run else ""
-    click.echo(
-        f"{summary.created} {would}created, {summary.updated} {would}updated, {summary.unchanged} unchanged, "
-        f"{summary.rejected} rejected ({rate:,.0f}/s)"
-    )
+    if as_json:
+        output.print_json(summary)
+    else:
+        click.echo(
+            f"{summary.created} {would}created, {summary.updated} {would}updated, {summary.unchanged} unchanged, "
+            f"{summary.rejected} rejected ({rate:,.0f}/s)"
+        )
     if summary.rejected:
         raise TableAdminError(f"{output.counted(summary.rejected, 'line')} rejected.")
 

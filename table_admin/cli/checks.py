@@ -1,11 +1,15 @@
 """doctor, refresh, sweep."""
 
+import itertools
+from collections.abc import Iterable
+
 import click
 
 from table_admin import output, upkeep
 from table_admin.changes import Change
-from table_admin.cli.options import AS_JSON, DRY_RUN, warn
+from table_admin.cli.options import AS_JSON, DRY_RUN, NOTE, warn
 from table_admin.doctor import doctor as examine
+from table_admin.documents import change_document
 from table_admin.errors import TableAdminError
 from table_admin.routing_table import RoutingTable
 
@@ -34,35 +38,51 @@ def doctor(table: RoutingTable, domain: str, edge: str | None, as_json: bool) ->
 
 @click.command()
 @click.option("--environment", "-e", help="Only this environment's routes.")
+@NOTE
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def refresh(table: RoutingTable, environment: str | None, dry_run: bool, as_json: bool) -> None:
+def refresh(table: RoutingTable, environment: str | None, note: str, dry_run: bool, as_json: bool) -> None:
     """Resolve load balancers again, and write the routes of those that changed."""
-    outcomes = [*upkeep.refresh(table, environment, dry_run=dry_run, on_broken=warn)]
-    changes = [outcome for outcome in outcomes if isinstance(outcome, Change)]
-    output.print_changes(changes, as_json=as_json, dry_run=dry_run)
-    _report([outcome for outcome in outcomes if not isinstance(outcome, Change)])
+    _report(upkeep.refresh(table, environment, note=note, dry_run=dry_run, on_broken=warn), as_json, dry_run)
 
 
 @click.command()
 @click.option("--orphans/--no-orphans", default=True, help="Report routes whose target is gone.")
+@NOTE
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def sweep(table: RoutingTable, orphans: bool, dry_run: bool, as_json: bool) -> None:
+def sweep(table: RoutingTable, orphans: bool, note: str, dry_run: bool, as_json: bool) -> None:
     """Remove expired rows that DynamoDB has not removed yet, and report routes whose target is gone."""
-    changes = [*upkeep.sweep(table, dry_run=dry_run, on_broken=warn)]
-    output.print_changes(changes, as_json=as_json, dry_run=dry_run)
-    if orphans:
-        _report([*upkeep.gone(table)])
+    swept = upkeep.sweep(table, note=note, dry_run=dry_run, on_broken=warn)
+    _report(itertools.chain(swept, upkeep.gone(table) if orphans else ()), as_json, dry_run)
 
 
-def _report(found: list[upkeep.Orphan | upkeep.Lost]) -> None:
-    for one in found:
-        lost = isinstance(one, upkeep.Lost)
-        mend = f" Mend it with: table-admin rollback {one.domain}" if lost else ""
-        click.echo(f"{'lost' if lost else 'orphan'}: {one.domain} -> {one.target}: {one.reason}{mend}", err=True)
+def _report(outcomes: Iterable[Change | upkeep.Orphan | upkeep.Lost], as_json: bool, dry_run: bool) -> None:
+    """Print what was tidied, and beside it what cannot be; as JSON one document of both, as the HTTP API's."""
+    show = output.progress("route")
+    changes: list[Change] = []
+    orphans: list[upkeep.Orphan] = []
+    lost: list[upkeep.Lost] = []
+    for number, outcome in enumerate(outcomes, 1):
+        show(number)
+        if isinstance(outcome, Change):
+            changes.append(outcome)
+        elif isinstance(outcome, upkeep.Lost):
+            lost.append(outcome)
+        else:
+            orphans.append(outcome)
+    show.done()
+    if as_json:
+        output.print_json({"changes": [*map(change_document, changes)], "orphans": orphans, "lost": lost})
+        return
+    output.print_changes(changes, as_json=False, dry_run=dry_run)
+    for orphan in orphans:
+        click.echo(f"orphan: {orphan.domain} -> {orphan.target}: {orphan.reason}", err=True)
+    for one in lost:
+        mend = f"Mend it with: table-admin rollback {one.domain}"
+        click.echo(f"lost: {one.domain} -> {one.target}: {one.reason} {mend}", err=True)
 
 
 COMMANDS = [doctor, refresh, sweep]
