@@ -57,18 +57,19 @@ KEYS = tuple(name for name, known in _KNOWN.items() if known.check is not None)
 
 
 def settings(
-    options: Mapping[str, str], environ: Mapping[str, str] = os.environ, folder: Path | None = None
+    options: Mapping[str, str], environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> dict[str, Setting]:
     """Return what holds, by name: an option wins over a variable, a variable over the file.
 
     Args:
         options: what the command was given.
-        environ: the environment.
+        environ: the process's by default.
         folder: where the search for a file begins; the working directory by default.
 
     Raises:
         InvalidInput: a variable is set and empty, or the file is wrong; with the file and the key.
     """
+    environ = os.environ if environ is None else environ
     path, said = load(folder)
     found = {}
     for name, known in _KNOWN.items():

@@ -8,6 +8,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -17,15 +18,15 @@ _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command: exit status 0, 1 for a failure or 2 for wrong usage, with one line that says why."""
     status = 1
-    with _signals_interrupt(for_good=arguments is None):
-        try:
+    try:
+        with _signals_interrupt(for_good=arguments is None):
             _open_closed_streams()
             from table_admin.cli.program import run  # noqa: PLC0415
 
             status = run(sys.argv[1:] if arguments is None else arguments)
-        except KeyboardInterrupt:
-            say("interrupted.")
-        _flush()
+            _flush()
+    except KeyboardInterrupt:
+        say("interrupted.")
     sys.exit(status)
 
 
@@ -68,18 +69,35 @@ def _signals_interrupt(*, for_good: bool) -> Iterator[None]:
     """Make what ends a process an exception; `for_good` in a process of its own, whose end nothing interrupts."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if for_good:  # a second one does not wait
+            for number in before:
+                signal.signal(number, _end_now)
         raise KeyboardInterrupt
 
+    if for_good:
+        sys.unraisablehook = _interrupted_where_nothing_can_be_raised
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
-    try:
-        # Ignored, by nohup say: it stays so.
-        before = {
-            number: signal.signal(number, interrupt) for number in numbers if signal.getsignal(number) != signal.SIG_IGN
-        }
-    except ValueError:  # not the main thread: whoever called has the signals
-        before = {}
+    before = {number: signal.getsignal(number) for number in numbers}
+    # Ignored, by nohup say: it stays so. Not the main thread: whoever called has the signals.
+    if threading.current_thread() is not threading.main_thread():
+        before.clear()
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if for_good else handler)
+
+
+def _end_now(_number: int, _frame: FrameType | None) -> None:
+    os._exit(1)
+
+
+def _interrupted_where_nothing_can_be_raised(unraisable: "sys.UnraisableHookArgs") -> None:
+    """End where a signal came while Python tidied up; it would print a traceback and go on."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        say("interrupted.")
+        os._exit(1)
+    sys.__unraisablehook__(unraisable)

@@ -46,10 +46,10 @@ for _command in cli.commands.values():
 
 def run(arguments: list[str]) -> int:
     """Run a command line and return its status, after one line that says why where it is not 0."""
-    if _COMPLETE in os.environ:
-        cli.main(arguments, prog_name="table-admin", complete_var=_COMPLETE)
     context = None
     try:
+        if os.environ.get(_COMPLETE):
+            _complete(arguments)
         with cli.make_context("table-admin", list(arguments)) as context:
             status = cli.invoke(context)
             sys.stdout.flush()
@@ -65,6 +65,16 @@ def run(arguments: list[str]) -> int:
             discard(sys.stdout)
         say(message)
     return status if isinstance(status, int) else 0
+
+
+def _complete(arguments: list[str]) -> None:
+    """Print what a shell asks for, and end."""
+    try:
+        cli.main(arguments, prog_name="table-admin", complete_var=_COMPLETE)
+    except (KeyError, ValueError) as error:
+        raise InvalidInput(
+            f"{_COMPLETE} is for shells, see table-admin completion; not understood: {error}."
+        ) from error
 
 
 def _told(error: BaseException) -> tuple[str, int]:

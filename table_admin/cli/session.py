@@ -4,6 +4,7 @@ import functools
 import getpass
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import click
@@ -97,7 +98,9 @@ def make_table(found: dict[str, Setting]) -> RoutingTable:
         options.setdefault("region_name", session.region_name or "us-east-1")
         url = found["endpoint_url"].value or None
         try:
-            return session.client(service, endpoint_url=url, config=PATIENCE, **options)  # type: ignore[call-overload]
+            made: Any = session.client(service, endpoint_url=url, config=PATIENCE, **options)  # type: ignore[call-overload]
+            _ = urlsplit(made.meta.endpoint_url).port  # raises where it is none; botocore would with the first request
+            return made
         except (ValueError, TypeError, OSError) as error:
             raise InvalidInput(f"The region, the endpoint or the environment cannot be used: {error}.") from error
 
