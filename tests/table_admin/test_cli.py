@@ -1,7 +1,12 @@
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +17,8 @@ from hypothesis import strategies as st
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.cli import main
+from table_admin.cli.reference import verbs, written
+from tests.support import ROOT
 
 A = "s3://acme-static-sites/env-a"
 Command = Callable[..., tuple[int, str, str]]
@@ -86,6 +93,18 @@ def test_everything_prints_json(command: Command) -> None:
         (["delete", "env-1.example.com", "--must-exist"], 1, "no route"),
         (["--stack", "other", "list"], 1, "tables do not exist"),
         (["--endpoint-url", "nonsense", "list"], 2, "endpoint"),
+        (["list", "--endpoint-url", "http://127.0.0.1:99999"], 2, "Port out of range"),
+        (["list", "--stack", ""], 2, "'--stack': it is empty"),
+        (["put", "env-1.example.com", A, "--expires-in", ""], 2, "'--expires-in': it is empty"),
+        (["put", "env-1.example.com", A, "--environment", " "], 2, "it is empty"),
+        (["put", "env-1.example.com", ""], 2, "'TARGET': it is empty"),
+        (["delete", ""], 2, "it is empty"),
+        (["list", "-e", ""], 2, "it is empty"),
+        (["rollback", "-e", "e", "--since", ""], 2, "'--since': it is empty"),
+        (["env", "up", "env-42", "--base", "", "-s", A], 2, "'--base': it is empty"),
+        (["env", "up", "env-42", "--base", "example.com", "-s", f"={A}"], 2, "empty on one side"),
+        (["env", "up", "env-42", "--base", "example.com", "-s", "web="], 2, "empty on one side"),
+        (["env", "promote", "env-42", "www.example.com="], 2, "names no service"),
         (
             ["--endpoint-url", "http://127.0.0.1:9", "--region", "us-east-1", "get", "a.example.com"],
             1,
@@ -119,6 +138,94 @@ def test_an_error_is_one_line_and_a_status(command: Command, arguments: list[str
     assert (code, out, err.count("\n")) == (status, "", 1)
     assert err.startswith("table-admin: ")
     assert says in err
+
+
+@pytest.mark.parametrize("name", ["TABLE_ADMIN_STACK", "TABLE_ADMIN_ACTOR", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL"])
+def test_a_variable_that_is_empty_is_wrong_usage(command: Command, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "")
+    assert command("list") == (2, "", f"table-admin: {name} is set and empty; give it a value, or unset it.\n")
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:4566", "http://[", "http://127.0.0.1:99999"])
+def test_an_endpoint_that_is_no_url_is_one_line(table: RoutingTable, url: str) -> None:
+    environ = {**os.environ, "AWS_ENDPOINT_URL": url, "TABLE_ADMIN_STACK": table.stack}
+    done = subprocess.run(
+        [sys.executable, "-m", "table_admin.cli", "list"], env=environ, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "endpoint" in done.stderr
+
+
+def test_options_of_all_verbs_stand_before_or_after_the_verb(command: Command) -> None:
+    command("--actor", "before", "put", "env-1.example.com", A, "--actor", "after")
+    assert (
+        json.loads(command("get", "env-1.example.com", "--json", "--region", "us-east-1")[1])["updated_by"] == "after"
+    )
+    assert command("env", "--stack", "other", "list")[0] == 1
+    assert command("env", "list", "--stack", "other")[0] == 1
+
+
+def test_what_writes_has_a_dry_run_a_note_and_json_and_what_shows_has_json() -> None:
+    options = {name: {parameter.name for parameter in verb.params} for name, verb in verbs()}
+    assert len(options) > 20
+    for name, found in options.items():
+        if "dry_run" in found:
+            # The rows of a file carry their notes.
+            assert {"as_json", "note"} - found <= ({"note"} if name in ("apply", "import") else set()), name
+        elif name not in ("schema", "completion", "export", "ui"):
+            assert "as_json" in found, name
+        assert {"stack", "actor", "profile", "region", "endpoint_url"} <= found, name
+
+
+def test_the_table_of_verbs_in_the_guide_is_the_committed_one() -> None:
+    guide = (ROOT / "docs" / "table-admin.md").read_text()
+    assert written(guide) == guide, "run: .venv/bin/python -m table_admin.cli.reference docs/table-admin.md"
+
+
+def test_one_is_one_and_two_are_two(command: Command) -> None:
+    command("put", "env-1.example.com", A)
+    assert command("list")[2] == "1 route\n"
+    command("put", "env-2.example.com", A)
+    assert command("list")[2] == "2 routes\n"
+
+
+def on_a_terminal(*arguments: str, **environ: str) -> str:
+    """Run the command on a terminal of 60 columns, and return what is seen there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 60, 0, 0))
+    command = [sys.executable, "-m", "table_admin.cli", *arguments]
+    without = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
+    process = subprocess.Popen(command, env={**without, **environ}, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO is its end
+        while part := os.read(ours, 65536):
+            seen += part
+    os.close(ours)
+    assert process.wait() in (0, 1)
+    return seen.decode().replace("\r\n", "\n")
+
+
+def test_a_terminal_gets_colour_unless_it_is_told_otherwise(table: RoutingTable, aws: EmbeddedAws) -> None:
+    table.put("env-1.example.com", A)
+    table.put("env-1.example.com", "s3://acme-static-sites/env-b")
+    where = ("diff", "env-1.example.com", "--endpoint-url", aws.endpoint, "--stack", table.stack)
+    assert "\x1b[32ms3://acme-static-sites/env-b" in on_a_terminal(*where, TERM="xterm")
+    for quiet in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        shown = on_a_terminal(*where, **quiet)
+        assert shown == "target: s3://acme-static-sites/env-a -> s3://acme-static-sites/env-b\n", quiet
+
+
+def test_a_table_is_as_wide_as_the_terminal_and_loses_nothing(
+    command: Command, table: RoutingTable, aws: EmbeddedAws
+) -> None:
+    domain = f"{'a' * 50}.example.com"
+    table.put(domain, A)
+    where = ("--endpoint-url", aws.endpoint, "--stack", table.stack)
+    lines = on_a_terminal(*where, "list", TERM="dumb").splitlines()
+    assert max(map(len, lines)) <= 60
+    assert "".join(line.split("  ")[0].strip() for line in lines[1:-1]) == domain
+    assert domain in command("list")[1].splitlines()[1]
 
 
 WORDS = st.one_of(
@@ -275,6 +382,9 @@ def test_doctor_and_upkeep_report(command: Command, table: RoutingTable) -> None
         == "row"
     )
     assert "orphan: env-1.example.com" in command("sweep")[2]
+    out, err = command("sweep", "--json")[1:]
+    found = json.loads(out)
+    assert (found["changes"], found["orphans"][0]["domain"], err) == ([], "env-1.example.com", "")
     assert command("refresh") == (0, "", "")
 
 
