@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+_signals_seen: list[int] = []
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,6 +28,11 @@ def main(arguments: list[str] | None = None) -> None:
             _flush()
     except KeyboardInterrupt:
         say("interrupted.")
+    if arguments is None and _signals_seen:
+        # Where the signal came in the middle of an exec, a dataclass being made say, Python would kill itself with
+        # SIGINT in the end, whoever caught the exception.
+        _flush()
+        os._exit(status)
     sys.exit(status)
 
 
@@ -68,10 +74,11 @@ def _open_closed_streams() -> None:
 def _signals_interrupt(*, for_good: bool) -> Iterator[None]:
     """Make what ends a process an exception; `for_good` in a process of its own, whose end nothing interrupts."""
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        _signals_seen.append(number)
         if for_good:  # a second one does not wait
-            for number in before:
-                signal.signal(number, _end_now)
+            for other in before:
+                signal.signal(other, _end_now)
         raise KeyboardInterrupt
 
     if for_good:
