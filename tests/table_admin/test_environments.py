@@ -1,4 +1,5 @@
 import io
+import time
 from typing import Any
 
 import pytest
@@ -178,6 +179,10 @@ def test_a_domain_that_is_promoted_does_not_go_with_an_environment_of_its_name(t
     environments.up(table, "rel-3", "example.com", {"web": A}, expires_in="1h")
     with pytest.raises(Taken, match="goes with it"):
         environments.promote(table, "rel-2", {"web-rel-3.example.com": ""})
+    later = time.time() + 7200
+    table.clock = lambda: later
+    environments.promote(table, "rel-2", {"web-rel-3.example.com": ""})
+    assert environments.down(table, "rel-3") == []
 
 
 def test_an_environment_is_of_one_branch(table: RoutingTable) -> None:
