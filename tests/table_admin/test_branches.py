@@ -66,6 +66,7 @@ def test_two_branches_never_share_an_environment(table: RoutingTable) -> None:
 def test_a_branch_of_the_name_of_something_else_keeps_off(table: RoutingTable) -> None:
     table.put("docs.example.com", A)
     environments.up(table, "b", "example.org", {"a": A})
+    assert branches.name_of(table, "docs") == hashed_label("docs")
     assert branches.up(table, "docs", "example.com", {"": B})[0].domain == f"{hashed_label('docs')}.example.com"
     # The URL is another environment's, and nothing else is under the branch's name.
     assert branches.up(table, "a/b", "example.org", {"": B})[0].domain == f"{hashed_label('a/b')}.example.org"
