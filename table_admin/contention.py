@@ -32,12 +32,15 @@ def settled(attempt: Callable[[], T]) -> T:
     Raises:
         RevisionConflict: the caller gave a revision, and it is another now; or others were faster every time.
     """
+    seen = set()
     for number in range(_ATTEMPTS - 1):
         try:
             return attempt()
         except RevisionConflict as error:
-            if error.given:
+            # The same once more: nobody wrote meanwhile, so it is a damaged row that nothing can be compared with.
+            if error.given or (error.domain, error.revision) in seen:
                 raise
+            seen.add((error.domain, error.revision))
         time.sleep(random.uniform(0, pause(_PAUSE_SECONDS, number, _MOST_SECONDS)))
     return attempt()
 
