@@ -44,6 +44,8 @@ def url_domain(environment: str, service: str, base: str) -> str:
     """
     if not parse_label(environment):
         raise InvalidInput(f"An environment needs a name: {LABEL_RULE}.")
+    if not base:
+        raise InvalidInput("An environment needs a base: the domain its URLs are under.")
     label = f"{parse_label(service)}-{environment}" if service else environment
     return parse_domain(f"{label if len(label) <= MAX_LABEL else _cut(label, label)}.{parse_domain(base)}")
 

@@ -5,6 +5,7 @@ What is piped stays plain text, the same on every machine, and does not wait unt
 
 import itertools
 import os
+import shutil
 import stat
 import sys
 import time
@@ -40,7 +41,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
     count = 0
     while page or shown:
         if terminal:
-            _print_page(shown, page, widths)
+            _print_page(heads, page, widths, show_heads=shown is not None)
         else:
             for row in itertools.chain([shown] if shown else [], page):
                 click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -58,27 +59,35 @@ def counted(number: int, noun: str) -> str:
 def _console(stream: TextIO) -> Any:
     from rich.console import Console  # noqa: PLC0415
 
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+    # The size here: rich takes every dumb terminal for one of 80 columns.
+    width, height = shutil.get_terminal_size()
+    return Console(file=stream, width=width, height=height, highlight=False, markup=False, emoji=False)
 
 
-def _print_page(heads: Sequence[str] | None, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+def _print_page(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], *, show_heads: bool
+) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     console = _console(sys.stdout)
-    page = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=heads is not None, header_style="bold")
-    for head, width in zip(heads or [""] * len(widths), _fitting(widths, console.width), strict=True):
+    page = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_heads, header_style="bold")
+    for head, width in zip(heads, _fitting(widths, heads, console.width), strict=True):
         page.add_column(Text(head), width=width, overflow="fold")
     for row in rows:
         page.add_row(*map(Text, row))
     console.print(page)
 
 
-def _fitting(widths: Sequence[int], available: int) -> list[int]:
-    """Return widths that fit, taken from the widest; a cell that is wider goes on in its next line."""
+def _fitting(widths: Sequence[int], heads: Sequence[str], available: int) -> list[int]:
+    """Return widths that fit, taken from the widest; a cell that is wider goes on in its next line, a head does not."""
     fitting = [*widths]
-    while sum(fitting) + 2 * len(fitting) > available and max(fitting) > _NARROWEST:
-        fitting[fitting.index(max(fitting))] -= 1
+    least = [max(_NARROWEST, len(head)) for head in heads]
+    while sum(fitting) + 2 * len(fitting) > available:
+        room, widest = max((width - low, place) for place, (width, low) in enumerate(zip(fitting, least, strict=True)))
+        if room <= 0:
+            break
+        fitting[widest] -= 1
     return fitting
 
 

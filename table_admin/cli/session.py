@@ -96,7 +96,9 @@ def make_table(found: dict[str, Setting]) -> RoutingTable:
 
     def client(service: str, **options: Any) -> Any:
         options.setdefault("region_name", session.region_name or "us-east-1")
-        url = found["endpoint_url"].value or None
+        given = found["endpoint_url"]
+        # A variable is botocore's to read: there is one for each service, too, which counts more.
+        url = given.value if given.source == "--endpoint-url" else None
         try:
             made: Any = session.client(service, endpoint_url=url, config=PATIENCE, **options)  # type: ignore[call-overload]
             _ = urlsplit(made.meta.endpoint_url).port  # raises where it is none; botocore would with the first request
