@@ -1,8 +1,6 @@
 """One repository with its pull request, its production and its pipelines: GitHub's or GitLab's, of the examples."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.examples.steps import Run, github, gitlab
@@ -49,14 +47,6 @@ class Pipelines:
     def sweep(self) -> Run:
         """Run what is run at night."""
         raise NotImplementedError
-
-    def table_admin(self, *arguments: str) -> str:
-        """Run a command as a person does; return what it printed."""
-        command = [sys.executable, "-m", "table_admin.cli", *arguments]
-        environ = {**os.environ, **self.environ}
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def files(self, prefix: str) -> list[str]:
         """Return the bucket's keys under a prefix."""

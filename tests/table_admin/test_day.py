@@ -216,9 +216,9 @@ class Day:
             line = Line(self.dynamodb, self.chance.randint(1, 4), self.chance.random() < 0.5)
             whole = [sys.executable, "-c", _COMMAND, str(self.now), *command]
             self.kills += not line.run(whole, self.environ)
-        elif kind < 0.3:
+        elif kind < 0.25:
             event(self.table)
-        elif kind < 0.5:
+        elif kind < 0.4:
             with ThreadPoolExecutor() as threads:
                 other = threads.submit(event, self.tables[1])
                 event(self.tables[0])
@@ -270,7 +270,7 @@ def plan(day: Day) -> list[tuple[float, Callable[[], None]]]:
         found = PullRequest(number, branch)
         day.pull_requests.append(found)
         moment = chance.uniform(0, 20 * HOUR)
-        for _ in range(chance.randint(1, 3)):
+        for _ in range(chance.randint(1, 2)):
             events.append((moment, partial(day.pushed, found)))
             moment += chance.expovariate(1 / HOUR)
         if chance.random() < 0.9:
