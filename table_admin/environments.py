@@ -106,6 +106,8 @@ def up(
         live = is_live(before, table.clock())
         if before is not None and live:
             refuse_others(before, name)
+            if not take_over:  # the index that named `rows` may be behind
+                refuse_source(table, name, [before], source)
         put = Put(domain, target, environment=name, service=service, permanent=permanent, note=note or None)
         expiry = expires_at if expires_at is not None or live else inherited
         wanted.append(replace(put, expires_at=expiry, managed=True, source=source))

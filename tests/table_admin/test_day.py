@@ -11,12 +11,12 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
-from table_admin.promotions import StillServed
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, branches, environments
 from table_admin.changes import decode
 from table_admin.errors import NotFound
+from table_admin.promotions import StillServed
 from table_admin.rollback import rollback
 from table_admin.upkeep import sweep
 from tests.table_admin.branch_names import branch_names
