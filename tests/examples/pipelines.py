@@ -21,7 +21,7 @@ class Pipelines:
         self.preview = f"{self.label}.localhost"
         self.production = f"www{number}.localhost"
         self.commit = ""
-        (folder / "Makefile").write_text("site:\n\tcp -r source public\n")
+        (folder / "Makefile").write_text("site:\n\trm -rf public && cp -r source public\n")
         self.edge.table.put(self.production, f"s3://{BUCKET}/env-123")
 
     def push(self, commit: str, **files: str) -> None:
