@@ -109,9 +109,11 @@ def local_edge(*arguments: str) -> Iterator[LocalEdge]:
         assert port, banner
         assert endpoint
         log: list[str] = []
-        threading.Thread(target=log.extend, args=(process.stdout,), daemon=True).start()
+        reading = threading.Thread(target=log.extend, args=(process.stdout,), daemon=True)
+        reading.start()
         try:
             dynamodb = arguments[arguments.index("--dynamodb") + 1] if "--dynamodb" in arguments else None
             yield LocalEdge(int(port[1]), endpoint[1], banner, log, dynamodb, process.pid)
         finally:
             process.terminate()
+            reading.join(60)  # it reads what is closed below
