@@ -144,7 +144,7 @@ class Session:
             check_result(cf["config"]["eventType"], cf["request"], result)
             self._outcome = outcome = case.outcome(result)
         except (ContractViolation, ValueError, LookupError, TypeError) as error:
-            return f"{type(error).__name__} {error}"
+            return f"{type(error).__name__} {error}: {body[:100]!r}"
         self.findings.outcomes[outcome if outcome.isdecimal() else "goes on"] += 1
         if outcome == case.right or (self._lenient and outcome == case.instead):
             return ""
