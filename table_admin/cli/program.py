@@ -1,5 +1,6 @@
 """The tree of verbs, and what their failures are called."""
 
+import contextlib
 import errno
 import os
 import sys
@@ -63,6 +64,9 @@ def run(arguments: list[str]) -> int:
         message, status = _told(error)
         if isinstance(error, OSError):
             discard(sys.stdout)
+        if isinstance(error, click.Abort):  # at a prompt: what is said next has a line of its own
+            with contextlib.suppress(OSError):
+                click.echo(err=True)
         say(message)
     return status if isinstance(status, int) else 0
 
