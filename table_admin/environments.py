@@ -7,23 +7,22 @@ production's `docs.example.com` under docs say, are left alone and named, until 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edge_handler.routes.route import Item, Route, decode_route, encode_route
+from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import (
-    PROMOTED,
     Change,
     Put,
     decode,
     first_expiry,
     is_live,
-    put_of,
     unchanged,
 )
 from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound
-from table_admin.inputs import parse_domain, parse_environment
+from table_admin.inputs import parse_environment
 from table_admin.names import url_domain
 from table_admin.ownership import (
     OnLeft,
+    Rows,
     check_source,
     nothing_managed,
     refuse_others,
@@ -31,11 +30,11 @@ from table_admin.ownership import (
     routes_of,
     rows_of,
     tell_others,
-    unmanaged,
 )
 from table_admin.promotions import refuse_promoted
 from table_admin.routing_table import OnBroken, RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, Write
+from table_admin.tables import Write
+from table_admin.transactions import commit_all, commit_in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def up(
         if not force:
             refuse_promoted(table, name, routes_of(extra.values()), whole=False)
         writes = [table.plan_delete(domain, item, note or "not named any more") for domain, item in extra.items()]
-    changes = _commit_all(table, wanted, items, dry_run, writes)
+    changes = commit_all(table, wanted, items, dry_run, removals=writes)
     for domain in () if prune else extra:
         on_left(domain, "it is not named; --prune removes it")
     tell_others(name, {domain: item for domain, item in rows.others.items() if domain not in targets}, on_left)
@@ -170,49 +169,11 @@ def extend(
     for domain, item in rows.managed.items():
         route = table.existing(domain, item)
         wanted.append(Put(route.domain, route.target, expires_at=expires_at, permanent=permanent, note=note or None))
-    changes = _commit_all(table, wanted, rows.managed, dry_run)
+    changes = commit_all(table, wanted, rows.managed, dry_run)
     tell_others(name, rows.others, on_left)
     return changes
 
 
-@replanned
-def promote(
-    table: RoutingTable, name: str, domains: Mapping[str, str], *, note: str = "", dry_run: bool = False
-) -> list[Change]:
-    """Send other domains, say production's, to where an environment's services are, in one transaction.
-
-    The environment does not manage them. Back again: `rollback` of the same domains.
-
-    Args:
-        table: where.
-        name: the environment.
-        domains: service's name by domain; the name is empty for an environment's only service.
-        note: why, for people.
-        dry_run: say what would be done.
-
-    Raises:
-        NotFound: there is no such environment, or no such service in it.
-        Taken: one of the domains is an ephemeral environment's URL, and would go with it.
-    """
-    rows = rows_of(table, name)
-    known = rows.managed or rows.others
-    if not known:
-        raise NotFound(f"There is no environment {name}.")
-    services = {route.service: route for route in (table.existing(domain, item) for domain, item in known.items())}
-    wanted = []
-    for domain, service in domains.items():
-        only = next(iter(services)) if service == "" and len(services) == 1 else service
-        if only not in services:
-            names = ", ".join(filter(None, services)) or "one without a name"
-            raise NotFound(f"{name} has no service {service!r}; it has {names}.")
-        source = services[only]
-        put = Put(parse_domain(domain), source.target, keep_host=put_of(source).keep_host, permanent=True)
-        wanted.append(replace(put, note=note or f"promoted from {name}", source=f"{PROMOTED}{name}"))
-    items = table.tables.read(put.domain for put in wanted)
-    return _commit_all(table, [unmanaged(table, put, items.get(put.domain)) for put in wanted], items, dry_run)
-
-
-@replanned
 def down(
     table: RoutingTable,
     name: str,
@@ -238,6 +199,17 @@ def down(
         StillServed, Taken: nothing was written.
     """
     check_source(source)
+    done: list[Change] = []
+    rows = _down(table, name, source, force, note, dry_run, done)
+    tell_others(name, rows.others, on_left)
+    return done
+
+
+@replanned
+def _down(
+    table: RoutingTable, name: str, source: str | None, force: bool, note: str, dry_run: bool, done: list[Change]
+) -> Rows:
+    # What was removed before somebody else wrote is in `done`, and not among the rows any more.
     rows = rows_of(table, name)
     if source is not None:
         refuse_source(table, name, rows.routes(), source)
@@ -245,9 +217,8 @@ def down(
         # Also where all has gone by itself: what comes after this, in a pipeline, is to remove the files.
         refuse_promoted(table, name, rows.routes(), whole=True)
     writes = [table.plan_delete(domain, item, note) for domain, item in rows.managed.items()]
-    changes = [*_commit_in_turn(table, writes, dry_run)]
-    tell_others(name, rows.others, on_left)
-    return changes
+    _write_in_turn(table, writes, dry_run, done)
+    return rows
 
 
 def adopt(
@@ -257,42 +228,31 @@ def adopt(
 
     Raises NotFound where there is none.
     """
+    done: list[Change] = []
+    rows = _adopt(table, name, note, dry_run, done)
+    taken_in = {change.domain for change in done}
+    for domain, item in rows.others.items():
+        if decode(item) is None:
+            on_left(domain, "its row is broken; put it again to mend it")
+    managed = [unchanged(route) for route in rows.routes() if route.domain not in taken_in]
+    return sorted([*managed, *done], key=lambda change: change.domain)
+
+
+@replanned
+def _adopt(table: RoutingTable, name: str, note: str, dry_run: bool, done: list[Change]) -> Rows:
     rows = rows_of(table, name)
     if not (rows.managed or rows.others):
         raise NotFound(f"There is no environment {name}.")
     writes = []
-    broken = []
     for domain, item in rows.others.items():
         route = decode(item)
-        if route is None:
-            broken.append(domain)
-            continue
-        row = table.stamped(route._replace(managed=True), note)
-        writes.append(table.write("put", domain, item, encode_route(row), False))
-    changes = [*map(unchanged, rows.routes()), *_commit_in_turn(table, writes, dry_run)]
-    for domain in broken:
-        on_left(domain, "its row is broken; put it again to mend it")
-    return sorted(changes, key=lambda change: change.domain)
+        if route is not None:
+            row = table.stamped(route._replace(managed=True), note)
+            writes.append(table.write("put", domain, item, encode_route(row), False))
+    _write_in_turn(table, writes, dry_run, done)
+    return rows
 
 
-def _commit_all(
-    table: RoutingTable,
-    wanted: Sequence[Put],
-    items: Mapping[str, Item],
-    dry_run: bool,
-    removals: Sequence[Write] = (),
-) -> list[Change]:
-    """Make all of them so, in one transaction, and with them what is removed."""
-    writes = [*filter(None, (table.plan_put(put, items.get(put.domain)) for put in wanted))]
-    room = max(0, TRANSACTION_ROWS - len(writes))
-    done = {change.domain: change for change in table.commit([*writes, *removals[:room]], dry_run=dry_run)}
-    done |= {change.domain: change for change in _commit_in_turn(table, removals[room:], dry_run)}
-    kept = [
-        done.pop(put.domain) if put.domain in done else unchanged(decode_route(items[put.domain])) for put in wanted
-    ]
-    return [*kept, *done.values()]
-
-
-def _commit_in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> Iterator[Change]:
-    for start in range(0, len(writes), TRANSACTION_ROWS):
-        yield from table.commit(writes[start : start + TRANSACTION_ROWS], dry_run=dry_run)
+def _write_in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool, done: list[Change]) -> None:
+    for change in commit_in_turn(table, writes, dry_run):
+        done.append(change)  # noqa: PERF402  # what was done is said, also if the next fails

@@ -38,11 +38,14 @@ def rows_of(table: RoutingTable, name: str) -> Rows:
     rows = Rows()
     for domain, item in items.items():
         if item.get("environment") == {"S": name}:
-            (rows.managed if _manages(item) else rows.others)[domain] = item
+            (rows.managed if manages(name, item) else rows.others)[domain] = item
     return rows
 
 
-def _manages(item: Item) -> bool:
+def manages(name: str, item: Item) -> bool:
+    """Tell whether an environment changes and removes a row."""
+    if item.get("environment") != {"S": name}:
+        return False
     route = decode(item)
     if route is not None:
         return is_managed(route)
@@ -110,4 +113,9 @@ def nothing_managed(name: str, rows: Rows) -> str:
 def tell_others(name: str, others: Iterable[str], on_left: OnLeft) -> None:
     """Name what is left as it is."""
     for domain in others:
-        on_left(domain, f"{name} does not manage it; env adopt {name} takes it in")
+        on_left(domain, not_managed(name))
+
+
+def not_managed(name: str) -> str:
+    """Return why a domain is left as it is."""
+    return f"{name} does not manage it; env adopt {name} takes it in"

@@ -1,16 +1,103 @@
-"""What goes on being served from an environment's targets when the environment itself is gone."""
+"""Production sent to an environment's targets, and what of them is served when the environment itself is gone."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
-from edge_handler.routes.route import Route, S3Origin
-from table_admin.changes import decode, is_live, is_managed, promoted_from
-from table_admin.errors import TableAdminError
+from edge_handler.routes.route import Item, Route, S3Origin, decode_route, encode_route
+from table_admin.changes import PROMOTED, Change, Put, decode, is_live, is_managed, promoted_from, put_of, unchanged
+from table_admin.contention import replanned
+from table_admin.errors import NotFound, TableAdminError
+from table_admin.inputs import parse_domain
+from table_admin.ownership import rows_of, unmanaged
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import follow
+from table_admin.tables import Write, follow
+from table_admin.transactions import commit_all
 
 
 class StillServed(TableAdminError):
     """Another domain, production say, is served from what would be removed; nothing was written."""
+
+
+@replanned
+def promote(
+    table: RoutingTable, name: str, domains: Mapping[str, str], *, note: str = "", dry_run: bool = False
+) -> list[Change]:
+    """Send other domains, say production's, to where an environment's services are, in one transaction.
+
+    The environment does not manage them. Its own routes get a revision that says so, in the same transaction: who
+    removes the environment at that moment plans again, and sees what is served. Back again: `rollback` of the domains.
+
+    Where the environment is gone, and all domains are where its services were, there is nothing to do.
+
+    Args:
+        table: where.
+        name: the environment.
+        domains: service's name by domain; the name is empty for an environment's only service.
+        note: why, for people.
+        dry_run: say what would be done.
+
+    Raises:
+        NotFound: there is no such environment any more, or no such service in it.
+        Taken: one of the domains is an ephemeral environment's URL, and would go with it.
+    """
+    rows = rows_of(table, name)
+    known = {domain: table.existing(domain, item) for domain, item in (rows.managed or rows.others).items()}
+    live = {route.service: route for route in known.values() if is_live(route, table.clock())}
+    services = live or {route.service: route for route in known.values()} or _last_services(table, name)
+    if not services:
+        raise NotFound(f"There is no environment {name}.")
+    sources = {parse_domain(domain): _service(name, services, service) for domain, service in domains.items()}
+    items = table.tables.read(sources)
+    if not live:
+        return _promoted_before(table, name, sources, items)
+    wanted = []
+    for domain, source in sources.items():
+        put = Put(domain, source.target, keep_host=put_of(source).keep_host, permanent=True)
+        put = replace(put, note=note or f"promoted from {name}", source=f"{PROMOTED}{name}")
+        wanted.append(unmanaged(table, put, items.get(domain)))
+    own = {**rows.managed, **rows.others}
+    marks = [_mark(table, own[domain], sources) for domain in {route.domain for route in sources.values()} - {*sources}]
+    return commit_all(table, wanted, items, dry_run, beside=marks)
+
+
+def _service(name: str, services: Mapping[str, Route], service: str) -> Route:
+    only = next(iter(services)) if service == "" and len(services) == 1 else service
+    if only not in services:
+        names = ", ".join(filter(None, services)) or "one without a name"
+        raise NotFound(f"{name} has no service {service!r}; it has {names}.")
+    return services[only]
+
+
+def _last_services(table: RoutingTable, name: str) -> dict[str, Route]:
+    """Return the routes that an environment had last, by service."""
+    services: dict[str, Route] = {}
+    for domain in dict.fromkeys(item["domain"]["S"] for item in table.tables.environment_history(name)):
+        last = next(table.history(domain, limit=1)).route
+        if last is not None and last.environment == name:
+            services.setdefault(last.service, last)
+    return services
+
+
+def _promoted_before(
+    table: RoutingTable, name: str, sources: Mapping[str, Route], items: Mapping[str, Item]
+) -> list[Change]:
+    """Return that nothing is to be done. Raises NotFound where one domain is elsewhere: nobody keeps its files."""
+    changes = []
+    for domain, source in sources.items():
+        route = decode(items.get(domain))
+        if route is None or not is_live(route, table.clock()) or route.origin != source.origin:
+            raise NotFound(
+                f"The environment {name} has expired or was removed; make it again with env up, then promote it."
+            )
+        changes.append(unchanged(route, f"{name} is gone, and was promoted before"))
+    return changes
+
+
+def _mark(table: RoutingTable, item: Item, sources: Mapping[str, Route]) -> Write:
+    route = decode_route(item)
+    domains = (domain for domain, source in sources.items() if source.domain == route.domain)
+    row = encode_route(table.stamped(route, f"promoted to {', '.join(domains)}"))
+    return table.write("put", route.domain, item, row, False)
 
 
 def refuse_promoted(table: RoutingTable, name: str, gone: Collection[Route], *, whole: bool) -> None:

@@ -12,6 +12,7 @@ from table_admin.changes import (
     decode,
     differences,
     is_live,
+    is_managed,
     iso,
     revision_from,
     same_but_note,
@@ -20,6 +21,7 @@ from table_admin.changes import (
 from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound, TableAdminError
 from table_admin.inputs import parse_domain, parse_environment
+from table_admin.ownership import OnLeft, manages, not_managed
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write, follow
 
@@ -75,30 +77,67 @@ def rollback(
 
 
 def rollback_environment(
-    table: RoutingTable, environment: str, since: int, *, note: str = "", dry_run: bool = False
+    table: RoutingTable,
+    environment: str,
+    since: int,
+    *,
+    note: str = "",
+    dry_run: bool = False,
+    on_left: OnLeft = lambda *_: None,
 ) -> Iterator[Change]:
-    """Make every domain of an environment what it was at `since` (epoch seconds), also those removed since.
+    """Make every domain that an environment manages what it was at `since` (epoch seconds), also those removed since.
 
-    In transactions of TRANSACTION_ROWS rows. A second run changes nothing.
+    In transactions of TRANSACTION_ROWS rows. A second run changes nothing. `on_left` is told of each domain that was
+    written since and stays as it is, and why.
     """
     moment = iso(since)
     names = iter(table.tables.changed_domains(parse_environment(environment), moment))
     while domains := [*itertools.islice(names, TRANSACTION_ROWS)]:
-        yield from _to_moment(table, domains, moment, note or f"back to {moment}", dry_run)
+        yield from _to_moment(table, environment, domains, moment, note or f"back to {moment}", dry_run, on_left)
 
 
 @replanned
-def _to_moment(table: RoutingTable, domains: Sequence[str], moment: str, note: str, dry_run: bool) -> Sequence[Change]:
+def _to_moment(
+    table: RoutingTable,
+    environment: str,
+    domains: Sequence[str],
+    moment: str,
+    note: str,
+    dry_run: bool,
+    on_left: OnLeft,
+) -> Sequence[Change]:
     items = table.tables.read(domains)
     writes: list[Write | None] = []
+    left: list[tuple[str, str]] = []
     for domain in domains:
-        state = _state_at(table, domain, moment)
-        if state is None:
-            if domain in items:
-                writes.append(replace(table.plan_delete(domain, items[domain], note), restores=0))
-        elif is_live(state.state, table.clock()) or state.state is None:
-            writes.append(_to_state(table, state, items.get(domain), None, False, note))
-    return _commit(table, [write for write in writes if write is not None], dry_run)
+        item = items.get(domain)
+        entry = _state_at(table, domain, moment)
+        state = entry.state if entry is not None else None
+        if (item is not None and not manages(environment, item)) or (item is None and not _was_of(environment, state)):
+            if item is not None or state is not None:
+                left.append((domain, _why_left(environment, item)))
+        elif entry is None:
+            if item is not None:
+                writes.append(replace(table.plan_delete(domain, item, note), restores=0))
+        elif state is not None and not is_live(state, table.clock()):
+            left.append((domain, f"revision {entry.revision} has expired; rollback {domain} --to it says how long"))
+        else:
+            writes.append(_to_state(table, entry, item, None, False, note))
+    changes = _commit(table, [write for write in writes if write is not None], dry_run)
+    for domain, why in left:
+        on_left(domain, why)
+    return changes
+
+
+def _was_of(environment: str, state: Route | None) -> bool:
+    return state is not None and state.environment == environment and is_managed(state)
+
+
+def _why_left(environment: str, item: Item | None) -> str:
+    route = decode(item)
+    if route is None or route.environment == environment:
+        return not_managed(environment)
+    return f"it belongs to the environment {route.environment} now"
 
 
 def undoing(table: RoutingTable, domain: str, restored: int, revision: int) -> str:

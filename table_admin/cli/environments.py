@@ -4,8 +4,18 @@ from typing import Any
 
 import click
 
-from table_admin import branches, environments, output
-from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, default_expiry, pairs, warn
+from table_admin import branches, environments, output, promotions
+from table_admin.cli.options import (
+    AS_JSON,
+    DRY_RUN,
+    EXPIRES_IN,
+    NOTE,
+    PERMANENT,
+    default_expiry,
+    pairs,
+    tell_left,
+    warn,
+)
 from table_admin.documents import route_document
 from table_admin.routing_table import RoutingTable
 
@@ -62,7 +72,7 @@ def up(
         raise click.UsageError("--branch goes without NAME, --source and --take-over.")
     environment = _name(name, branch) if branch is None else branches.name_of(table, branch)
     options["expires_in"] = default_expiry(table, environment, options)
-    wanted = {"services": pairs(services, "--service"), "on_left": _left, **options}
+    wanted = {"services": pairs(services, "--service"), "on_left": tell_left, **options}
     if branch is None:
         changes = environments.up(table, environment, source=source, take_over=take_over, **wanted)
     else:
@@ -125,19 +135,29 @@ def show(table: RoutingTable, name: str | None, branch: str | None, as_json: boo
 @click.pass_obj
 def extend(table: RoutingTable, /, name: str | None, branch: str | None, as_json: bool, **options: Any) -> None:
     """Give all routes that NAME manages a new expiry."""
-    changes = environments.extend(table, _name_of(table, name, branch), on_left=_left, **options)
+    changes = environments.extend(table, _name_of(table, name, branch), on_left=tell_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
 
 
 @env.command()
 @click.argument("name")
-@click.argument("domains", nargs=-1, required=True, metavar="DOMAIN[=SERVICE]...")
+@click.argument("domains", nargs=-1, metavar="DOMAIN[=SERVICE]...")
+@_BRANCH
 @NOTE
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def promote(table: RoutingTable, /, name: str, domains: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Send DOMAINs to where NAME's services are, in one transaction. Back again: rollback DOMAIN..."""
+def promote(
+    table: RoutingTable, /, name: str, domains: tuple[str, ...], branch: str | None, as_json: bool, **options: Any
+) -> None:
+    """Send DOMAINs to where NAME's services are, in one transaction. Back again: rollback DOMAIN...
+
+    With --branch there is no NAME: all arguments are DOMAINs.
+    """
+    if branch is not None:
+        name, domains = branches.name_of(table, branch), (name, *domains)
+    if not domains:
+        raise click.UsageError("Say which domains to send there: env promote NAME DOMAIN...")
     wanted: dict[str, str] = {}
     for text in domains:
         domain, equals, service = text.partition("=")
@@ -146,19 +166,20 @@ def promote(table: RoutingTable, /, name: str, domains: tuple[str, ...], as_json
         if domain in wanted:
             raise click.UsageError(f"{domain} is given twice.")
         wanted[domain] = service
-    changes = environments.promote(table, name, wanted, **options)
+    changes = promotions.promote(table, name, wanted, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
 
 
 @env.command()
-@click.argument("name")
+@_NAME
+@_BRANCH
 @NOTE
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def adopt(table: RoutingTable, /, name: str, as_json: bool, **options: Any) -> None:
+def adopt(table: RoutingTable, /, name: str | None, branch: str | None, as_json: bool, **options: Any) -> None:
     """Let NAME manage all routes that list shows under its name: extend and down change them then too."""
-    changes = environments.adopt(table, name, on_left=_left, **options)
+    changes = environments.adopt(table, _name_of(table, name, branch), on_left=tell_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
 
 
@@ -184,7 +205,7 @@ def down(
     if branch is not None and source is not None:
         raise click.UsageError("--branch goes without --source.")
     name = _name_of(table, name, branch)
-    changes = environments.down(table, name, source=branch or source, on_left=_left, **options)
+    changes = environments.down(table, name, source=branch or source, on_left=tell_left, **options)
     if not changes and not as_json:
         click.echo(f"nothing to remove: the environment {name} manages no route")
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
@@ -200,10 +221,6 @@ def _name_of(table: RoutingTable, name: str | None, branch: str | None) -> str:
     if branch is not None and name is None:
         return branches.name_of(table, branch)
     return _name(name, branch)
-
-
-def _left(domain: str, why: str) -> None:
-    click.echo(f"table-admin: {domain} stays as it is: {why}", err=True)
 
 
 COMMANDS = [env]

@@ -52,3 +52,8 @@ def default_expiry(table: RoutingTable, name: str, options: dict[str, Any]) -> s
     if said or options["permanent"] or not setting("expires_in").value:
         return said
     return None if any(True for _ in table.list(name)) else setting("expires_in").value
+
+
+def tell_left(domain: str, why: str) -> None:
+    """Say that a domain stays as it is."""
+    click.echo(f"table-admin: {domain} stays as it is: {why}", err=True)

@@ -6,7 +6,17 @@ import click
 
 from table_admin import output
 from table_admin.changes import Change
-from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, IF_REVISION, NOTE, PERMANENT, full_target, warn
+from table_admin.cli.options import (
+    AS_JSON,
+    DRY_RUN,
+    EXPIRES_IN,
+    IF_REVISION,
+    NOTE,
+    PERMANENT,
+    full_target,
+    tell_left,
+    warn,
+)
 from table_admin.documents import explanation_document, revision_document, route_document
 from table_admin.explain import explain as explain_url
 from table_admin.removal import delete_many
@@ -172,7 +182,8 @@ def rollback(
         if any(options.values()):
             raise click.UsageError("--to, --further, --expires-in and --permanent go with domains.")
         moment = table.since(since)
-        _show([*rollback_environment(table, environment, moment, note=note, dry_run=dry_run)], as_json, dry_run)
+        changes = rollback_environment(table, environment, moment, note=note, dry_run=dry_run, on_left=tell_left)
+        _show([*changes], as_json, dry_run)
     else:
         _show(rollback_domains(table, domains, note=note, dry_run=dry_run, **options), as_json, dry_run)
 

@@ -15,6 +15,7 @@ from table_admin.errors import NotFound
 from table_admin.manifest import load_manifest
 from table_admin.ownership import OnLeft
 from table_admin.plan import Plan, apply_plan, make_plan
+from table_admin.promotions import promote
 from table_admin.rollback import rollback_environment
 from table_admin.routing_table import RoutingTable
 from table_admin.web.idempotency import once
@@ -53,11 +54,11 @@ def _write(
 ) -> Changes:
     rows = table(request)
     left: list[str] = []
+    return _shown(once(rows, request, lambda: make(rows, _keeping(left)), environment=name), left)
 
-    def keep(domain: str, why: str) -> None:
-        left.append(f"{domain}: {why}")
 
-    return _shown(once(rows, request, lambda: make(rows, keep), environment=name), left)
+def _keeping(left: list[str]) -> OnLeft:
+    return lambda domain, why: left.append(f"{domain}: {why}")
 
 
 def _shown(changes: Sequence[Change], left: Sequence[str] = ()) -> Changes:
@@ -174,7 +175,7 @@ def _add_moves(
     )
     def promote_environment(name: Name, body: Promote, dry_run: DryRun = False) -> Changes:
         # A second run changes nothing, so no key is needed.
-        return _shown(environments.promote(table(), name, body.domains, note=body.note, dry_run=dry_run))
+        return _shown(promote(table(), name, body.domains, note=body.note, dry_run=dry_run))
 
     @app.post(
         "/environments/<name>/rollback",
@@ -185,7 +186,9 @@ def _add_moves(
     def rollback_all(name: Name, body: RollbackEnvironment, dry_run: DryRun = False) -> Changes:
         rows = table()
         since = rows.since(body.since)
-        return _shown([*rollback_environment(rows, name, since, note=body.note, dry_run=dry_run)])
+        left: list[str] = []
+        changes = rollback_environment(rows, name, since, note=body.note, dry_run=dry_run, on_left=_keeping(left))
+        return _shown([*changes], left)
 
 
 def _add_declarations(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None:

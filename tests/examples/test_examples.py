@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from table_admin import environments
+from table_admin.promotions import promote
 from tests.examples.pipelines import GitHub, GitLab
 from tests.examples.steps import GITHUB, GITLAB, load, scripts
 from tests.local_edge.running import Answer, LocalEdge, local_edge
@@ -82,7 +83,7 @@ def test_a_job_that_broke_down_is_run_again(pipelines: GitHub | GitLab) -> None:
 def test_production_that_was_promoted_to_a_preview_outlives_its_pull_request(pipelines: GitHub | GitLab) -> None:
     pipelines.push("c1")
     assert pipelines.open().succeeded
-    environments.promote(pipelines.edge.table, pipelines.label, {pipelines.production: ""})
+    promote(pipelines.edge.table, pipelines.label, {pipelines.production: ""})
     shows(pipelines, pipelines.production, "this is c1")
     assert not pipelines.close().succeeded
     still_shows(pipelines, pipelines.production, "this is c1")

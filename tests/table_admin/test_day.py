@@ -16,7 +16,7 @@ from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, branches, environments
 from table_admin.changes import decode
 from table_admin.errors import NotFound
-from table_admin.promotions import StillServed
+from table_admin.promotions import StillServed, promote
 from table_admin.rollback import rollback
 from table_admin.upkeep import sweep
 from tests.table_admin.branch_names import branch_names
@@ -144,7 +144,7 @@ class Day:
     def promote(self, pull_request: PullRequest, domain: str) -> None:
         """Production goes to where a preview is."""
         command = ["env", "promote", pull_request.name, domain]
-        self.somehow(lambda table: environments.promote(table, pull_request.name, {domain: ""}), command)
+        self.somehow(lambda table: promote(table, pull_request.name, {domain: ""}), command)
         self.production[domain].promote(pull_request.target, pull_request.name)
         self.check(pull_request)
 
@@ -205,7 +205,7 @@ class Day:
         """One of them is first, and the other is told so; or both are made."""
         pull_request.open = False
         with ThreadPoolExecutor() as threads:
-            promoted = threads.submit(environments.promote, self.tables[1], pull_request.name, {domain: ""})
+            promoted = threads.submit(promote, self.tables[1], pull_request.name, {domain: ""})
             with suppress(StillServed):
                 environments.down(self.table, pull_request.name)
                 pull_request.expires_at = 0.0

@@ -10,7 +10,7 @@ from table_admin import InvalidInput, NotFound, RoutingTable, TableAdminError, T
 from table_admin.bulk import export_routes, import_routes
 from table_admin.files import Format
 from table_admin.ownership import Taken
-from table_admin.promotions import StillServed
+from table_admin.promotions import StillServed, promote
 from table_admin.rollback import rollback
 from tests.support import NOW, STATIC, route
 
@@ -88,7 +88,7 @@ def test_it_is_extended_as_a_whole_and_its_cache_stays_warm(table: RoutingTable)
 def test_production_is_promoted_together_and_back(table: RoutingTable) -> None:
     table.put("www.example.com", B)
     environments.up(table, "env-42", "example.com", {"web": A, "api": "https://api.acme.example"})
-    changes = environments.promote(table, "env-42", {"www.example.com": "web", "api.example.com": "api"})
+    changes = promote(table, "env-42", {"www.example.com": "web", "api.example.com": "api"})
     assert [(change.action, change.after and change.after.target) for change in changes] == [
         ("updated", A),
         ("created", "https://api.acme.example"),
@@ -98,7 +98,38 @@ def test_production_is_promoted_together_and_back(table: RoutingTable) -> None:
     rollback(table, ["www.example.com"])
     assert table.get("www.example.com").target == B
     with pytest.raises(NotFound, match="no service 'worker'; it has"):
-        environments.promote(table, "env-42", {"www.example.com": "worker"})
+        promote(table, "env-42", {"www.example.com": "worker"})
+
+
+def test_a_second_promotion_finds_it_done_also_when_its_environment_is_gone(table: RoutingTable) -> None:
+    environments.up(table, "rel-2", "example.com", {"web": A, "api": B})
+    wanted = {"www.example.com": "web", "api.example.com": "api"}
+    promote(table, "rel-2", wanted)
+    assert next(table.history("web-rel-2.example.com")).note == "promoted to www.example.com"
+    assert {change.action for change in promote(table, "rel-2", wanted)} == {"unchanged"}
+    assert len([*table.history("web-rel-2.example.com")]) == 2
+    environments.down(table, "rel-2", force=True)
+    assert {change.action for change in promote(table, "rel-2", wanted)} == {"unchanged"}
+    for other in ({"www.example.com": "api"}, {"elsewhere.example.com": "web"}, {**wanted, "new.example.com": "web"}):
+        with pytest.raises(NotFound, match="rel-2 has expired or was removed"):
+            promote(table, "rel-2", other)
+    with pytest.raises(NotFound, match="no environment rel-3"):
+        promote(table, "rel-3", wanted)
+
+
+def test_what_has_expired_is_not_promoted(table: RoutingTable) -> None:
+    environments.up(table, "pr-8", "example.com", {"": A}, expires_in="1h")
+    later = time.time() + 7200
+    table.clock = lambda: later
+    with pytest.raises(NotFound, match="pr-8 has expired"):
+        promote(table, "pr-8", {"www.example.com": ""})
+    assert domains(table) == {"pr-8.example.com"}
+
+
+def test_an_environment_is_promoted_to_a_domain_of_its_own(table: RoutingTable) -> None:
+    environments.up(table, "shop", "example.com", {"new": A, "old": B})
+    (change,) = promote(table, "shop", {"old-shop.example.com": "new"})
+    assert (change.domain, change.after and change.after.target) == ("old-shop.example.com", A)
 
 
 def test_it_goes_down_with_everything_and_its_history_stays(table: RoutingTable) -> None:
@@ -170,18 +201,18 @@ def test_rows_of_before_are_managed_by_what_they_say(
 
 def test_a_domain_that_is_promoted_does_not_go_with_an_environment_of_its_name(table: RoutingTable) -> None:
     environments.up(table, "rel-2", "example.com", {"web": A})
-    environments.promote(table, "rel-2", {"rel-1.example.com": "web"})
+    promote(table, "rel-2", {"rel-1.example.com": "web"})
     assert environments.down(table, "rel-1") == []
     promoted = table.get("rel-1.example.com")
     assert (promoted.target, promoted.managed, promoted.source) == (A, False, "env:rel-2")
-    again = environments.promote(table, "rel-2", {"rel-1.example.com": "web"})
+    again = promote(table, "rel-2", {"rel-1.example.com": "web"})
     assert [change.action for change in again] == ["unchanged"]
     environments.up(table, "rel-3", "example.com", {"web": A}, expires_in="1h")
     with pytest.raises(Taken, match="goes with it"):
-        environments.promote(table, "rel-2", {"web-rel-3.example.com": ""})
+        promote(table, "rel-2", {"web-rel-3.example.com": ""})
     later = time.time() + 7200
     table.clock = lambda: later
-    environments.promote(table, "rel-2", {"web-rel-3.example.com": ""})
+    promote(table, "rel-2", {"web-rel-3.example.com": ""})
     assert environments.down(table, "rel-3") == []
 
 
@@ -226,7 +257,7 @@ def test_what_is_not_named_is_named_or_pruned(table: RoutingTable) -> None:
         ("deleted", "api-env-42.example.com"),
     ]
     assert len(domains(table)) == 2
-    environments.promote(table, "env-42", {"api.example.com": "api"})
+    promote(table, "env-42", {"api.example.com": "api"})
     with pytest.raises(StillServed, match=r"api\.example\.com is served"):
         environments.up(table, "env-42", "example.com", {"web": A}, prune=True)
     environments.up(table, "env-42", "example.com", {"web": A}, prune=True, force=True)
@@ -235,7 +266,7 @@ def test_what_is_not_named_is_named_or_pruned(table: RoutingTable) -> None:
 
 def test_what_production_was_promoted_to_is_not_taken_down(table: RoutingTable) -> None:
     environments.up(table, "pr-8", "example.com", {"": "s3://acme-static-sites/pr-8"}, expires_in="1h")
-    environments.promote(table, "pr-8", {"www.example.com": ""})
+    promote(table, "pr-8", {"www.example.com": ""})
     with pytest.raises(StillServed, match=r"www\.example\.com is served from s3://acme-static-sites/pr-8"):
         environments.down(table, "pr-8")
     # Also when its rows have gone by themselves: what a pipeline does next is to remove the files.
@@ -261,7 +292,7 @@ def test_what_a_person_sent_to_its_own_prefix_keeps_it_too(table: RoutingTable) 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "yaml"])
 def test_what_is_managed_survives_export_and_import(table: RoutingTable, form: Format) -> None:
     environments.up(table, "env-42", "example.com", {"": A}, source="feature/42")
-    environments.promote(table, "env-42", {"www.example.com": ""})
+    promote(table, "env-42", {"www.example.com": ""})
     out = io.StringIO()
     export_routes(table.list(), out, form)
     for found in [*table.list()]:
@@ -290,6 +321,6 @@ def test_a_dry_run_says_and_does_nothing(table: RoutingTable) -> None:
     environments.up(table, "env-42", "example.com", {"web": A})
     environments.down(table, "env-42", dry_run=True)
     environments.extend(table, "env-42", expires_in="1h", dry_run=True)
-    environments.promote(table, "env-42", {"www.example.com": ""}, dry_run=True)
+    promote(table, "env-42", {"www.example.com": ""}, dry_run=True)
     assert domains(table) == {"web-env-42.example.com"}
     assert table.get("web-env-42.example.com").revision == 1

@@ -23,6 +23,7 @@ import yaml
 from edge_handler.routes.route import decode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
+from table_admin.promotions import promote
 from table_admin.rollback import rollback, rollback_environment
 from table_admin.tables import TRANSACTION_ROWS, Write, follow
 from table_admin.upkeep import sweep
@@ -70,12 +71,12 @@ def test_a_pipelines_day(make_table: MakeTable, dynamodb: str, aws: EmbeddedAws)
     for name in names[::2]:
         environments.extend(table, name, expires_in="3d")
     for name in names[::5]:
-        environments.promote(table, name, {"www.example.com": "web"})
+        promote(table, name, {"www.example.com": "web"})
     before = table.get("www.example.com").target
     now[0] += 60
     since = int(now[0])
     now[0] += 60
-    environments.promote(table, names[0], {"www.example.com": "web"})
+    promote(table, names[0], {"www.example.com": "web"})
     rollback(table, ["www.example.com"])
     assert table.get("www.example.com").target == before
     environments.up(table, names[1], "example.com", {"web": B})

@@ -11,6 +11,7 @@ from edge_handler.routes.route import Item
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.manifest import load_manifest
 from table_admin.plan import PlanMoved, apply_plan, make_plan
+from table_admin.promotions import promote
 from table_admin.rollback import rollback
 from table_admin.tables import Tables, Write
 
@@ -165,3 +166,41 @@ def test_what_is_removed_meanwhile_is_not_made_again_by_who_extends_it(
     with pytest.raises(NotFound):
         environments.extend(table, "env-1", expires_in="2d")
     assert list(other.list()) == []
+
+
+def promote_or_remove(table: RoutingTable, number: int) -> object:
+    if number == 0:
+        return promote(table, "pr-8", {"www.example.com": ""})
+    return environments.down(table, "pr-8")
+
+
+def test_of_a_promotion_and_a_removal_at_once_one_is_refused(make_table: MakeTable) -> None:
+    target = "s3://acme-static-sites/pr-8"
+    for number in range(4):
+        table = make_table("before")
+        environments.up(table, "pr-8", "example.com", {"": target})
+        table.put("www.example.com", A)
+        outcomes = at_once(make_table, 2, promote_or_remove)
+        refused = [isinstance(outcome, TableAdminError) for outcome in outcomes]
+        assert sorted(refused) == [False, True], (number, outcomes)
+        assert (table.get("www.example.com").target == target) is refused[1]
+        environments.down(table, "pr-8", force=True)
+
+
+def test_what_was_removed_before_somebody_wrote_is_said_too(make_table: MakeTable) -> None:
+    table = make_table("remover")
+    services = {f"s{number:02}": A for number in range(60)}
+    for names in (list(services)[:30], list(services)[30:]):
+        environments.up(table, "env-1", "example.com", dict.fromkeys(names, A))
+    commit, chunks = table.tables.commit, []
+
+    def meanwhile(writes: Sequence[Write]) -> list[Write]:
+        chunks.append(len(writes))
+        if len(chunks) == 2:
+            make_table("other").put(writes[0].domain, B)
+        return commit(writes)
+
+    table.tables.commit = meanwhile  # type: ignore[method-assign]
+    removed = environments.down(table, "env-1")
+    assert chunks == [50, 10, 10]
+    assert len({change.domain for change in removed}) == len(removed) == 60

@@ -1,7 +1,7 @@
 import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
-from table_admin import InvalidInput, NotFound, RoutingTable
+from table_admin import InvalidInput, NotFound, RoutingTable, environments
 from table_admin.rollback import diff, rollback, rollback_environment
 from tests.support import Clock
 
@@ -116,6 +116,41 @@ def test_an_environment_goes_back_to_a_time_with_what_was_removed_since(timed: R
     }
     assert timed.get("elsewhere.example.com").target == B
     assert list(rollback_environment(timed, "shop", since)) == []
+
+
+def test_an_environments_rollback_leaves_what_it_does_not_manage_and_says_so(timed: RoutingTable, clock: Clock) -> None:
+    environments.up(timed, "docs", "example.com", {"web": A, "api": A, "job": A, "short": A})
+    timed.put("short-docs.example.com", A, expires_in="15s")
+    timed.put("docs.example.com", A)
+    timed.put("docs.example.net", A)
+    clock.now += 10
+    since = int(clock.now)
+    clock.now += 10
+    timed.put("docs.example.com", B)
+    timed.delete("docs.example.net")
+    timed.put("docs.example.org", B)
+    timed.put("web-docs.example.com", B)
+    timed.put("api-docs.example.com", B)
+    timed.put("api-docs.example.com", C, environment="other")
+    timed.delete("job-docs.example.com")
+    timed.put("job-docs.example.com", B)
+    timed.delete("short-docs.example.com")
+    left: dict[str, str] = {}
+    (change,) = rollback_environment(timed, "docs", since, on_left=left.__setitem__)
+    assert (change.domain, timed.get("web-docs.example.com").target) == ("web-docs.example.com", A)
+    assert left == {
+        "docs.example.com": "docs does not manage it; env adopt docs takes it in",
+        "docs.example.net": "docs does not manage it; env adopt docs takes it in",
+        "docs.example.org": "docs does not manage it; env adopt docs takes it in",
+        "short-docs.example.com": "revision 2 has expired; rollback short-docs.example.com --to it says how long",
+        "api-docs.example.com": "it belongs to the environment other now",
+        "job-docs.example.com": "it belongs to the environment job-docs now",
+    }
+    assert timed.get("api-docs.example.com").environment == "other"
+    assert timed.get("job-docs.example.com").target == B
+    assert timed.get("docs.example.com").target == B
+    with pytest.raises(NotFound):
+        timed.get("docs.example.net")
 
 
 def test_revisions_are_compared(table: RoutingTable) -> None:

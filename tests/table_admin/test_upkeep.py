@@ -8,6 +8,7 @@ from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, TableAdminError, environments, upkeep
 from table_admin.explain import explain
+from table_admin.promotions import promote
 from tests.support import Clock, route
 from tests.table_admin.test_targets import balancer
 
@@ -93,7 +94,7 @@ def test_what_was_promoted_is_lost_and_never_an_orphan(table: RoutingTable, aws:
     s3 = aws.client("s3")
     s3.put_object(Bucket="acme-static-sites", Key="pr-9/index.html", Body=b"x")
     environments.up(table, "pr-9", "example.com", {"": "s3://acme-static-sites/pr-9"})
-    environments.promote(table, "pr-9", {"www.example.com": ""})
+    promote(table, "pr-9", {"www.example.com": ""})
     assert list(upkeep.gone(table)) == []
     s3.delete_object(Bucket="acme-static-sites", Key="pr-9/index.html")
     assert [orphan.domain for orphan in upkeep.orphans(table)] == ["pr-9.example.com"]
@@ -113,7 +114,7 @@ def test_no_row_makes_anything_raise_but_a_sentence(table: RoutingTable, aws: Em
         lambda: list(table.list(on_broken=lambda domain, _: broken.append(domain))),
         lambda: list(environments.summaries(table)),
         lambda: environments.extend(table, "shop", permanent=True, dry_run=True),
-        lambda: environments.promote(table, "shop", {"www.example.com": ""}, dry_run=True),
+        lambda: promote(table, "shop", {"www.example.com": ""}, dry_run=True),
         lambda: list(upkeep.sweep(table, dry_run=True)),
         lambda: list(upkeep.refresh(table, dry_run=True)),
         lambda: list(upkeep.orphans(table)),

@@ -1,0 +1,41 @@
+"""Many routes written: in one transaction what must be together, the rest in several in turn."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from edge_handler.routes.route import Item, decode_route
+from table_admin.changes import Change, Put, unchanged
+from table_admin.routing_table import RoutingTable
+from table_admin.tables import TRANSACTION_ROWS, Write
+
+
+def commit_all(
+    table: RoutingTable,
+    wanted: Sequence[Put],
+    items: Mapping[str, Item],
+    dry_run: bool,
+    *,
+    removals: Sequence[Write] = (),
+    beside: Sequence[Write] = (),
+) -> list[Change]:
+    """Make all of them so, in one transaction, and with them what is removed.
+
+    `beside`: what is written with them where there is something to write, and is no change that anybody asked for.
+    """
+    writes = [*filter(None, (table.plan_put(put, items.get(put.domain)) for put in wanted))]
+    if writes:
+        writes += beside
+    room = max(0, TRANSACTION_ROWS - len(writes))
+    done = {change.domain: change for change in table.commit([*writes, *removals[:room]], dry_run=dry_run)}
+    done |= {change.domain: change for change in commit_in_turn(table, removals[room:], dry_run)}
+    for write in beside:
+        done.pop(write.domain, None)
+    kept = [
+        done.pop(put.domain) if put.domain in done else unchanged(decode_route(items[put.domain])) for put in wanted
+    ]
+    return [*kept, *done.values()]
+
+
+def commit_in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> Iterator[Change]:
+    """Write any number of rows, as many together as a transaction takes; yield each when it is written."""
+    for start in range(0, len(writes), TRANSACTION_ROWS):
+        yield from table.commit(writes[start : start + TRANSACTION_ROWS], dry_run=dry_run)
