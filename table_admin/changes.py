@@ -129,6 +129,13 @@ def same_but_note(one: Route | None, other: Route | None) -> bool:
     return content(one._replace(note="")) == content(other._replace(note=""))
 
 
+def same_for_viewers(one: Route | None, other: Route | None) -> bool:
+    """Tell whether viewers get the same of two routes, and for as long."""
+    if one is None or other is None:
+        return one is other
+    return (one.origin, one.expires_at) == (other.origin, other.expires_at)
+
+
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
     """Return what is different for people, by attribute: before and after."""
     found = {}

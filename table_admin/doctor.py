@@ -15,7 +15,7 @@ from table_admin.changes import is_live
 from table_admin.errors import TableAdminError
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.routing_table import RoutingTable
-from table_admin.upkeep import objects_under
+from table_admin.targets import objects_under
 
 _ANSWER_SECONDS = 10
 
@@ -169,7 +169,7 @@ def _records(table: RoutingTable, domain: str) -> Iterator[tuple[str, str]]:
 def _bucket(table: RoutingTable, origin: S3Origin, distribution: _Distribution | None) -> Iterator[Finding]:
     bucket = origin.domain_name.partition(".s3.")[0]
     try:
-        filled = objects_under(table, origin)
+        filled = objects_under(table.client, origin)
     except TableAdminError as error:
         yield Finding("bucket", "wrong", str(error), f"Create the bucket {bucket}, or put another target.")
         return

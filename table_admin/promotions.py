@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from edge_handler.routes.route import Item, Route, S3Origin, decode_route, encode_route
+from edge_handler.routes.route import Item, Origin, Route, S3Origin, decode_route, encode_route
 from table_admin.changes import PROMOTED, Change, Put, decode, is_live, is_managed, promoted_from, put_of, unchanged
 from table_admin.contention import replanned
 from table_admin.errors import NotFound, TableAdminError
@@ -113,10 +113,11 @@ def refuse_promoted(table: RoutingTable, name: str, gone: Collection[Route], *, 
     """
     found = sorted({(route.domain, route.target) for route in _served(table, name, gone, whole)})
     if found:
-        domains = ", ".join(domain for domain, _ in found[:3]) + (f" and {len(found) - 3} more" if found[3:] else "")
+        which = ", ".join(f"{domain} from {target}" for domain, target in found[:3])
+        more = f" and {len(found) - 3} more" if found[3:] else ""
         raise StillServed(
-            f"{domains} {'is' if len(found) == 1 else 'are'} served from {found[0][1]}, which is {name}'s; nothing was "
-            "removed. Promote or roll back first; or say --force, and keep what is served."
+            f"Other domains are served from what is {name}'s: {which}{more}; nothing was removed. Promote or roll back "
+            "first; or say --force, and keep what is served."
         )
 
 
@@ -124,7 +125,7 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
     now = table.clock()
     removed = {route.domain for route in gone}
     origins = {route.origin for route in gone}
-    own = [route.origin for route in gone if isinstance(route.origin, S3Origin) and _is_own(name, route.origin)]
+    own = {*filter(None, (_own_part(name, origin) for origin in origins))}
     for item in follow(lambda cursor: table.tables.scan(cursor=cursor, consistent=True)):
         route = decode(item)
         if route is None or route.domain in removed or not is_live(route, now):
@@ -132,19 +133,16 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
         if route.environment == name and is_managed(route):
             continue  # another of its services
         promoted = promoted_from(route) == name and (whole or route.origin in origins)
-        if promoted or any(_is_under(route, origin) for origin in own):
+        if promoted or _own_part(name, route.origin) in own:
             yield route
 
 
-def _is_own(name: str, origin: S3Origin) -> bool:
-    """Tell whether the files are the environment's, by the prefix: what many of them share is not removed with one."""
-    return name in origin.prefix.split("/")
+def _own_part(name: str, origin: Origin) -> tuple[str, str] | None:
+    """Return what goes with an environment: the files under its own folder, a host that has its name.
 
-
-def _is_under(route: Route, origin: S3Origin) -> bool:
-    found = route.origin
-    return (
-        isinstance(found, S3Origin)
-        and found.domain_name == origin.domain_name
-        and f"{found.prefix}/".startswith(f"{origin.prefix}/")
-    )
+    What many environments share, a prefix or a load balancer, does not go with one.
+    """
+    if isinstance(origin, S3Origin):
+        before, found, _ = f"{origin.prefix}/".partition(f"/{name}/")
+        return (origin.domain_name, f"{before}{found}") if found else None
+    return (origin.domain_name, "") if name in origin.domain_name.split(".") else None

@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
-from edge_handler.routes.route import Item, Route, encode_route
+from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_route
 from table_admin.changes import (
     Change,
     Revision,
@@ -16,14 +17,16 @@ from table_admin.changes import (
     iso,
     revision_from,
     same_but_note,
+    same_for_viewers,
     unchanged,
 )
 from table_admin.contention import replanned
-from table_admin.errors import InvalidInput, NotFound, TableAdminError
+from table_admin.errors import InvalidInput, NotFound, TableAdminError, TargetRefused
 from table_admin.inputs import parse_domain, parse_environment
 from table_admin.ownership import OnLeft, manages, not_managed
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write, follow
+from table_admin.targets import objects_under, same_target
 
 _READ_BACK = 50
 """So many revisions are read to say what a rollback undoes."""
@@ -36,6 +39,7 @@ def rollback(
     *,
     to: int | None = None,
     further: bool = False,
+    if_target: str | None = None,
     expires_in: str | None = None,
     permanent: bool = False,
     note: str = "",
@@ -43,28 +47,43 @@ def rollback(
 ) -> list[Change]:
     """Make domains what they were before their last change, or at revision `to`, in one transaction.
 
-    Neither a note nor `touch` is a change here. Where the last change is a rollback nothing is done, so a second run
-    changes nothing; `further` goes one step back from what was gone back to. Each change's message says what it undoes.
+    A change is one of what viewers get, or how long: neither a note, nor `touch`, nor whose the route is. Where the
+    last change is a rollback nothing is done, so a second run changes nothing; `further` goes one step back from what
+    was gone back to. Each change's message says what it undoes.
+
+    With `if_target` only domains that have this target are changed: to what they were before they had it, or any other
+    that is like it as a pattern with `*`; one that never was anything else is removed. So a release that fails takes
+    back itself, and nothing else.
 
     The targets are not resolved again: what served then serves now. A rollback is a new revision, and can be
     rolled back by `to`.
 
     Raises:
         NotFound: there is no such revision.
-        InvalidInput: `to` goes with one domain, and without `further`.
+        InvalidInput: `to` goes with one domain, and neither with `further` nor `if_target`.
         InvalidInput: what is gone back to has expired, and neither `expires_in` nor `permanent` is given.
+        TargetRefused: it is a prefix of a bucket under which nothing is any more.
     """
     domains = list(dict.fromkeys(map(parse_domain, domains)))
-    if to is not None and (len(domains) > 1 or further):
-        raise InvalidInput("--to goes with one domain, and without --further.")
+    if (to is not None) + further + (if_target is not None) > 1 or (to is not None and len(domains) > 1):
+        raise InvalidInput("--to goes with one domain; it, --further and --if-target do not go together.")
+    if if_target == "":
+        raise InvalidInput("--if-target is empty.")
     expiry = table.expiry(expires_in)
     items = table.tables.read(domains)
     writes: list[Write] = []
     left: dict[str, Change] = {}
     for domain in domains:
         item = items.get(domain)
+        if if_target is not None:
+            write = _past(table, domain, item, if_target, expiry, permanent, note)
+            if write is None:
+                left[domain] = _left(table, domain, item, f"its target is not {if_target}, so there is nothing to do")
+            else:
+                writes.append(write)
+            continue
         entry = _at(table, domain, to) if to is not None else _step_back(table, domain, decode(item), further)
-        if entry.is_rollback and to is None and not further and same_but_note(entry.state, decode(item)):
+        if entry.is_rollback and to is None and not further and same_for_viewers(entry.state, decode(item)):
             left[domain] = _left(table, domain, item, _already(entry))
             continue
         write = _to_state(table, entry, item, expiry, permanent, note)
@@ -89,9 +108,14 @@ def rollback_environment(
 
     In transactions of TRANSACTION_ROWS rows. A second run changes nothing. `on_left` is told of each domain that was
     written since and stays as it is, and why.
+
+    Raises:
+        NotFound: there is no such environment, and never was.
     """
     moment = iso(since)
-    names = iter(table.tables.changed_domains(parse_environment(environment), moment))
+    if next(table.tables.environment_history(parse_environment(environment)), None) is None:
+        raise NotFound(f"There is no environment {environment}, and never was.")
+    names = iter(table.tables.changed_domains(environment, moment))
     while domains := [*itertools.islice(names, TRANSACTION_ROWS)]:
         yield from _to_moment(table, environment, domains, moment, note or f"back to {moment}", dry_run, on_left)
 
@@ -122,7 +146,10 @@ def _to_moment(
         elif state is not None and not is_live(state, table.clock()):
             left.append((domain, f"revision {entry.revision} has expired; rollback {domain} --to it says how long"))
         else:
-            writes.append(_to_state(table, entry, item, None, False, note))
+            try:
+                writes.append(_to_state(table, entry, item, None, False, note))
+            except TargetRefused as error:
+                left.append((domain, str(error)))
     changes = _commit(table, [write for write in writes if write is not None], dry_run)
     for domain, why in left:
         on_left(domain, why)
@@ -199,7 +226,7 @@ def _step_back(table: RoutingTable, domain: str, current: Route | None, further:
     for entry in _history(table, domain):
         if entry.route is None and entry.action != "delete":
             continue  # a broken row cannot come back
-        if same_but_note(entry.state, current):
+        if same_for_viewers(entry.state, current):
             if entry.is_rollback and before is None:
                 if not further:
                     return entry
@@ -207,6 +234,23 @@ def _step_back(table: RoutingTable, domain: str, current: Route | None, further:
         elif entry.route is not None and (before is None or entry.revision < before):
             return entry
     raise NotFound(f"{domain} has no earlier revision.")
+
+
+def _past(
+    table: RoutingTable, domain: str, item: Item | None, target: str, expiry: int | None, permanent: bool, note: str
+) -> Write | None:
+    """Return the write that makes a domain what it was before it had a target; None where it has another."""
+    current = decode(item)
+    if item is None or current is None or not _has(current, target):
+        return None
+    for entry in _history(table, domain):
+        if entry.action != "touch" and (entry.state is None or not _has(entry.state, target)):
+            return _to_state(table, entry, item, expiry, permanent, note)
+    return replace(table.plan_delete(domain, item, note or "back to before its first revision"), restores=0)
+
+
+def _has(route: Route, target: str) -> bool:
+    return fnmatchcase(route.target, target) if "*" in target else same_target(route.target, target)
 
 
 def _restored_by(table: RoutingTable, rollback: Revision) -> int:
@@ -277,7 +321,22 @@ def _to_state(
     current = decode(item)
     if same_but_note(state, current):
         return None
+    if current is None or current.origin != state.origin:
+        _refuse_gone(table, entry, state.origin)
     return replace(_restored(table, state, item, current, text), restores=entry.revision)
+
+
+def _refuse_gone(table: RoutingTable, entry: Revision, origin: Origin) -> None:
+    """Raise TargetRefused where a prefix has nothing any more: closing a pull request removes files, say."""
+    try:
+        gone = isinstance(origin, S3Origin) and not objects_under(table.client, origin)
+    except TableAdminError:
+        return  # who may not list the bucket can roll back, too
+    if gone:
+        raise TargetRefused(
+            f"Revision {entry.revision} of {entry.domain} leads to {entry.route.target if entry.route else ''}, where "
+            f"nothing is any more; go back further: table-admin history {entry.domain}, then rollback --to REVISION."
+        )
 
 
 def _restored(table: RoutingTable, state: Route, item: Item | None, current: Route | None, note: str) -> Write:

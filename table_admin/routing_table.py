@@ -10,7 +10,7 @@ from typing import Literal
 import boto3
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.route import Item, Route, decode_route, encode_route
+from edge_handler.routes.route import Item, Origin, Route, decode_route, encode_route
 from table_admin.changes import (
     Change,
     Put,
@@ -53,7 +53,7 @@ class RoutingTable:
 
         Args:
             stack: the edge's stack.
-            actor: who the history says it was.
+            actor: who the history says it was; text, as a note is.
             client: makes boto3 clients, called as `client(service, region_name=...)`.
             clock: epoch seconds.
             request: an idempotency key, kept in the history with every write.
@@ -62,7 +62,7 @@ class RoutingTable:
         self.client = client
         self.clock = clock
         self.tables = Tables(stack, client("dynamodb"))
-        self.actor = actor
+        self.actor = parse_note(actor) or "unknown"
         self.request = request
         self.targets = TargetResolver(client)
 
@@ -258,7 +258,7 @@ class RoutingTable:
             service=parse_label(_first(wanted.service, before and before.service)),
             owner=_first(wanted.owner, before and before.owner),
             managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
-            source=_source(wanted, before),
+            source=_source(wanted, before, origin),
         )
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
@@ -349,11 +349,11 @@ def _decoded(items: Iterable[Item], on_broken: OnBroken | None) -> Iterator[Rout
                 on_broken(str(item["domain"]["S"]), str(error))
 
 
-def _source(wanted: Put, before: Route | None) -> str:
-    """Return where a route comes from: with another target it is not what was promoted any more."""
+def _source(wanted: Put, before: Route | None, origin: Origin) -> str:
+    """Return where a route comes from: elsewhere it is not what was promoted any more."""
     if wanted.source is not None or before is None:
         return parse_note(wanted.source or "")
-    return "" if promoted_from(before) and before.target != wanted.target else before.source
+    return "" if promoted_from(before) and before.origin != origin else before.source
 
 
 def _refuse_another(domain: str, item: Item | None, if_revision: int | None) -> None:

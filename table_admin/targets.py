@@ -73,6 +73,22 @@ class TargetResolver:
         )
 
 
+def objects_under(client: ClientFactory, origin: S3Origin) -> bool:
+    """Tell whether a bucket has anything under a prefix. Raises TableAdminError where it does not say."""
+    bucket = origin.domain_name.partition(".s3.")[0]
+    prefix = f"{unquote(origin.prefix).removeprefix('/')}/" if origin.prefix else ""
+    try:
+        answer = client("s3", region_name=origin.region).list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)
+    except (ClientError, BotoCoreError) as error:
+        raise TableAdminError(f"The bucket {bucket} cannot be listed: {error}") from error
+    return bool(answer["KeyCount"])
+
+
+def same_target(one: str, other: str) -> bool:
+    """Tell whether two targets are written for the same: a slash at the end does not matter."""
+    return one.rstrip("/") == other.rstrip("/")
+
+
 def _path(text: str, target: str) -> str:
     """Return a path percent-encoded as CloudFront takes it: leading slash, no trailing one."""
     try:

@@ -3,16 +3,14 @@
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.route import Route, S3Origin
 from table_admin.changes import Change, is_live, promoted_from, put_of
-from table_admin.errors import RevisionConflict, TableAdminError, TargetRefused
+from table_admin.errors import RevisionConflict, TargetRefused
 from table_admin.inputs import epoch_text, parse_note
 from table_admin.routing_table import OnBroken, RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
+from table_admin.targets import objects_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Orphan:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A promoted route whose target is gone: nobody's leftover, viewers get errors. Roll it back."""
+    """A promoted route whose target is gone: nobody's leftover, viewers get errors."""
 
     domain: str
     target: str
@@ -98,19 +96,6 @@ def gone(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orp
             yield _found(route, known[route.target])
 
 
-def objects_under(table: RoutingTable, origin: S3Origin) -> bool:
-    """Tell whether a bucket has anything under a prefix. Raises TableAdminError where it does not say."""
-    bucket = origin.domain_name.partition(".s3.")[0]
-    prefix = f"{origin.prefix.removeprefix('/')}/" if origin.prefix else ""
-    try:
-        answer: Any = table.client("s3", region_name=origin.region).list_objects_v2(
-            Bucket=bucket, Prefix=prefix, MaxKeys=1
-        )
-    except (ClientError, BotoCoreError) as error:
-        raise TableAdminError(f"The bucket {bucket} cannot be listed: {error}") from error
-    return bool(answer["KeyCount"])
-
-
 def _found(route: Route, reason: str) -> Orphan | Lost:
     return (Lost if promoted_from(route) else Orphan)(route.domain, route.target, reason)
 
@@ -122,7 +107,7 @@ def _why_gone(table: RoutingTable, route: Route) -> str:
         origin = table.targets.resolve(route.target)
     except TargetRefused as error:
         return str(error)
-    if isinstance(origin, S3Origin) and not objects_under(table, origin):
+    if isinstance(origin, S3Origin) and not objects_under(table.client, origin):
         return "Nothing is under the prefix."
     return ""
 

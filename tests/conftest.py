@@ -34,7 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def aws() -> Iterator[EmbeddedAws]:
     found = EmbeddedAws(0)
-    found.client("s3").create_bucket(Bucket="acme-static-sites")
+    s3 = found.client("s3")
+    s3.create_bucket(Bucket="acme-static-sites")
+    for name in "abc":  # what tests roll back to
+        s3.put_object(Bucket="acme-static-sites", Key=f"env-{name}/index.html", Body=name.encode())
     yield found
     found.close()
 

@@ -8,7 +8,7 @@ from click.utils import LazyFile
 
 from table_admin import output
 from table_admin.bulk import Rejected, Summary, check_rows, export_routes, import_routes
-from table_admin.cli.options import AS_JSON, DRY_RUN, warn
+from table_admin.cli.options import AS_JSON, DRY_RUN, NUMBER, warn
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.files import FORMATS, Format, format_of, text_of
 from table_admin.routing_table import RoutingTable
@@ -20,7 +20,7 @@ _FORMAT = click.option("--format", "form", type=click.Choice(FORMATS), help="By 
 @click.argument("file", type=click.File("rb"))
 @_FORMAT
 @click.option("--strict", is_flag=True, help="Write nothing at all if any line would be rejected.")
-@click.option("--from-line", type=click.IntRange(1), default=1, help="Begin here, after an interruption.")
+@click.option("--from-line", type=NUMBER, default=1, help="Begin here, after an interruption.")
 @DRY_RUN
 @AS_JSON
 @click.pass_obj

@@ -1,7 +1,7 @@
 """doctor, refresh, sweep."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import click
 
@@ -76,13 +76,24 @@ def _report(outcomes: Iterable[Change | upkeep.Orphan | upkeep.Lost], as_json: b
     show.done()
     if as_json:
         output.print_json({"changes": [*map(change_document, changes)], "orphans": orphans, "lost": lost})
+        _fail_if(lost)
         return
     output.print_changes(changes, as_json=False, dry_run=dry_run)
+    if not (changes or orphans or lost):
+        click.echo("nothing to do")
     for orphan in orphans:
         click.echo(f"orphan: {orphan.domain} -> {orphan.target}: {orphan.reason}", err=True)
     for one in lost:
-        mend = f"Mend it with: table-admin rollback {one.domain}"
+        mend = f"See table-admin history {one.domain}, then: table-admin rollback {one.domain} --to REVISION"
         click.echo(f"lost: {one.domain} -> {one.target}: {one.reason} {mend}", err=True)
+    _fail_if(lost)
+
+
+def _fail_if(lost: Sequence[upkeep.Lost]) -> None:
+    """Fail where viewers of something promoted get errors: nobody reads what a nightly job says when it ends well."""
+    if lost:
+        verb = "leads" if len(lost) == 1 else "lead"
+        raise TableAdminError(f"{output.counted(len(lost), 'promoted route')} {verb} nowhere; viewers get errors.")
 
 
 COMMANDS = [doctor, refresh, sweep]

@@ -10,7 +10,11 @@ from table_admin.routing_table import RoutingTable
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 NOTE = click.option("--note", default="", help="Why, for people; goes into the history.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-IF_REVISION = click.option("--if-revision", type=click.IntRange(0), help="Write only over this revision; 0: only new.")
+_MOST = 10**9
+NUMBER = click.IntRange(1, _MOST)
+"""Of lines, rows or a revision."""
+NUMBER_OR_ZERO = click.IntRange(0, _MOST)
+IF_REVISION = click.option("--if-revision", type=NUMBER_OR_ZERO, help="Write only over this revision; 0: only new.")
 EXPIRES_IN = click.option("--expires-in", help="Make it ephemeral, e.g. 12h or 7d.")
 PERMANENT = click.option("--permanent", is_flag=True, help="Take its expiry away.")
 

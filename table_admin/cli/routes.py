@@ -12,6 +12,8 @@ from table_admin.cli.options import (
     EXPIRES_IN,
     IF_REVISION,
     NOTE,
+    NUMBER,
+    NUMBER_OR_ZERO,
     PERMANENT,
     full_target,
     tell_left,
@@ -25,7 +27,7 @@ from table_admin.rollback import rollback as rollback_domains
 from table_admin.rollback import rollback_environment
 from table_admin.routing_table import RoutingTable
 
-_LIMIT = click.option("--limit", type=click.IntRange(1), help="So many at the most.")
+_LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
 
 
 @click.command()
@@ -136,8 +138,8 @@ def history(table: RoutingTable, domain: str, limit: int | None, as_json: bool) 
 
 @click.command()
 @click.argument("domain")
-@click.option("--from", "old", type=click.IntRange(0), help="A revision; the one before --to by default.")
-@click.option("--to", "new", type=click.IntRange(1), help="A revision; the newest by default.")
+@click.option("--from", "old", type=NUMBER_OR_ZERO, help="A revision; the one before --to by default.")
+@click.option("--to", "new", type=NUMBER, help="A revision; the newest by default.")
 @AS_JSON
 @click.pass_obj
 def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_json: bool) -> None:
@@ -147,12 +149,15 @@ def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_
         output.print_json(output.plain(found))
     else:
         output.print_differences(found)
+        if not found:
+            click.echo("no difference for people")
 
 
 @click.command()
 @click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-@click.option("--to", type=click.IntRange(1), help="To this revision; by default to before the last change.")
+@click.option("--to", type=NUMBER, help="To this revision; by default to before the last change.")
 @click.option("--further", is_flag=True, help="Where the last change is a rollback: one step back from there.")
+@click.option("--if-target", metavar="TARGET", help="Only what has this target, to before it had it; with * a pattern.")
 @click.option("--environment", "-e", help="All domains of an environment, to what they were --since.")
 @click.option("--since", metavar="TIME", help="A time, e.g. 2026-12-01T08:00Z, or how long ago, e.g. 10m.")
 @EXPIRES_IN
@@ -180,10 +185,10 @@ def rollback(
         raise click.UsageError("Name domains, or an environment with --environment E --since TIME.")
     if environment and since:
         if any(options.values()):
-            raise click.UsageError("--to, --further, --expires-in and --permanent go with domains.")
+            raise click.UsageError("--to, --further, --if-target, --expires-in and --permanent go with domains.")
         moment = table.since(since)
         changes = rollback_environment(table, environment, moment, note=note, dry_run=dry_run, on_left=tell_left)
-        _show([*changes], as_json, dry_run)
+        _show([*changes], as_json, dry_run, none=f"nothing to do: nothing that {environment} manages was changed since")
     else:
         _show(rollback_domains(table, domains, note=note, dry_run=dry_run, **options), as_json, dry_run)
 
@@ -201,8 +206,10 @@ def explain(table: RoutingTable, url: str, as_json: bool) -> None:
         output.print_explanation(found)
 
 
-def _show(changes: list[Change], as_json: bool, dry_run: bool, *, single: bool = False) -> None:
+def _show(changes: list[Change], as_json: bool, dry_run: bool, *, single: bool = False, none: str = "") -> None:
     output.print_changes(changes, as_json=as_json, dry_run=dry_run, single=single)
+    if none and not changes and not as_json:
+        click.echo(none)
 
 
 COMMANDS = [put, get, list_routes, delete, touch, history, diff, rollback, explain]

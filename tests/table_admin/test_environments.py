@@ -258,7 +258,7 @@ def test_what_is_not_named_is_named_or_pruned(table: RoutingTable) -> None:
     ]
     assert len(domains(table)) == 2
     promote(table, "env-42", {"api.example.com": "api"})
-    with pytest.raises(StillServed, match=r"api\.example\.com is served"):
+    with pytest.raises(StillServed, match=r"api\.example\.com from s3"):
         environments.up(table, "env-42", "example.com", {"web": A}, prune=True)
     environments.up(table, "env-42", "example.com", {"web": A}, prune=True, force=True)
     assert domains(table) == {"web-env-42.example.com", "api.example.com"}
@@ -267,7 +267,7 @@ def test_what_is_not_named_is_named_or_pruned(table: RoutingTable) -> None:
 def test_what_production_was_promoted_to_is_not_taken_down(table: RoutingTable) -> None:
     environments.up(table, "pr-8", "example.com", {"": "s3://acme-static-sites/pr-8"}, expires_in="1h")
     promote(table, "pr-8", {"www.example.com": ""})
-    with pytest.raises(StillServed, match=r"www\.example\.com is served from s3://acme-static-sites/pr-8"):
+    with pytest.raises(StillServed, match=r"www\.example\.com from s3://acme-static-sites/pr-8"):
         environments.down(table, "pr-8")
     # Also when its rows have gone by themselves: what a pipeline does next is to remove the files.
     table.delete("pr-8.example.com")
@@ -283,10 +283,42 @@ def test_what_a_person_sent_to_its_own_prefix_keeps_it_too(table: RoutingTable) 
     environments.up(table, "pr-8", "example.com", {"web": "s3://acme-static-sites/pr-8/web", "assets": shared})
     table.put("assets.example.com", shared)
     table.put("www.example.com", "s3://acme-static-sites/pr-8/web/en")
-    with pytest.raises(StillServed, match=r"www\.example\.com is"):
+    with pytest.raises(StillServed, match=r"www\.example\.com from"):
         environments.down(table, "pr-8", dry_run=True)
     table.delete("www.example.com")
     assert len(environments.down(table, "pr-8")) == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "production", "kept"),
+    [
+        ("s3://acme-static-sites/pr-8/c1", "s3://acme-static-sites/pr-8", True),  # a parent of what is its own
+        ("s3://acme-static-sites/pr-8/c2", "s3://acme-static-sites/pr-8/c1", True),  # an earlier push
+        ("s3://acme-static-sites/sites/pr-8/c1", "s3://acme-static-sites/sites/pr-8", True),
+        ("s3://acme-static-sites/sites/pr-8/c1", "s3://acme-static-sites/sites", False),
+        ("s3://acme-static-sites/pr-8", "s3://acme-static-sites/pr-88", False),
+        ("https://pr-8.internal.example.com", "https://pr-8.internal.example.com", True),
+        ("https://ingress.example.com", "https://ingress.example.com", False),
+    ],
+)
+def test_what_is_an_environments_own_is_kept_while_it_is_served(
+    table: RoutingTable, target: str, production: str, kept: bool
+) -> None:
+    environments.up(table, "pr-8", "example.com", {"": target})
+    table.put("www.example.com", production)
+    if kept:
+        with pytest.raises(StillServed):
+            environments.down(table, "pr-8")
+    else:
+        assert len(environments.down(table, "pr-8")) == 1
+
+
+def test_what_was_promoted_stays_so_however_its_target_is_written(table: RoutingTable) -> None:
+    environments.up(table, "pr-8", "example.com", {"": A, "api": "https://api.example.com"})
+    promote(table, "pr-8", {"www.example.com": "", "api.example.com": "api"})
+    table.put("www.example.com", f"{A}/")
+    with pytest.raises(StillServed, match=r"api\.example\.com from https://api.*, www\.example\.com from s3"):
+        environments.down(table, "pr-8")
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "yaml"])

@@ -66,6 +66,7 @@ def test_a_pipelines_day(make_table: MakeTable, dynamodb: str, aws: EmbeddedAws)
     for name in names:
         services = {"web": f"s3://acme-static-sites/{name}", "api": "https://api.acme.example"}
         environments.up(table, name, "example.com", services, expires_in="1d", note="opened")
+        aws.client("s3").put_object(Bucket="acme-static-sites", Key=f"{name}/index.html", Body=b"")
     assert sum(1 for _ in table.list()) == 2 * count
     now[0] += 3600
     for name in names[::2]:

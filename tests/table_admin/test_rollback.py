@@ -1,7 +1,8 @@
 import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
-from table_admin import InvalidInput, NotFound, RoutingTable, environments
+from table_admin import InvalidInput, NotFound, RoutingTable, TargetRefused, environments
+from table_admin.promotions import promote
 from table_admin.rollback import diff, rollback, rollback_environment
 from tests.support import Clock
 
@@ -151,6 +152,80 @@ def test_an_environments_rollback_leaves_what_it_does_not_manage_and_says_so(tim
     assert timed.get("docs.example.com").target == B
     with pytest.raises(NotFound):
         timed.get("docs.example.net")
+
+
+def test_what_viewers_did_not_see_is_no_change_to_take_back(table: RoutingTable) -> None:
+    table.put(HOST, A)
+    table.put(HOST, B)
+    environments.up(table, "e2", "example.com", {"web": B})
+    promote(table, "e2", {HOST: "web"})
+    table.put(HOST, B, service="shop", note="whose it is")
+    (change,) = rollback(table, [HOST])
+    assert (change.action, table.get(HOST).target) == ("updated", A)
+    assert rollback(table, [HOST])[0].action == "unchanged"
+    table.put(HOST, A, expires_in="1h")
+    rollback(table, [HOST])
+    assert table.get(HOST).expires_at is None
+
+
+def test_a_release_takes_back_itself_and_nothing_else(table: RoutingTable) -> None:
+    def back(target: str) -> str:
+        return rollback(table, [HOST], if_target=target)[0].action
+
+    assert back(A) == "unchanged"  # there is no route yet
+    table.put(HOST, A)
+    assert back(B) == "unchanged"
+    assert table.get(HOST).target == A
+    table.put(HOST, B)
+    table.touch(HOST)
+    assert (back(f"{B}/"), table.get(HOST).target) == ("updated", A)
+    assert back(B) == "unchanged"
+    table.put(HOST, f"{C}/run-1")
+    table.put(HOST, f"{C}/run-2")
+    assert (back(f"{C}/*"), table.get(HOST).target) == ("updated", A)
+    for wrong in ({"to": 1}, {"further": True}):
+        with pytest.raises(InvalidInput, match="together"):
+            rollback(table, [HOST], if_target=A, **wrong)
+    with pytest.raises(InvalidInput, match="empty"):
+        back("")
+
+
+def test_a_first_release_that_is_taken_back_leaves_what_was_there_before(table: RoutingTable) -> None:
+    table.put(HOST, A)
+    assert rollback(table, [HOST], if_target=A)[0].action == "deleted"
+    assert rollback(table, [HOST], if_target=A)[0].action == "unchanged"
+    table.put(HOST, B)
+    assert rollback(table, [HOST], if_target=B)[0].action == "deleted"
+    with pytest.raises(NotFound):
+        table.get(HOST)
+
+
+def test_nothing_goes_back_to_where_nothing_is_any_more(timed: RoutingTable, clock: Clock, aws: EmbeddedAws) -> None:
+    s3 = aws.client("s3")
+    gone = "s3://acme-static-sites/removed meanwhile"
+    s3.put_object(Bucket="acme-static-sites", Key="removed meanwhile/index.html", Body=b"x")
+    timed.put(HOST, A, environment="shop")
+    timed.put(HOST, gone)
+    clock.now += 10
+    since = int(clock.now)
+    clock.now += 10
+    timed.put(HOST, B)
+    assert [change.action for change in rollback(timed, [HOST], dry_run=True)] == ["updated"]
+    s3.delete_object(Bucket="acme-static-sites", Key="removed meanwhile/index.html")
+    for wanted in ({}, {"to": 2}, {"if_target": B}):
+        with pytest.raises(TargetRefused, match=r"Revision 2 of .*removed meanwhile, where nothing is any more"):
+            rollback(timed, [HOST], **wanted)
+    left: list[str] = []
+    assert list(rollback_environment(timed, "shop", since, on_left=lambda domain, _: left.append(domain))) == []
+    assert (left, timed.get(HOST).target) == ([HOST], B)
+    rollback(timed, [HOST], to=1)
+    assert timed.get(HOST).target == A
+
+
+def test_an_environment_that_never_was_is_said(table: RoutingTable) -> None:
+    table.put(HOST, A)
+    with pytest.raises(NotFound, match="no environment evn-1"):
+        list(rollback_environment(table, "evn-1", 0))
 
 
 def test_revisions_are_compared(table: RoutingTable) -> None:

@@ -72,7 +72,7 @@ def test_further_goes_one_step_back_from_what_was_gone_back_to(table: RoutingTab
     assert table.get(HOST).target == A
     with pytest.raises(NotFound, match="no earlier revision"):
         rollback(table, [HOST], further=True)
-    with pytest.raises(InvalidInput, match="without --further"):
+    with pytest.raises(InvalidInput, match="do not go together"):
         rollback(table, [HOST], to=1, further=True)
 
 
