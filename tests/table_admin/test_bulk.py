@@ -99,10 +99,10 @@ def test_a_second_run_does_the_rest(table: RoutingTable) -> None:
         imported(
             table, Interrupted(written(rows, "jsonl").getvalue()), on_progress=lambda summary: seen.append(summary.line)
         )
-    before = len(list(table.list()))
-    assert before in (0, 50, 100, 150)
+    assert len(list(table.list())) in (0, 50, 100, 150)
     summary = imported(table, written(rows, "jsonl"))
-    assert counts(summary) == (230 - before, 0, before, 0)
+    # What was under way when it was interrupted may have been written since.
+    assert (summary.created + summary.unchanged, summary.updated, summary.rejected) == (230, 0, 0)
     assert all([one.revision for one in table.history(row["domain"])] == [1] for row in rows[:5])
 
 
