@@ -244,7 +244,9 @@ def _past(
     if item is None or current is None or not _has(current, target):
         return None
     for entry in _history(table, domain):
-        if entry.action != "touch" and (entry.state is None or not _has(entry.state, target)):
+        if entry.route is None and entry.action != "delete":
+            continue  # a broken row cannot come back
+        if entry.state is None or not _has(entry.state, target):
             return _to_state(table, entry, item, expiry, permanent, note)
     return replace(table.plan_delete(domain, item, note or "back to before its first revision"), restores=0)
 
