@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TextIO
+from typing import TextIO
 
 from edge_handler.routes.route import Route, decode_route
 from table_admin import files
-from table_admin.changes import Change, Put, is_managed, iso, keeps_host, unchanged
-from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
+from table_admin.changes import Change, Put, unchanged
+from table_admin.errors import RevisionConflict, TableAdminError
 from table_admin.files import Format
-from table_admin.manifest import complaint, route_put, validator
+from table_admin.lines import changed_fields, put_over, read_rows, values_of
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
 
@@ -43,6 +43,8 @@ class Summary:
     rejected: int = 0
     unknown: int = 0
     """Routes that were being written when it was interrupted: they are, or they are not."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """In how many of the updated routes a field changed, by its name in the file; `origin` where none did."""
 
     @property
     def done(self) -> int:
@@ -52,6 +54,9 @@ class Summary:
     def add(self, change: Change) -> None:
         """Count a change."""
         setattr(self, change.action, getattr(self, change.action) + 1)
+        if change.action == "updated":
+            for name in changed_fields(change):
+                self.changed[name] = self.changed.get(name, 0) + 1
 
 
 @dataclass(slots=True)
@@ -67,8 +72,11 @@ _Outcomes = list[Change | Rejected]
 
 
 def export_routes(routes: Iterable[Route], out: TextIO, form: Format) -> int:
-    """Write routes as `import_routes` reads them; return how many. Holds one at a time."""
-    return files.write(map(_values, routes), out, form)
+    """Write routes as `import_routes` reads them; return how many. Holds one at a time.
+
+    All is said but empty text, so that importing it later takes back an expiry, say, that a route was given since.
+    """
+    return files.write(map(values_of, routes), out, form)
 
 
 def import_routes(
@@ -78,10 +86,14 @@ def import_routes(
     *,
     from_line: int = 1,
     dry_run: bool = False,
+    bucket: str = "",
     on_rejected: Callable[[Rejected], object] = lambda _: None,
+    on_change: Callable[[Change], object] = lambda _: None,
     on_progress: Callable[[Summary], object] = lambda _: None,
 ) -> Summary:
     """Create and update routes, up to TRANSACTION_ROWS in a transaction and several transactions at a time.
+
+    What a line does not say of a route stays as it is. A target /prefix is one of `bucket`.
 
     A second run changes nothing, so after an interruption the same import does the rest. A line that cannot be, or is
     for a domain that an earlier one is for, is rejected, and the rest goes on.
@@ -91,9 +103,9 @@ def import_routes(
     Raises:
         InvalidInput: the stream is not in this format at all.
     """
-    run = _Run(on_rejected, on_progress)
+    run = _Run(on_rejected, on_change, on_progress)
     try:
-        for batch in _batches(read_rows(stream, form), from_line):
+        for batch in _batches(read_rows(stream, form, bucket), from_line):
             if len(run.pending) == _WORKERS:
                 run.settle()
             run.begin(batch, partial(_write, table, batch.puts, dry_run, run.stop))
@@ -108,11 +120,17 @@ def import_routes(
 class _Run:
     """An import under way: batches that are being written, in the file's order, and what came of those before."""
 
-    def __init__(self, on_rejected: Callable[[Rejected], object], on_progress: Callable[[Summary], object]) -> None:
+    def __init__(
+        self,
+        on_rejected: Callable[[Rejected], object],
+        on_change: Callable[[Change], object],
+        on_progress: Callable[[Summary], object],
+    ) -> None:
         self.summary = Summary()
         self.pending: deque[tuple[_Batch, Future[_Outcomes]]] = deque()
         self.stop = threading.Event()
         self._on_rejected = on_rejected
+        self._on_change = on_change
         self._on_progress = on_progress
 
     def begin(self, batch: _Batch, write: Callable[[], _Outcomes]) -> None:
@@ -149,6 +167,7 @@ class _Run:
                 self._on_rejected(outcome)
             else:
                 self.summary.add(outcome)
+                self._on_change(outcome)
 
 
 def _fulfil(future: Future[_Outcomes], write: Callable[[], _Outcomes]) -> None:
@@ -160,68 +179,6 @@ def _fulfil(future: Future[_Outcomes], write: Callable[[], _Outcomes]) -> None:
 
 def _is_done(future: Future[_Outcomes]) -> bool:
     return future.done() and future.exception() is None
-
-
-def check_rows(table: RoutingTable, stream: TextIO, form: Format) -> Iterator[Rejected]:
-    """Yield the lines that an import would reject, without writing any."""
-    for line, outcome in read_rows(stream, form):
-        if isinstance(outcome, str):
-            yield Rejected(line, outcome)
-            continue
-        try:
-            table.plan_put(outcome, None)
-        except TableAdminError as error:
-            yield Rejected(line, str(error))
-
-
-def read_rows(stream: TextIO, form: Format) -> Iterator[tuple[int, Put | str]]:
-    """Yield line and route, or what is wrong with the line. Raises InvalidInput for a stream of another format.
-
-    Holds the domains: the second line for one is wrong, whatever it says.
-    """
-    line_of: dict[str, int] = {}
-    for line, values in files.read(stream, form):
-        outcome = str(values) if isinstance(values, InvalidInput) else _put(values, form)
-        if isinstance(outcome, Put):
-            first = line_of.setdefault(outcome.domain, line)
-            if first != line:
-                outcome = f"{outcome.domain} is in line {first} already."
-        yield line, outcome
-
-
-def _values(route: Route) -> dict[str, Any]:
-    values = {
-        "domain": route.domain,
-        "target": route.target,
-        "environment": route.environment,
-        "service": route.service,
-        "owner": route.owner,
-        "expires_at": iso(route.expires_at) if route.expires_at is not None else "",
-        "keep_host": keeps_host(route),
-        "note": route.note,
-        "managed": is_managed(route),
-        "source": route.source,
-    }
-    return {name: value for name, value in values.items() if value}
-
-
-def _put(values: Any, form: Format) -> Put | str:
-    if not isinstance(values, dict):
-        return f"not a route: {'a mapping' if form == 'yaml' else 'an object'} with domain and target is expected."
-    # Programs write null for what is not there.
-    given = {name: value for name, value in values.items() if value is not None}
-    domain, owner = given.get("domain"), given.get("owner")
-    for name, value, needed in (("domain", domain, True), ("owner", owner, False)):
-        if not isinstance(value, str) and (needed or value is not None):
-            return f"{name} is missing, or no text."
-    body = {name: value for name, value in given.items() if name not in ("domain", "owner")}
-    errors = [*validator("route").iter_errors(body)]
-    if errors:
-        return f"{complaint(errors[0], form)}."
-    try:
-        return route_put(str(domain), body, owner)
-    except InvalidInput as error:
-        return str(error)
 
 
 def _batches(rows: Iterable[tuple[int, Put | str]], from_line: int) -> Iterator[_Batch]:
@@ -262,7 +219,7 @@ def _write_together(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: b
     for line, put in puts:
         item = items.get(put.domain)
         try:
-            write = table.plan_put(put, item)
+            write = table.plan_put(put_over(put, item, table.clock()), item)
         except TableAdminError as error:
             outcomes.append(Rejected(line, str(error)))
             continue

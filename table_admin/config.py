@@ -111,7 +111,9 @@ def _table(path: Path) -> Any:
     if path.name == _PYPROJECT and b"table-admin" not in text:
         return None  # another's, right or wrong
     try:
-        found: Any = tomllib.loads(text.decode())
+        found: Any = tomllib.loads(text.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is not UTF-8: {error.reason} at byte {error.start}. Save it as UTF-8.") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not TOML: {error}.") from error
     if path.name == _PYPROJECT:

@@ -19,8 +19,15 @@ FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "
 _BOOLEANS = ("keep_host", "managed")
 _ENDINGS: dict[str, Format] = {f".{form}": form for form in FORMATS} | {".ndjson": "jsonl", ".yml": "yaml"}
 _DELIMITERS = ",;\t"
+_NOTHING = f'{_DELIMITERS}" \xa0\r\n'
+"""What a line is made of that has only empty cells."""
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
+_NO_TEXT = {
+    b"PK\x03\x04": "a spreadsheet's own format (.xlsx, .ods) or another zip archive",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet's own format (.xls)",
+    b"\x1f\x8b": "compressed with gzip",
+}
 Rows = Iterator[tuple[int, Any]]
 """A line, and either what is written there or an InvalidInput: why that cannot be read."""
 
@@ -36,9 +43,16 @@ def format_of(name: str) -> Format:
 
 
 def text_of(file: BinaryIO) -> TextIO:
-    """Return a file's text: UTF-8, or UTF-16 where a byte order mark says so, as spreadsheets write it."""
-    start = file.peek(2)[:2] if isinstance(file, io.BufferedReader) else b""
-    return io.TextIOWrapper(file, _BYTE_ORDER_MARKS.get(start, "utf-8"), newline="")
+    """Return a file's text: UTF-8, or UTF-16 where a byte order mark says so, as spreadsheets write it.
+
+    Raises:
+        InvalidInput: it is no text, though its name may say so.
+    """
+    start = file.peek(4) if isinstance(file, io.BufferedReader) else b""
+    for beginning, what in _NO_TEXT.items():
+        if start.startswith(beginning):
+            raise InvalidInput(f"The file is {what}, whatever its name says; save it as text, as CSV for example.")
+    return io.TextIOWrapper(file, _BYTE_ORDER_MARKS.get(start[:2], "utf-8"), newline="")
 
 
 def read(stream: TextIO, form: Format) -> Rows:
@@ -62,7 +76,7 @@ def write(rows: Iterable[dict[str, Any]], out: TextIO, form: Format) -> int:
         writer.writeheader()
     for count, row in enumerate(rows, 1):
         if writer is not None:
-            writer.writerow({**row, **{name: "true" if row.get(name) else "" for name in _BOOLEANS}})
+            writer.writerow(row | {name: str(row[name]).lower() for name in _BOOLEANS if name in row})
         elif form == "yaml":
             out.write(yaml.safe_dump([row], sort_keys=False, allow_unicode=True, width=1000))
         elif form == "json":
@@ -138,7 +152,7 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _read_csv(stream: TextIO) -> Rows:
     before = 0
     first = stream.readline().removeprefix("\ufeff")
-    while first and (not first.strip(f"{_DELIMITERS} \r\n") or first.lower().startswith("sep=")):
+    while first and (not first.strip(_NOTHING) or first.lower().startswith("sep=")):
         before += 1
         first = stream.readline()
     if not first:
@@ -146,27 +160,27 @@ def _read_csv(stream: TextIO) -> Rows:
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(chain([first], stream), delimiter=delimiter, strict=True)
     try:
-        names = _column_names(next(reader))
+        names = _column_names(next(reader), before + 1)
         for cells in reader:
-            values = [
-                cell if name == "note" else cell.strip() for name, cell in zip_longest(names, cells, fillvalue="")
-            ]
-            if any(values):
-                yield before + reader.line_num, _cells(names, values)
+            values = _cells(names, cells)
+            if values:
+                yield before + reader.line_num, values
     except csv.Error as error:
         yield max(1, before + reader.line_num), InvalidInput(f"not CSV: {error}.")
 
 
-def _column_names(cells: list[str]) -> list[str]:
-    """Return the names of the first line. Raises InvalidInput with what was found where they are others."""
+def _column_names(cells: list[str], line: int) -> list[str]:
+    """Return the names of a table's first line, empty where a column has none.
+
+    Raises:
+        InvalidInput: they are others; with what was found.
+    """
     names = [cell.strip().lower().replace(" ", "_").replace("-", "_") for cell in cells]
-    while names and not names[-1]:
-        names.pop()
-    wrong = [cell for cell, name in zip(cells, names, strict=False) if name not in FIELDS]
-    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    wrong = [cell.strip() for cell, name in zip(cells, names, strict=True) if name and name not in FIELDS]
+    twice = [name for name in names if name and names.count(name) > 1]
     missing = [name for name in ("domain", "target") if name not in names]
     if wrong or twice or missing:
-        found = ", ".join(repr(cell[:40]) for cell in cells[: len(names)][:12])
+        found = ", ".join([repr(cell.strip()[:40]) for cell in cells if cell.strip()][:12])
         why = (
             f"{missing[0]} is missing"
             if missing
@@ -174,14 +188,20 @@ def _column_names(cells: list[str]) -> list[str]:
             if twice
             else f"{wrong[0][:40]!r} is none"
         )
-        raise InvalidInput(f"The first line names the columns, of {', '.join(FIELDS)}; found {found}: {why}.")
+        where = "The first line" if line == 1 else f"Line {line}, the first that is not empty,"
+        raise InvalidInput(f"{where} names the columns, of {', '.join(FIELDS)}; found {found}: {why}.")
     return names
 
 
 def _cells(names: list[str], cells: list[str]) -> Any:
-    if any(cells[len(names) :]):
-        return InvalidInput("more columns than names in the first line.")
-    values: dict[str, Any] = {name: cell for name, cell in zip(names, cells, strict=False) if cell}
+    """Return what a line says, by name: an empty cell says nothing."""
+    values: dict[str, Any] = {}
+    for at, (name, cell) in enumerate(zip_longest(names, cells, fillvalue="")):
+        value = cell if name == "note" else cell.strip()
+        if value and not name:
+            return InvalidInput(f"column {_letters(at)} has no name, but {value[:40]!r} is in it.")
+        if value:
+            values[name] = value
     for name in _BOOLEANS:
         if name in values:
             truth = _TRUTHS.get(values[name].lower())
@@ -189,6 +209,11 @@ def _cells(names: list[str], cells: list[str]) -> Any:
                 return InvalidInput(f"{name} is {values[name][:40]!r}; write true, false or nothing.")
             values[name] = truth
     return values
+
+
+def _letters(at: int) -> str:
+    """Return a column as spreadsheets name it: A to Z, AA, and so on."""
+    return (_letters(at // 26 - 1) if at >= 26 else "") + chr(ord("A") + at % 26)
 
 
 def _read_yaml(stream: TextIO) -> Rows:

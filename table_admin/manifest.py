@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,13 @@ from jsonschema import Draft202012Validator
 from table_admin.changes import Put
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
+from table_admin.targets import full_target
 
 SCHEMA = Path(__file__).parent / "routes.schema.json"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Path = tuple[str | int, ...]
+NEVER = "never"
+"""What `expires_at` is of a permanent route."""
 _MERGE = "tag:yaml.org,2002:merge"
 _TYPES = {
     "yaml": {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"},
@@ -38,8 +41,8 @@ class Manifest:
         return f"{self.path}:{self.lines[domain]}"
 
 
-def load_manifest(path: str, text: str) -> Manifest:
-    """Read a declarative file.
+def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
+    """Read a declarative file; a target /prefix is one of `bucket`.
 
     Raises:
         InvalidInput: it is none, in one line that begins with the file and the line.
@@ -60,7 +63,8 @@ def load_manifest(path: str, text: str) -> Manifest:
     for written, body in document["routes"].items():
         line = lines["routes", written]
         try:
-            put = route_put(written, body if isinstance(body, dict) else {"target": body}, document["owner"])
+            said = body if isinstance(body, dict) else {"target": body}
+            put = _whole(route_put(written, said, document["owner"], bucket))
         except InvalidInput as error:
             raise InvalidInput(f"{path}:{line}: {error}") from error
         if put.domain in routes:
@@ -69,28 +73,46 @@ def load_manifest(path: str, text: str) -> Manifest:
     return Manifest(path, document["owner"], routes, line_of)
 
 
-def route_put(domain: str, body: dict[str, Any], owner: str | None = None) -> Put:
-    """Return what a checked description of a route asks for. Raises InvalidInput."""
+def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucket: str = "") -> Put:
+    """Return what a checked description of a route asks for, None where it says nothing. Raises InvalidInput."""
     for name in ("environment", "expires_at"):
         if body.get(name) == "":
             raise InvalidInput(f"{name} is empty; leave it out, or say what it is.")
-    try:
-        expires_at = parse_time(body["expires_at"]) if "expires_at" in body else None
-    except InvalidInput as error:
-        raise InvalidInput(f"expires_at: {error}") from error
-    domain = parse_domain(domain)
+    until, target = body.get("expires_at"), full_target(body["target"], bucket)
+    permanent = until is not None and until.lower() == NEVER
     return Put(
-        domain,
-        body["target"],
-        environment=body.get("environment") or domain.partition(".")[0],
-        service=body.get("service", ""),
+        parse_domain(domain),
+        target,
+        environment=body.get("environment"),
+        service=body.get("service"),
         owner=owner,
-        expires_at=expires_at,
-        permanent=expires_at is None,
-        keep_host=body.get("keep_host", False) if body["target"].startswith("https://") else None,
-        note=body.get("note", ""),
+        expires_at=None if until is None or permanent else _expiry(until),
+        permanent=permanent,
+        keep_host=body.get("keep_host") if target.startswith("https://") else None,
+        note=body.get("note"),
         managed=body.get("managed"),
         source=body.get("source"),
+    )
+
+
+def _expiry(text: str) -> int:
+    try:
+        return parse_time(text)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"expires_at: {text[:40]!r} is not a time; write 2026-12-01, 2026-12-01T08:00Z, or {NEVER}."
+        ) from error
+
+
+def _whole(put: Put) -> Put:
+    """Return what a file asks for that says it all: what it does not say is the default, not what the row has."""
+    return replace(
+        put,
+        environment=put.environment or put.domain.partition(".")[0],
+        service=put.service or "",
+        permanent=put.expires_at is None,
+        keep_host=bool(put.keep_host) if put.target.startswith("https://") else None,
+        note=put.note or "",
     )
 
 

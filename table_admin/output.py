@@ -88,15 +88,22 @@ def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") ->
         echo(f"{indent}{name}: ", (old, "red"), " -> ", (new, "green"))
 
 
+def print_update(change: Change) -> None:
+    """Print a domain that is updated, and what is different then."""
+    sign, colour = _SIGNS["updated"]
+    echo((f"{sign} {change.domain}", colour))
+    print_differences(differences(change.before, change.after), indent="    ")
+
+
 def print_plan(plan: Plan) -> None:
     """Print what a plan changes, and its id."""
     for change in plan.changes:
+        if change.action == "updated":
+            print_update(change)
+            continue
         sign, colour = _SIGNS[change.action]
         route = change.after or change.before
-        target = "" if change.action == "updated" or route is None else f"  {route.target}"
-        echo((f"{sign} {change.domain}{target}", colour))
-        if change.action == "updated":
-            print_differences(differences(change.before, change.after), indent="    ")
+        echo((f"{sign} {change.domain}  {route.target if route else ''}".rstrip(), colour))
     counts = (plan.count("created"), plan.count("updated"), plan.count("deleted"), plan.unchanged)
     click.echo("Plan {}: {} to create, {} to update, {} to delete, {} unchanged.".format(plan.id, *counts))
 

@@ -89,6 +89,15 @@ def same_target(one: str, other: str) -> bool:
     return one.rstrip("/") == other.rstrip("/")
 
 
+def full_target(text: str, bucket: str) -> str:
+    """Return a target; /prefix is one of `bucket`, the configured one. Raises InvalidInput where none is."""
+    if not text.startswith("/") or text.startswith("//"):
+        return text
+    if not bucket:
+        raise InvalidInput(f"{text[:80]} is a prefix of the configured bucket, and none is: see table-admin config.")
+    return f"s3://{bucket}{text}"
+
+
 def _path(text: str, target: str) -> str:
     """Return a path percent-encoded as CloudFront takes it: leading slash, no trailing one."""
     try:

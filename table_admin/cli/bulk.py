@@ -1,18 +1,25 @@
 """import and export."""
 
+import itertools
 import time
-from typing import Any, BinaryIO, TextIO, cast
+from collections.abc import Iterator
+from typing import BinaryIO, TextIO, cast
 
 import click
 from click.utils import LazyFile
 
+from edge_handler.routes.route import Route
 from table_admin import output
-from table_admin.bulk import Rejected, Summary, check_rows, export_routes, import_routes
+from table_admin.bulk import Rejected, Summary, export_routes, import_routes
+from table_admin.changes import Change
 from table_admin.cli.options import AS_JSON, DRY_RUN, NUMBER, warn
-from table_admin.errors import InvalidInput, TableAdminError
+from table_admin.cli.session import setting
+from table_admin.errors import InvalidInput, NotFound, TableAdminError
 from table_admin.files import FORMATS, Format, format_of, text_of
 from table_admin.routing_table import RoutingTable
 
+_SHOWN = 10
+"""How many updates a dry run shows in full."""
 _FORMAT = click.option("--format", "form", type=click.Choice(FORMATS), help="By the file's ending, else jsonl.")
 
 
@@ -27,17 +34,23 @@ _FORMAT = click.option("--format", "form", type=click.Choice(FORMATS), help="By 
 def import_(
     table: RoutingTable, file: BinaryIO, form: Format | None, strict: bool, from_line: int, dry_run: bool, as_json: bool
 ) -> None:
-    """Create and update routes from FILE; - is standard input. A second run changes nothing.
+    """Create and update routes from FILE; - is standard input. What it does not say of a route stays as it was.
 
-    A line that cannot be, or comes second for its domain, is reported with its number, and the rest goes on; with
-    --strict nothing is written.
+    That is a column or field that is not there, and an empty cell; an expires_at of never takes an expiry away. A
+    second run changes nothing; --dry-run shows what would change. A line that cannot be, or comes second for its
+    domain, is reported with its number, and the rest goes on; with --strict nothing is written.
     """
     form = form or format_of(_name(file))
-    text = text_of(file)
+    text, bucket = text_of(file), setting("bucket").value
     summary = Summary()
-    if strict:
-        _check_first(table, text, form)
+    updates: list[Change] = []
+    if strict and not dry_run:
+        _check_first(table, file, text, form, bucket)
     started = time.monotonic()
+
+    def changed(change: Change) -> None:
+        if dry_run and change.action == "updated" and len(updates) < _SHOWN:
+            updates.append(change)
 
     def progress(now: Summary) -> None:
         nonlocal summary
@@ -52,7 +65,9 @@ def import_(
             form,
             from_line=from_line,
             dry_run=dry_run,
+            bucket=bucket,
             on_rejected=_reject,
+            on_change=changed,
             on_progress=progress,
         )
     except KeyboardInterrupt:
@@ -62,15 +77,10 @@ def import_(
     except TableAdminError as error:
         raise TableAdminError(f"{error} Until then: {_so_far(summary)}") from error
     show.done()
-    rate = summary.done / max(time.monotonic() - started, 0.001)
-    would = "would be " if dry_run else ""
     if as_json:
         output.print_json(summary)
     else:
-        click.echo(
-            f"{summary.created} {would}created, {summary.updated} {would}updated, {summary.unchanged} unchanged, "
-            f"{summary.rejected} rejected ({rate:,.0f}/s)"
-        )
+        _print(summary, updates, dry_run, summary.done / max(time.monotonic() - started, 0.001))
     if summary.rejected:
         raise TableAdminError(f"{output.counted(summary.rejected, 'line')} rejected.")
 
@@ -84,28 +94,54 @@ def export(table: RoutingTable, file: LazyFile, form: Format | None, environment
     """Write all routes to FILE, standard output by default, as import reads them."""
     form = form or format_of(_name(file))  # before the file is opened, and what was in it is gone
     show = output.progress("route")
+    started = time.monotonic()
+    # The first is read before the file is opened: what cannot be read leaves what was in it.
+    routes = _begun(table.list(environment, on_broken=warn))
+    if routes is None and environment is not None:
+        raise NotFound(f"There is no environment {environment}: it has no route that could be read.")
 
-    def counted() -> Any:
-        for number, route in enumerate(table.list(environment, on_broken=warn), 1):
+    def counted() -> Iterator[Route]:
+        for number, route in enumerate(routes or (), 1):
             yield route
             show(number)
         show.done()
 
-    started = time.monotonic()
     count = export_routes(counted(), cast("TextIO", file.open()), form)
     click.echo(f"{output.counted(count, 'route')} ({count / max(time.monotonic() - started, 0.001):,.0f}/s)", err=True)
 
 
-def _check_first(table: RoutingTable, file: TextIO, form: Format) -> None:
-    if not file.seekable():
+def _begun(routes: Iterator[Route]) -> Iterator[Route] | None:
+    """Return the same routes, the first of them read; None where there are none."""
+    first = next(routes, None)
+    return itertools.chain([first], routes) if first is not None else None
+
+
+def _check_first(table: RoutingTable, file: BinaryIO, text: TextIO, form: Format, bucket: str) -> None:
+    if not text.seekable():
         raise click.UsageError("--strict reads FILE twice, so it must be a file.")
-    count = 0
-    for rejected in check_rows(table, file, form):
-        _reject(rejected)
-        count += 1
-    file.seek(0)
-    if count:
-        raise TableAdminError(f"{output.counted(count, 'line')} would be rejected; nothing was written.")
+    show = output.progress("line", source=file)
+
+    def progress(now: Summary) -> None:
+        show(now.line)
+
+    found = import_routes(table, text, form, dry_run=True, bucket=bucket, on_rejected=_reject, on_progress=progress)
+    show.done()
+    text.seek(0)
+    if found.rejected:
+        raise TableAdminError(f"{output.counted(found.rejected, 'line')} would be rejected; nothing was written.")
+
+
+def _print(summary: Summary, updates: list[Change], dry_run: bool, rate: float) -> None:
+    for change in updates:
+        output.print_update(change)
+    if updates and summary.updated > len(updates):
+        click.echo(f"... and {summary.updated - len(updates):,} more")
+    would = "would be " if dry_run else ""
+    kinds = ", ".join(f"{name} {count}" for name, count in summary.changed.items())
+    click.echo(
+        f"{summary.created} {would}created, {summary.updated} {would}updated{f' ({kinds})' if kinds else ''}, "
+        f"{summary.unchanged} unchanged, {summary.rejected} rejected ({rate:,.0f}/s)"
+    )
 
 
 def _reject(rejected: Rejected) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from table_admin import targets
 from table_admin.cli.session import setting
 from table_admin.routing_table import RoutingTable
 
@@ -41,13 +42,8 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def full_target(text: str) -> str:
-    """Return a target; /prefix is one of the configured bucket. Raises UsageError where none is."""
-    if not text.startswith("/") or text.startswith("//"):
-        return text
-    bucket = setting("bucket").value
-    if not bucket:
-        raise click.UsageError(f"{text} is a prefix of the configured bucket, and none is: see table-admin config.")
-    return f"s3://{bucket}{text}"
+    """Return a target; /prefix is one of the configured bucket. Raises InvalidInput where none is."""
+    return targets.full_target(text, setting("bucket").value) if text.startswith("/") else text
 
 
 def default_expiry(table: RoutingTable, name: str, options: dict[str, Any]) -> str | None:

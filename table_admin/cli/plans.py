@@ -2,20 +2,22 @@
 
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import click
 
 from table_admin import output
 from table_admin.cli.options import AS_JSON, DRY_RUN
+from table_admin.cli.session import setting
 from table_admin.errors import InvalidInput
+from table_admin.files import text_of
 from table_admin.manifest import SCHEMA, load_manifest
 from table_admin.plan import Plan, apply_plan, make_plan
 from table_admin.routing_table import RoutingTable
 
 CHANGES = 3
 """The exit status of `plan --exit-code` where there is something to do; 1 and 2 are failure and usage."""
-_FILE = click.argument("file", type=click.File(encoding="utf-8"))
+_FILE = click.argument("file", type=click.File("rb"))
 _ADOPT = click.option("--adopt", is_flag=True, help="Take over rows that no file, or another one, keeps.")
 
 
@@ -25,7 +27,7 @@ _ADOPT = click.option("--adopt", is_flag=True, help="Take over rows that no file
 @click.option("--exit-code", is_flag=True, help=f"Exit with {CHANGES} where there is something to do.")
 @AS_JSON
 @click.pass_obj
-def plan(table: RoutingTable, file: TextIO, adopt: bool, exit_code: bool, as_json: bool) -> int:
+def plan(table: RoutingTable, file: BinaryIO, adopt: bool, exit_code: bool, as_json: bool) -> int:
     """Show what FILE would change, and the plan's id. FILE is YAML: see `table-admin schema`."""
     found = _plan(table, file, adopt)
     if as_json:
@@ -46,7 +48,7 @@ def plan(table: RoutingTable, file: TextIO, adopt: bool, exit_code: bool, as_jso
 @click.pass_obj
 def apply(
     table: RoutingTable,
-    file: TextIO,
+    file: BinaryIO,
     adopt: bool,
     expected: str | None,
     yes: bool,
@@ -80,14 +82,14 @@ def schema() -> None:
     click.echo(SCHEMA.read_text(encoding="utf-8"), nl=False)
 
 
-def _plan(table: RoutingTable, file: TextIO, adopt: bool) -> Plan:
+def _plan(table: RoutingTable, file: BinaryIO, adopt: bool) -> Plan:
     try:
-        text = file.read()
+        text = text_of(file).read()
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{file.name} is not UTF-8: {error.reason} at byte {error.start}.") from error
     except OSError as error:
         raise InvalidInput(f"{file.name} cannot be read: {error.strerror}.") from error
-    return make_plan(table, load_manifest(Path(file.name).name, text), adopt=adopt)
+    return make_plan(table, load_manifest(Path(file.name).name, text, setting("bucket").value), adopt=adopt)
 
 
 COMMANDS = [plan, apply, schema]

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from table_admin import InvalidInput, Put, RoutingTable
-from table_admin.bulk import Rejected, Summary, check_rows, export_routes, import_routes, read_rows
+from table_admin.bulk import Rejected, Summary, export_routes, import_routes
 from table_admin.files import FIELDS, FORMATS, Format
+from table_admin.lines import read_rows
 from tests.support import route
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
@@ -80,7 +81,9 @@ def test_a_line_that_cannot_be_is_reported_and_the_rest_goes_on(table: RoutingTa
 
 def test_lines_can_be_checked_before_any_is_written(table: RoutingTable) -> None:
     text = written([ROWS[0], {"domain": "a..b", "target": A}, {"domain": "x.example.com", "target": "?"}], "jsonl")
-    assert [one.line for one in check_rows(table, text, "jsonl")] == [2, 3]
+    rejected: list[Rejected] = []
+    imported(table, text, dry_run=True, on_rejected=rejected.append)
+    assert sorted(one.line for one in rejected) == [2, 3]
     assert list(table.list()) == []
 
 
@@ -118,7 +121,6 @@ def test_a_second_line_for_a_domain_is_rejected_whatever_it_says(table: RoutingT
     assert counts(imported(table, written(rows, form), form, on_rejected=rejected.append)) == (2, 0, 0, 2)
     assert table.get("a.b").target == A
     assert all(re.fullmatch(r"(a\.b|c\.d) is in line \d+ already\.", one.reason) for one in rejected)
-    assert [one.reason for one in check_rows(table, written(rows, form), form)] == [one.reason for one in rejected]
     # Also where the first is before the line at which an interrupted import goes on.
     last = rejected[-1].line
     assert counts(imported(table, written(rows, form), form, from_line=last)) == (0, 0, 0, 1)
@@ -128,6 +130,121 @@ def test_an_owner_that_is_not_named_stays(table: RoutingTable) -> None:
     imported(table, written(ROWS, "jsonl"))
     imported(table, written([{**ROWS[1], "owner": None, "target": A, "keep_host": None}], "csv"), "csv")
     assert (table.get("b.example.com").owner, table.get("b.example.com").target) == ("shop", A)
+
+
+RICH = {
+    "environment": "shop",
+    "service": "web",
+    "owner": "team-a",
+    "expires_at": "2030-01-01T00:00:00.000000Z",
+    "keep_host": True,
+    "managed": True,
+    "source": "feature/1",
+}
+
+
+def unlike_new(table: RoutingTable) -> None:
+    """Make a.example.com what a new route is in nothing but its target."""
+    imported(table, written([{"domain": "a.example.com", "target": "https://one.acme.example", **RICH}], "jsonl"))
+
+
+def exported(table: RoutingTable, form: Format = "jsonl") -> str:
+    out = io.StringIO()
+    export_routes(table.list(), out, form)
+    return out.getvalue()
+
+
+def as_exported(table: RoutingTable, domain: str = "a.example.com") -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        row for row in map(json.loads, exported(table).splitlines()) if row.pop("domain") == domain
+    )
+    return found
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("unsaid", ["left out", "empty"])
+def test_what_a_file_does_not_say_stays(table: RoutingTable, form: Format, unsaid: str) -> None:
+    unlike_new(table)
+    row = {"domain": "a.example.com", "target": "https://one.acme.example"}
+    nothing = dict.fromkeys(FIELDS[2:])
+    text = written([row | nothing], form)
+    if unsaid == "left out":
+        text = io.StringIO(f"domain,target\n{','.join(row.values())}\n") if form == "csv" else written([row], form)
+    assert counts(imported(table, text, form)) == (0, 0, 1, 0)
+    row["target"] = "https://two.acme.example"
+    assert counts(imported(table, written([row | (nothing if unsaid == "empty" else {})], form), form)) == (0, 1, 0, 0)
+    assert as_exported(table) == RICH | {"target": "https://two.acme.example"}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_a_file_says_is_taken_away(table: RoutingTable, form: Format) -> None:
+    unlike_new(table)
+    row = {"domain": "a.example.com", "target": "https://one.acme.example"}
+    said = {"expires_at": "Never", "keep_host": False, "managed": False}
+    summary = imported(table, written([row | said], form), form)
+    assert (counts(summary), summary.changed) == ((0, 1, 0, 0), {"expires_at": 1, "keep_host": 1, "managed": 1})
+    found = as_exported(table)
+    assert (found["expires_at"], found["keep_host"], found["managed"]) == ("never", False, False)
+    assert counts(imported(table, written([row | said], form), form)) == (0, 0, 1, 0)
+
+
+def test_empty_text_in_json_takes_it_away(table: RoutingTable) -> None:
+    unlike_new(table)
+    row = {"domain": "a.example.com", "target": "https://one.acme.example", "service": "", "owner": "", "source": ""}
+    assert imported(table, written([row], "jsonl")).changed == {"service": 1, "owner": 1, "source": 1}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_an_export_that_is_imported_takes_back_what_was_done_since(table: RoutingTable, form: Format) -> None:
+    table.put("a.example.com", "https://one.acme.example")
+    before, text = as_exported(table), exported(table, form)
+    table.put("a.example.com", A, expires_in="1h")
+    table.put("a.example.com", "https://one.acme.example", environment="a", keep_host=True)
+    assert imported(table, io.StringIO(text), form).updated == 1
+    assert as_exported(table) == before
+
+
+def test_a_route_that_has_expired_is_not_made_permanent_in_passing(table: RoutingTable) -> None:
+    expired = {"domain": "a.example.com", "target": A, "expires_at": "2020-01-01"}
+    imported(table, written([expired], "jsonl"))
+    rejected: list[Rejected] = []
+    for target in (A, B):
+        row = {"domain": "a.example.com", "target": target}
+        assert counts(imported(table, written([row], "jsonl"), on_rejected=rejected.append)) == (0, 0, 0, 1)
+    assert {one.reason for one in rejected} == {
+        "a.example.com expired at 2020-01-01 00:00:00Z; say its expires_at: a time, or never."
+    }
+    # A second run of the file that made it says what it says.
+    assert counts(imported(table, written([expired], "jsonl"))) == (0, 0, 1, 0)
+    assert imported(table, written([expired | {"expires_at": "never"}], "jsonl")).changed == {"expires_at": 1}
+    assert table.get("a.example.com").lifetime == "permanent"
+
+
+def test_a_prefix_is_one_of_the_configured_bucket(table: RoutingTable) -> None:
+    rows = [{"domain": "a.example.com", "target": "/env-a"}]
+    assert imported(table, written(rows, "csv"), "csv", bucket="acme-static-sites").created == 1
+    assert table.get("a.example.com").target == A
+    rejected: list[Rejected] = []
+    assert imported(table, written(rows, "csv"), "csv", on_rejected=rejected.append).rejected == 1
+    assert "/env-a is a prefix of the configured bucket, and none is" in rejected[0].reason
+
+
+def test_what_an_update_changes_is_counted_by_field(table: RoutingTable) -> None:
+    imported(table, written(ROWS, "jsonl"))
+    rows = [ROWS[0] | {"target": B, "note": "moved"}, ROWS[1] | {"target": "https://x.acme.example"}, ROWS[2]]
+    seen: list[tuple[str, str]] = []
+    summary = imported(
+        table,
+        written(rows, "jsonl"),
+        dry_run=True,
+        on_change=lambda change: seen.append((change.action, change.domain)),
+    )
+    assert (counts(summary), summary.changed) == ((0, 2, 1, 0), {"target": 2, "note": 1})
+    assert sorted(seen) == [
+        ("unchanged", "c.example.com"),
+        ("updated", "a.example.com"),
+        ("updated", "b.example.com"),
+    ]
 
 
 def test_a_dry_run_writes_nothing(table: RoutingTable) -> None:
@@ -170,4 +287,4 @@ def test_any_note_survives(note: str, form: Format) -> None:
     export_routes([route(target=A, note=note)], out, form)
     ((_, put),) = read_rows(io.StringIO(out.getvalue(), newline=""), form)
     assert isinstance(put, Put)
-    assert put.note == note
+    assert (put.note or "") == note

@@ -56,6 +56,16 @@ def test_a_wrong_file_is_one_line_with_file_and_key(
     assert command("list", "--help")[0] == 0
 
 
+@pytest.mark.parametrize("name", ["table-admin.toml", "pyproject.toml"])
+def test_a_file_with_a_byte_order_mark_is_read_and_one_that_is_not_utf_8_is_named(tmp_path: Path, name: str) -> None:
+    text = f'{"[tool.table-admin]" if name == "pyproject.toml" else ""}\nbase = "example.com" # ü'
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert settings({}, {}, tmp_path)["base"] == Setting("example.com", str(tmp_path / name))
+    (tmp_path / name).write_text(text, encoding="latin-1")
+    with pytest.raises(InvalidInput, match=rf"{name} is not UTF-8: .*Save it as UTF-8"):
+        settings({}, {}, tmp_path)
+
+
 def test_anothers_pyproject_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("this = is [not TOML")
     assert settings({}, {}, tmp_path)["stack"].source == "default"

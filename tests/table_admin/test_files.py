@@ -16,9 +16,9 @@ import pytest
 from local_edge.embedded_aws import EmbeddedAws
 from local_edge.ministack import PYTHON, MiniStack
 from table_admin import InvalidInput, Put, RoutingTable
-from table_admin.bulk import read_rows
 from table_admin.cli import main
 from table_admin.files import Format, format_of, text_of
+from table_admin.lines import read_rows
 from tests.support import make_tables, need, wait_until
 
 A = "s3://acme-static-sites/env-a"
@@ -43,6 +43,11 @@ def rows_of(content: bytes, form: Format = "csv") -> list[tuple[int, Any]]:
         (PLAIN + ",,,\r\n\r\n").encode(),
         ("sep=;\r\n" + PLAIN.replace(",", ";")).encode(),
         ("\r\n,,,\r\n" + PLAIN).encode(),
+        PLAIN.replace("domain", ",domain").replace("\na.", "\n,a.").replace("\nb.", "\n,b.").encode(),
+        PLAIN.replace(",", ",,").encode(),
+        PLAIN.replace(",", ";;").replace("\r\n", ";;\r\n;;;;;;;\r\n").encode("utf-8-sig"),
+        ('"","","",""\r\n"\xa0";;;\r\n' + PLAIN).encode("utf-8-sig"),
+        (",,,\r\n" + PLAIN.replace("\r\n", "\r\n,,,\r\n")).encode("utf-16"),
         PLAIN.replace("true", "TRUE").encode(),
         PLAIN.replace("true", "yes").encode(),
         PLAIN.replace(",a.ex", ", a.ex").replace("a.example.com,", "a.example.com ,").encode(),
@@ -54,7 +59,7 @@ def test_what_a_spreadsheet_saves_is_read(content: bytes, form: Format) -> None:
     found = [put for _, put in rows_of(content, form)]
     assert [(put.domain, put.target, put.note, put.keep_host) for put in found] == [
         ("a.example.com", A, "Größe", None),
-        ("b.example.com", "https://b.example", "", True),
+        ("b.example.com", "https://b.example", None, True),
     ]
 
 
@@ -63,8 +68,22 @@ def test_a_line_of_a_spreadsheet_is_told_by_its_number_there() -> None:
     assert [(line, reason) for line, reason in rows_of(content.encode()) if isinstance(reason, str)] == [
         (4, "'a..b' is not a domain: the host is not a name that DNS could hold."),
         (6, "keep_host is 'maybe'; write true, false or nothing."),
-        (7, "more columns than names in the first line."),
+        (7, "column E has no name, but 'more' is in it."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        (f"domain,,target\na.b,{A},{A}\n", "B"),
+        (f",domain,target\n1,a.b,{A}\n", "A"),
+        (f"domain,target{',' * 30}\na.b,{A}{',' * 26}x\n", "AB"),
+        (f"domain,target\na.b,{A},,,\n,,,x\n", "D"),
+    ],
+)
+def test_a_value_under_no_name_is_refused_naming_its_column(content: str, column: str) -> None:
+    reason = rows_of(content.encode())[-1][1]
+    assert re.fullmatch(rf"column {column} has no name, but '.*' is in it\.", reason)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +91,11 @@ def test_a_line_of_a_spreadsheet_is_told_by_its_number_there() -> None:
     [
         (b"name;target\n", "csv", "found 'name', 'target': domain is missing"),
         (b"domain;target;Ziel\n", "csv", "found 'domain', 'target', 'Ziel': 'Ziel' is none"),
-        (b"domain,,target\n", "csv", "found 'domain', '', 'target': '' is none"),
+        (b"domain,,target,,Ziel\n", "csv", "found 'domain', 'target', 'Ziel': 'Ziel' is none"),
+        (b",,\r\nOur routes,,\r\ndomain,target,\r\n", "csv", "^Line 2, .* found 'Our routes': domain is missing"),
+        (b"PK\x03\x04\x14\x00\x06\x00\x08", "csv", r"spreadsheet's own format \(.xlsx, .ods\) or another zip"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "tsv", r"spreadsheet's own format \(.xls\)"),
+        (b"\x1f\x8b\x08\x00", "jsonl", "compressed with gzip"),
         (b"domain,target,Domain\n", "csv", "domain is there twice"),
         (b'{"domain": "a.b"}\n', "csv", "domain is missing"),
         ("domain,target,note\na.b,s3://x,Größe\n".encode("latin-1"), "csv", "not UTF-8: .* at byte .*Save it as UTF-8"),
@@ -110,6 +133,9 @@ def test_another_file_is_refused_naming_what_was_found(content: bytes, form: For
         ]),
         ('{"domain": "a.b", "target": "s3://x", "expires_at": ""}\n', "jsonl", [
             (1, "expires_at is empty; leave it out, or say what it is."),
+        ]),
+        ('{"domain": "a.b", "target": "s3://x", "expires_at": "soon"}\n', "jsonl", [
+            (1, "expires_at: 'soon' is not a time; write 2026-12-01, 2026-12-01T08:00Z, or never."),
         ]),
         ('{"domain": "a.b", "target": "s3://x", "traget": ""}\n', "jsonl", [
             (1, "'traget' is none of target, environment, service, expires_at, keep_host, note, managed, source."),
@@ -195,6 +221,71 @@ def test_a_spreadsheets_file_with_a_double_line_writes_nothing_with_strict(
     Path("routes.xlsx").write_text("a spreadsheet")
     assert command("export", "routes.xlsx") == 2
     assert Path("routes.xlsx").read_text() == "a spreadsheet"
+
+
+def test_a_dry_run_shows_what_would_change(
+    command: Callable[..., int], table: RoutingTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(12):
+        table.put(f"r{number}.example.com", A, expires_in="7d")
+    Path("routes.csv").write_text(
+        "domain,target,expires_at\n" + "".join(f"r{n}.example.com,{A},never\n" for n in range(12))
+    )
+    capsys.readouterr()
+    assert command("import", "routes.csv", "--dry-run") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "~ r0.example.com"
+    assert sum(line.startswith("~ ") for line in lines) == 10
+    assert sum(line.startswith("    expires_at: ") and line.endswith(" -> (never)") for line in lines) == 10
+    assert lines[-2] == "... and 2 more"
+    assert lines[-1].startswith("0 would be created, 12 would be updated (expires_at 12), 0 unchanged, 0 rejected (")
+    assert command("import", "routes.csv", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["changed"] == {"expires_at": 12}
+    assert table.get("r0.example.com").revision == 1
+
+
+def test_with_strict_an_expired_route_writes_nothing_either(
+    command: Callable[..., int], table: RoutingTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("expired.csv").write_text(f"domain,target,expires_at\na.example.com,{A},2020-01-01\n")
+    assert command("import", "expired.csv") == 0
+    Path("routes.csv").write_text(f"domain,target\nb.example.com,{A}\na.example.com,{A}\n")
+    assert command("import", "routes.csv", "--strict") == 1
+    assert "line 3: a.example.com expired at 2020-01-01" in capsys.readouterr().err
+    assert [one.domain for one in table.list()] == ["a.example.com"]
+
+
+def test_an_export_of_an_environment_that_is_not_there_fails_and_leaves_the_file_as_it_was(
+    command: Callable[..., int], table: RoutingTable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.put("a.example.com", A)
+    Path("old.csv").write_text("what was here")
+    for name in ("new.csv", "old.csv", "-"):
+        assert command("export", "--environment", "typo", name) == 1
+        out, errors = capsys.readouterr()
+        assert (out, "There is no environment typo" in errors) == ("", True)
+    assert (Path("new.csv").exists(), Path("old.csv").read_text()) == (False, "what was here")
+    # Nor does a table that cannot be read.
+    assert command("export", "old.csv", "--stack", "other") == 1
+    assert Path("old.csv").read_text() == "what was here"
+    assert command("export", "old.csv", "-e", "a") == 0
+    assert Path("old.csv").read_text().startswith("domain,target,")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_plan_reads_a_file_with_a_byte_order_mark(
+    command: Callable[..., int], capsys: pytest.CaptureFixture[str], encoding: str
+) -> None:
+    Path("table-admin.toml").write_text('bucket = "acme-static-sites"\n', encoding="utf-8-sig")
+    Path("routes.yaml").write_text("owner: shop\nroutes: {a.b: /env-a}\n", encoding)
+    assert command("plan", "routes.yaml") == 0
+    assert capsys.readouterr().out.startswith(f"+ a.b  {A}\n")
+    Path("routes.csv").write_text("domain,target\na.b,/env-a\n")
+    assert command("import", "routes.csv") == 0
+    assert command("plan", "routes.csv") == 2
+    Path("sheet.yaml").write_bytes(b"PK\x03\x04")
+    assert command("apply", "sheet.yaml", "--yes") == 2
+    assert "spreadsheet's own format" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -47,6 +47,17 @@ def test_a_file_is_compared_made_and_then_nothing_is_left_to_do(table: RoutingTa
     assert next(table.history("c.example.com")).note == "not in routes.yaml any more"
 
 
+def test_what_a_file_does_not_say_is_the_default_not_what_the_row_has(table: RoutingTable) -> None:
+    said = {"target": "https://one.acme.example", "keep_host": True, "service": "web", "environment": "shop"}
+    done(table, {"a.example.com": said | {"expires_at": "2030-01-01"}})
+    done(table, {"a.example.com": "https://one.acme.example"})
+    found = table.get("a.example.com")
+    assert (found.environment, found.service, found.lifetime) == ("a", "", "permanent")
+    assert found.origin.host_header == "origin"  # type: ignore[union-attr]
+    never = {"a.example.com": {"target": "https://one.acme.example", "expires_at": "never"}}
+    assert make_plan(table, manifest(never)).writes == ()
+
+
 def test_another_owners_rows_and_nobodys_are_left_alone(table: RoutingTable) -> None:
     table.put("by-hand.example.com", A)
     done(table, {"theirs.example.com": A}, owner="team-b")

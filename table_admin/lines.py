@@ -1,0 +1,89 @@
+"""A line of a file of routes: what it asks for, and how a route is written as one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TextIO
+
+from edge_handler.routes.route import Item, Route
+from table_admin import files
+from table_admin.changes import Change, Put, decode, is_live, is_managed, iso, keeps_host
+from table_admin.errors import InvalidInput
+from table_admin.files import Format
+from table_admin.inputs import epoch_text
+from table_admin.manifest import NEVER, complaint, route_put, validator
+
+
+def read_rows(stream: TextIO, form: Format, bucket: str = "") -> Iterator[tuple[int, Put | str]]:
+    """Yield line and route, or what is wrong with the line. Raises InvalidInput for a stream of another format.
+
+    Holds the domains: the second line for one is wrong, whatever it says.
+    """
+    line_of: dict[str, int] = {}
+    for line, values in files.read(stream, form):
+        outcome = str(values) if isinstance(values, InvalidInput) else _put(values, form, bucket)
+        if isinstance(outcome, Put):
+            first = line_of.setdefault(outcome.domain, line)
+            if first != line:
+                outcome = f"{outcome.domain} is in line {first} already."
+        yield line, outcome
+
+
+def put_over(put: Put, item: Item | None, now: float) -> Put:
+    """Return what a line asks of a row that is there: of many rows nobody sees what `put` decides for a single one.
+
+    Raises:
+        InvalidInput: it has expired, and the line does not say until when it is from now on.
+    """
+    until_unsaid = put.expires_at is None and not put.permanent
+    host_unsaid = put.keep_host is None and put.target.startswith("https://")
+    if item is None or not (host_unsaid or (until_unsaid and "expires_at" in item)):
+        return put
+    before = decode(item)
+    if before is None:
+        return put
+    if until_unsaid and not is_live(before, now):
+        expired = epoch_text(before.expires_at)
+        raise InvalidInput(f"{put.domain} expired at {expired}; say its expires_at: a time, or {NEVER}.")
+    return replace(put, keep_host=keeps_host(before)) if host_unsaid else put
+
+
+def values_of(route: Route) -> dict[str, Any]:
+    """Return what a file says of a route: all but empty text."""
+    values = {
+        "domain": route.domain,
+        "target": route.target,
+        "environment": route.environment,
+        "service": route.service,
+        "owner": route.owner,
+        "expires_at": iso(route.expires_at) if route.expires_at is not None else NEVER,
+        "keep_host": keeps_host(route),
+        "note": route.note,
+        "managed": is_managed(route),
+        "source": route.source,
+    }
+    return {name: value for name, value in values.items() if value not in (None, "")}
+
+
+def changed_fields(change: Change) -> list[str]:
+    """Return which fields an update changed; `origin` where none did: what the target resolves to."""
+    before, after = (values_of(route) if route else {} for route in (change.before, change.after))
+    return [name for name in files.FIELDS if before.get(name) != after.get(name)] or ["origin"]
+
+
+def _put(values: Any, form: Format, bucket: str) -> Put | str:
+    if not isinstance(values, dict):
+        return f"not a route: {'a mapping' if form == 'yaml' else 'an object'} with domain and target is expected."
+    # Programs write null for what is not there.
+    given = {name: value for name, value in values.items() if value is not None}
+    domain, owner = given.get("domain"), given.get("owner")
+    for name, value, needed in (("domain", domain, True), ("owner", owner, False)):
+        if not isinstance(value, str) and (needed or value is not None):
+            return f"{name} is missing, or no text."
+    body = {name: value for name, value in given.items() if name not in ("domain", "owner")}
+    errors = [*validator("route").iter_errors(body)]
+    if errors:
+        return f"{complaint(errors[0], form)}."
+    try:
+        return route_put(str(domain), body, owner, bucket)
+    except InvalidInput as error:
+        return str(error)
