@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 from pathlib import PurePath
@@ -11,8 +12,9 @@ from typing import Any, BinaryIO, Literal, TextIO
 import yaml
 
 from table_admin.errors import InvalidInput
-from table_admin.manifest import plain_data
+from table_admin.yaml_data import plain_data
 
+csv.field_size_limit(2**31 - 1)  # what is too long for a field is said by its own check, and the next line is read
 Format = Literal["jsonl", "json", "csv", "tsv", "yaml"]
 FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "yaml")
 FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source")
@@ -22,6 +24,8 @@ _DELIMITERS = ",;\t"
 _NOTHING = f'{_DELIMITERS}" \xa0\r\n'
 """What a line is made of that has only empty cells."""
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_REST = "Nothing after it was read."
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
 _NO_TEXT = {
     b"PK\x03\x04": "a spreadsheet's own format (.xlsx, .ods) or another zip archive",
@@ -52,19 +56,28 @@ def text_of(file: BinaryIO) -> TextIO:
     for beginning, what in _NO_TEXT.items():
         if start.startswith(beginning):
             raise InvalidInput(f"The file is {what}, whatever its name says; save it as text, as CSV for example.")
-    return io.TextIOWrapper(file, _BYTE_ORDER_MARKS.get(start[:2], "utf-8"), newline="")
+    encoding = _BYTE_ORDER_MARKS.get(start[:2], "utf-8")
+    # What is wrong in one line is no reason not to read the next: `read` says so of the line.
+    return io.TextIOWrapper(file, encoding, newline="", errors="strict" if encoding == "utf-16" else "surrogateescape")
 
 
 def read(stream: TextIO, form: Format) -> Rows:
     """Yield each line with what is written there. Raises InvalidInput for a stream that is not of this format."""
     reader = {"jsonl": _read_jsonl, "json": _read_json, "csv": _read_csv, "tsv": _read_csv, "yaml": _read_yaml}[form]
     try:
-        yield from reader(stream)
+        for line, values in reader(stream):
+            yield line, values if _is_text(values) else InvalidInput("it is not UTF-8; save the file as UTF-8.")
     except UnicodeDecodeError as error:
-        encoding = "UTF-16" if error.encoding.startswith("utf-16") else "UTF-8"
-        raise InvalidInput(
-            f"The file is not {encoding}: {error.reason} at byte {error.start}. Save it as UTF-8."
-        ) from error
+        raise InvalidInput(f"The file is not UTF-16, though it begins so: {error.reason}. Save it as UTF-8.") from error
+
+
+def _is_text(values: Any) -> bool:
+    """Tell whether all of it could be written: bytes that are no UTF-8 are halves of characters by now."""
+    if isinstance(values, str):
+        return values.isascii() or not _HALF_CHARACTER.search(values)
+    if isinstance(values, dict):
+        return all(_is_text(name) and _is_text(value) for name, value in values.items())
+    return not isinstance(values, list) or all(map(_is_text, values))
 
 
 def write(rows: Iterable[dict[str, Any]], out: TextIO, form: Format) -> int:
@@ -114,14 +127,17 @@ def _read_json(stream: TextIO) -> Rows:
             # What is wrong is in the item, whose end is known once it is read without that check.
             item, at = error, json.JSONDecoder().raw_decode(text, at)[1]
         except (ValueError, RecursionError) as error:
-            yield line, InvalidInput(f"not JSON: {error}.")
+            yield line, InvalidInput(f"not JSON: {error}. {_REST}")
             return
         yield line, item
         at = _skip_space(text, at)
         if text[at : at + 1] == ",":
             at = _skip_space(text, at + 1)
         elif text[at : at + 1] != "]":
-            yield line + text.count("\n", counted, at), InvalidInput("not JSON: a comma or ] is missing before this.")
+            yield (
+                line + text.count("\n", counted, at),
+                InvalidInput(f"not JSON: a comma or ] is missing before this. {_REST}"),
+            )
             return
 
 
@@ -159,14 +175,25 @@ def _read_csv(stream: TextIO) -> Rows:
         return
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(chain([first], stream), delimiter=delimiter, strict=True)
-    try:
-        names = _column_names(next(reader), before + 1)
-        for cells in reader:
+    names = None
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield max(1, before + reader.line_num), InvalidInput(f"not CSV: {error}.{_unclosed(error)}")
+            continue
+        if names is None:
+            names = _column_names(cells, before + 1)
+        else:
             values = _cells(names, cells)
             if values:
                 yield before + reader.line_num, values
-    except csv.Error as error:
-        yield max(1, before + reader.line_num), InvalidInput(f"not CSV: {error}.")
+
+
+def _unclosed(error: csv.Error) -> str:
+    return " A quote is not closed, so the rest of the file is in it." if "unexpected end" in str(error) else ""
 
 
 def _column_names(cells: list[str], line: int) -> list[str]:
@@ -228,9 +255,13 @@ def _read_yaml(stream: TextIO) -> Rows:
             loader.get_event()  # the document's
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        yield mark.line + 1 if mark else 1, InvalidInput(f"not YAML: {getattr(error, 'problem', None) or error}.")
+        yield mark.line + 1 if mark else 1, InvalidInput(f"not YAML: {_problem(error)}. {_REST}")
     except RecursionError:
-        yield 1, InvalidInput("not YAML: too deep.")
+        yield 1, InvalidInput(f"not YAML: too deep. {_REST}")
+
+
+def _problem(error: yaml.YAMLError) -> str:
+    return getattr(error, "problem", None) or " ".join(str(error).split())
 
 
 def _items(loader: Any) -> Rows:
@@ -244,6 +275,6 @@ def _items(loader: Any) -> Rows:
         line = loader.peek_event().start_mark.line + 1
         node = loader.compose_node(None, None)
         try:
-            yield line, plain_data(node, {}, "")
+            yield line, plain_data(node)
         except InvalidInput as error:
             yield line, error

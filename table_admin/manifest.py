@@ -1,7 +1,6 @@
 """A declarative file: the routes somebody keeps, in YAML. Whatever is wrong with it is said with its line."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,13 +13,13 @@ from table_admin.changes import Put
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
 from table_admin.targets import full_target
+from table_admin.yaml_data import Path as _Path
+from table_admin.yaml_data import plain_data
 
 SCHEMA = Path(__file__).parent / "routes.schema.json"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Path = tuple[str | int, ...]
 NEVER = "never"
 """What `expires_at` is of a permanent route."""
-_MERGE = "tag:yaml.org,2002:merge"
 _TYPES = {
     "yaml": {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"},
     "json": {"object": "an object", "array": "an array", "string": "text", "boolean": "true or false"},
@@ -56,7 +55,7 @@ def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
     if node is None:
         raise InvalidInput(f"{path}: the file is empty; it needs owner and routes.")
     lines: dict[_Path, int] = {}
-    document = plain_data(node, lines, path)
+    document = plain_data(node, path, lines)
     _check(document, lines, path)
     routes: dict[str, Put] = {}
     line_of: dict[str, int] = {}
@@ -181,57 +180,3 @@ def _known(path: Any, lines: dict[_Path, int]) -> _Path:
     while found not in lines:
         found = found[:-1]
     return found
-
-
-def plain_data(node: yaml.Node, lines: dict[_Path, int], name: str) -> Any:
-    """Return plain data, scalars as text but for booleans, and note the line of each path in `lines`.
-
-    Raises:
-        InvalidInput: a name is written twice, or is no name, or the data is inside itself.
-    """
-    try:
-        return _plain(node, (), lines, name)
-    except RecursionError as error:
-        raise InvalidInput(f"{_at(name, node)}it is inside itself, or too deep.") from error
-
-
-def _plain(node: yaml.Node, path: _Path, lines: dict[_Path, int], name: str) -> Any:
-    lines.setdefault(path, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
-        for key, value in _pairs(node, name):
-            if key in found:
-                raise InvalidInput(f"{_at(name, value)}{key} is written twice.")
-            lines[*path, key] = value.start_mark.line + 1
-            found[key] = _plain(value, (*path, key), lines, name)
-        return found
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), lines, name) for index, item in enumerate(node.value)]
-    if node.tag == "tag:yaml.org,2002:bool":
-        return node.value.lower() in ("true", "yes", "on")
-    return None if node.tag == "tag:yaml.org,2002:null" else str(node.value)
-
-
-def _pairs(node: yaml.MappingNode, name: str) -> Iterator[tuple[str, yaml.Node]]:
-    """Yield a mapping's names and values, with those of the mappings it merges (`<<`) that it does not write itself."""
-    own: list[tuple[str, yaml.Node]] = []
-    merged: dict[str, yaml.Node] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise InvalidInput(f"{_at(name, key)}a name is expected, not a list or mapping.")
-        if key.tag != _MERGE:
-            own.append((str(key.value), value))
-            continue
-        for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-            if not isinstance(source, yaml.MappingNode):
-                raise InvalidInput(f"{_at(name, key)}<< merges mappings, and this is none.")
-            for found, inherited in _pairs(source, name):
-                merged.setdefault(found, inherited)
-    yield from own
-    written = {found for found, _ in own}
-    yield from ((found, value) for found, value in merged.items() if found not in written)
-
-
-def _at(name: str, node: yaml.Node) -> str:
-    """Return how a message begins: an item of a stream is told by its line already, so it has no name."""
-    return f"{name}:{node.start_mark.line + 1}: " if name else ""
