@@ -12,7 +12,8 @@ from table_admin.routing_table import RoutingTable
 def name_of(table: RoutingTable, branch: str) -> str:
     """Return the environment's name of a branch, which `up` makes: a DNS label, see `branch_label`.
 
-    It has a hash where another branch, or somebody else's route, has the plain one; and has it for ever from then on.
+    It has a hash where it had to be cut, where letters were left out that are not Latin ones, and where another branch,
+    or somebody else's route, has the plain one; and has it for ever from then on.
 
     Raises:
         InvalidInput: the branch has no name.
@@ -35,6 +36,7 @@ def up(
     *,
     expires_in: str | None = None,
     permanent: bool = False,
+    default_expires_in: str | None = None,
     prune: bool = False,
     force: bool = False,
     note: str = "",
@@ -52,6 +54,7 @@ def up(
             source=branch,
             expires_in=expires_in,
             permanent=permanent,
+            default_expires_in=default_expires_in,
             prune=prune,
             force=force,
             note=note,

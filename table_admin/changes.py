@@ -169,6 +169,11 @@ def is_live(route: Route | None, now: float) -> bool:
     return route is not None and (route.expires_at is None or now < route.expires_at)
 
 
+def expired(what: str) -> str:
+    """Return what is said where it is not said how long something lives that had expired."""
+    return f"{what} had expired; say how long it is to live: --expires-in 7d, or --permanent."
+
+
 def first_expiry(routes: Iterable[Route], now: float) -> int | None:
     """Return when the first of an environment's routes expires that it manages: what a new one inherits."""
     expiries = (route.expires_at for route in routes if is_managed(route) and is_live(route, now))

@@ -7,13 +7,15 @@ production's `docs.example.com` under docs say, are left alone and named, until 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edge_handler.routes.route import Route, encode_route
+from edge_handler.routes.route import Item, Route, encode_route
 from table_admin.changes import (
     Change,
     Put,
     decode,
+    expired,
     first_expiry,
     is_live,
+    promoted_from,
     unchanged,
 )
 from table_admin.contention import replanned
@@ -60,6 +62,7 @@ def up(
     take_over: bool = False,
     expires_in: str | None = None,
     permanent: bool = False,
+    default_expires_in: str | None = None,
     prune: bool = False,
     force: bool = False,
     note: str = "",
@@ -68,7 +71,9 @@ def up(
 ) -> list[Change]:
     """Create an environment, or change it, in one transaction; return a change per service.
 
-    A second run changes nothing. A service that is new in an ephemeral environment expires with it.
+    A second run changes nothing, but `expires_in` counts from now: it moves the expiry. A service that is new in an
+    ephemeral environment expires with it. Where the environment, or one of its URLs, has expired, it must be said how
+    long it is to live.
 
     Args:
         table: where.
@@ -76,9 +81,10 @@ def up(
         base: the domain its URLs are under, e.g. `example.com`.
         services: target by service's name; the name is empty for an environment's only one.
         source: the branch or pull request it is of.
-        take_over: also where another source made it.
+        take_over: also where another source made it, or where one did and `source` is not given: it is of none then.
         expires_in: a duration as in `7d`.
         permanent: takes an expiry away.
+        default_expires_in: of an environment that manages no live route, where neither is given; and of an expired URL.
         prune: remove the services that are not named; else they stay.
         force: prune also what other domains are served from.
         note: why, for people.
@@ -92,35 +98,78 @@ def up(
     check_source(source)
     if not services:
         raise InvalidInput("An environment has at least one service: --service web=s3://bucket/prefix.")
-    expires_at = table.expiry(expires_in)
+    expires_at, default = table.expiry(expires_in), table.expiry(default_expires_in)
     targets = {url_domain(name, service, base): (service, target) for service, target in services.items()}
     rows = rows_of(table, name)
-    if not take_over:
-        refuse_source(table, name, rows.routes(), source)
     items = table.tables.read(targets)
-    inherited = None if permanent else first_expiry(rows.routes(), table.clock())
+    _refuse_taken(table, name, rows, items, source, take_over)
+    said = expires_at is not None or permanent
+    inherited = None if said else _inherited(table, name, rows, default)
     wanted = []
     for domain, (service, target) in targets.items():
-        before = decode(items.get(domain))
-        live = is_live(before, table.clock())
-        if before is not None and live:
-            refuse_others(before, name)
-            if not take_over:  # the index that named `rows` may be behind
-                refuse_source(table, name, [before], source)
+        before, expiry = decode(items.get(domain)), expires_at
+        if not said and not is_live(before, table.clock()):
+            expiry = inherited if inherited or before is None else default
         put = Put(domain, target, environment=name, service=service, permanent=permanent, note=note or None)
-        expiry = expires_at if expires_at is not None or live else inherited
-        wanted.append(replace(put, expires_at=expiry, managed=True, source=source))
+        wanted.append(replace(put, expires_at=expiry, managed=True, source=_source(before, source, take_over)))
     extra = {domain: item for domain, item in rows.managed.items() if domain not in targets}
     writes: list[Write] = []
     if prune and extra:
         if not force:
             refuse_promoted(table, name, routes_of(extra.values()), whole=False)
         writes = [table.plan_delete(domain, item, note or "not named any more") for domain, item in extra.items()]
-    changes = commit_all(table, wanted, items, dry_run, removals=writes)
+    elif take_over:
+        writes = _taken_over(table, extra, source, note)
+    changes = commit_all(table, wanted, items, dry_run, also=writes)
     for domain in () if prune else extra:
         on_left(domain, "it is not named; --prune removes it")
     tell_others(name, {domain: item for domain, item in rows.others.items() if domain not in targets}, on_left)
     return changes
+
+
+def _refuse_taken(
+    table: RoutingTable, name: str, rows: Rows, items: Mapping[str, Item], source: str | None, take_over: bool
+) -> None:
+    """Raise Taken where another source made the environment, or one of the URLs is not the environment's."""
+    live = [route for route in routes_of(items.values()) if is_live(route, table.clock())]
+    if not take_over:
+        refuse_source(table, name, rows.routes(), source)
+    for route in live:
+        refuse_others(route, name)
+    if not take_over:  # the index that named `rows` may be behind
+        refuse_source(table, name, live, source)
+
+
+def _inherited(table: RoutingTable, name: str, rows: Rows, default: int | None) -> int | None:
+    """Return when a URL expires that is new in an environment, None for never.
+
+    Raises InvalidInput where all of it has expired and nobody says how long it is to live now.
+    """
+    routes, now = rows.routes(), table.clock()
+    if any(is_live(route, now) for route in routes):
+        return first_expiry(routes, now)
+    if routes and default is None:
+        raise InvalidInput(expired(f"The environment {name}"))
+    return default
+
+
+def _source(before: Route | None, source: str | None, take_over: bool) -> str | None:
+    """Return where a URL is from; what is taken over by nobody in particular is nobody's, and None: as it was."""
+    if source is not None or before is None or not take_over or promoted_from(before):
+        return source
+    return ""
+
+
+def _taken_over(table: RoutingTable, extra: Mapping[str, Item], source: str | None, note: str) -> list[Write]:
+    """Return the writes that take over what is not named: else the next run would be refused for it."""
+    writes = []
+    for domain, item in extra.items():
+        route = decode(item)
+        now = _source(route, source, take_over=True)
+        if route is not None and now is not None and route.source != now:
+            row = table.stamped(route._replace(source=now), note)
+            writes.append(table.write("put", domain, item, encode_route(row), False))
+    return writes
 
 
 def show(table: RoutingTable, name: str, on_broken: OnBroken | None = None) -> list[Route]:
@@ -212,7 +261,7 @@ def _down(
     # What was removed before somebody else wrote is in `done`, and not among the rows any more.
     rows = rows_of(table, name)
     if source is not None:
-        refuse_source(table, name, rows.routes(), source)
+        refuse_source(table, name, rows.routes(), source, down=True)
     if not force:
         # Also where all has gone by itself: what comes after this, in a pipeline, is to remove the files.
         refuse_promoted(table, name, rows.routes(), whole=True)

@@ -11,9 +11,11 @@ from edge_handler.errors import MalformedHost
 from edge_handler.routes.host import normalise_host
 from table_admin.errors import InvalidInput
 
-_DURATION = re.compile(r"(\d{1,9})([smhdw])")
+_DURATION = re.compile(r"([0-9]+)([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST_DAYS = 3650
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DURATION_RULE = "write for example 90s, 30m, 12h, 7d or 2w"
 LABEL_RULE = "lower-case letters, digits and dashes, at most 63 characters, e.g. env-42"
 NOTE_CHARACTERS = 1000
 # Control characters, halves of surrogate pairs, separators of lines and paragraphs.
@@ -44,9 +46,16 @@ def parse_domain(text: str) -> str:
 def parse_duration(text: str) -> int:
     """Return seconds for `90s`, `30m`, `12h`, `7d` or `2w`. Raises InvalidInput."""
     match = _DURATION.fullmatch(text)
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not 0 < seconds <= 10 * 365 * 86400:
-        raise InvalidInput(f"{text[:40]!r} is not a duration; write for example 90s, 30m, 12h, 7d or 2w.")
+    if match is None:
+        small = _DURATION.fullmatch(text.lower())
+        rule = f"units are lower-case: {text.lower()[:40]}" if small else _DURATION_RULE
+        raise InvalidInput(f"{text[:40]!r} is not a duration; {rule}.")
+    number = match[1].lstrip("0")
+    if not number:
+        raise InvalidInput(f"{text[:40]!r} is no time at all; {_DURATION_RULE}.")
+    seconds = int(number[:10]) * _SECONDS[match[2]]
+    if len(number) > 10 or seconds > _LONGEST_DAYS * 86400:
+        raise InvalidInput(f"{text[:40]!r} is too long; at most {_LONGEST_DAYS}d, which is ten years.")
     return seconds
 
 
@@ -79,7 +88,7 @@ def parse_time(text: str) -> int:
 
 def parse_moment(text: str, now: float, *, ahead: bool = False) -> int:
     """Return epoch seconds of a time, or of a duration before `now`, after it if `ahead`. Raises InvalidInput."""
-    if _DURATION.fullmatch(text):
+    if _DURATION.fullmatch(text.lower()):
         return int(now) + (parse_duration(text) if ahead else -parse_duration(text))
     try:
         return parse_time(text)

@@ -23,7 +23,10 @@ __all__ = ["counted", "print_table", "progress"]
 
 ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
 HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
+ROUTE_SPARE = ("BY", "REVISION", "ENVIRONMENT", "EXPIRES")
+"""What a narrow terminal is not shown, the first first."""
 ENVIRONMENT_HEADS = ("ENVIRONMENT", "ROUTES", "EXPIRES", "CHANGED", "BY")
+ENVIRONMENT_SPARE = ("BY", "CHANGED")
 _SIGNS = {"created": ("+", "green"), "updated": ("~", "yellow"), "deleted": ("-", "red"), "unchanged": ("=", "")}
 _MARKS = {"ok": ("ok", "green"), "wrong": ("WRONG", "red"), "unknown": ("?", "yellow")}
 
@@ -79,6 +82,12 @@ def print_changes(
         expiry = f", expires {epoch_text(expires)}" if expires else ""
         message = f": {change.message}" if change.message else ""
         click.echo(f"{' '.join(words)} (revision {change.revision}{expiry}){message}")
+
+
+def print_count(count: int, noun: str, limit: int | None) -> None:
+    """Say beside a listing how long it is, and whether it may go on."""
+    more = f", for --limit is {limit}; there may be more" if count == limit else ""
+    click.echo(f"{counted(count, noun)}{more}", err=True)
 
 
 def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") -> None:

@@ -1,10 +1,11 @@
 """Whose routes are whose: what an environment manages, and what is only seen under its name."""
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from edge_handler.routes.route import Item, Route
-from table_admin.changes import Put, decode, is_live, is_managed
+from table_admin.changes import Put, decode, is_live, is_managed, promoted_from
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_environment
 from table_admin.routing_table import RoutingTable
@@ -66,14 +67,33 @@ def check_source(source: str | None) -> None:
         raise InvalidInput("A source is a branch or a pull request; this one is empty.")
 
 
-def refuse_source(table: RoutingTable, name: str, routes: Iterable[Route], source: str | None) -> None:
-    """Raise Taken where another branch or pull request made an environment's live routes."""
+def refuse_source(
+    table: RoutingTable, name: str, routes: Iterable[Route], source: str | None, *, down: bool = False
+) -> None:
+    """Raise Taken where another branch or pull request made an environment's live routes, or any where none is given.
+
+    `down`: they are to be removed, else changed.
+    """
     for route in routes:
-        if source is not None and route.source not in ("", source) and is_live(route, table.clock()):
-            raise Taken(
-                f"The environment {name} is of {route.source}, not of {source}; choose another name "
-                f"(table-admin env name --branch {source}), or take it over with --take-over."
-            )
+        made = "" if source is None and promoted_from(route) else route.source
+        if made not in ("", source) and is_live(route, table.clock()):
+            raise Taken(_whose(name, made, source, down))
+
+
+def _whose(name: str, made: str, source: str | None, down: bool) -> str:
+    if source is None:
+        return (
+            f"The environment {name} is of {made}; say --source {shlex.quote(made)}, "
+            f"or take it over with: table-admin env up {name} --take-over"
+        )
+    whose = f"The environment {name} is of {made}, not of {source}"
+    if down:
+        return f"{whose}, and stays; to remove it nevertheless: table-admin env down {name}"
+    quoted = shlex.quote(source)
+    return (
+        f"{whose}; choose another name (a branch's is what table-admin env name {quoted} says), "
+        f"or take it over with: table-admin env up {name} --source {quoted} --take-over"
+    )
 
 
 def refuse_others(route: Route, environment: str) -> None:

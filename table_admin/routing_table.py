@@ -17,6 +17,7 @@ from table_admin.changes import (
     Revision,
     change_of,
     decode,
+    expired,
     first_expiry,
     is_live,
     is_managed,
@@ -80,6 +81,7 @@ class RoutingTable:
         service: str | None = None,
         expires_in: str | None = None,
         permanent: bool = False,
+        default_expires_in: str | None = None,
         keep_host: bool | None = None,
         note: str = "",
         if_revision: int | None = None,
@@ -87,7 +89,8 @@ class RoutingTable:
     ) -> Change:
         """Create or update a route. What is not given stays as it is; a second run changes nothing.
 
-        A note belongs to its revision: the next has none, unless it is given one.
+        But `expires_in` counts from now: a second run moves the expiry. A note belongs to its revision: the next has
+        none, unless it is given one.
 
         Args:
             domain: what viewers ask for.
@@ -98,15 +101,18 @@ class RoutingTable:
             expires_in: a duration as in `7d`; makes the route ephemeral. A new route of an ephemeral environment
                 expires with it by default.
             permanent: takes an expiry away.
+            default_expires_in: of a route that has expired, where neither is given.
             keep_host: see `TargetResolver.resolve`.
             note: why, for people.
-            if_revision: write only over this revision; 0 for a domain that must not exist.
+            if_revision: write only over this revision; 0 for a domain that must not exist. Where the route is as it
+                shall be already, its revision does not matter.
             dry_run: say what would be done.
 
         Raises:
             InvalidInput, TargetRefused: nothing was written.
             RevisionConflict: it is another revision than `if_revision`; nothing was written.
         """
+        default = self.expiry(default_expires_in)
         wanted = Put(
             parse_domain(domain),
             target,
@@ -118,19 +124,28 @@ class RoutingTable:
             note=note or None,
             managed=True if environment is not None else None,
         )
-        item = self._read(wanted.domain, if_revision)
-        if environment is not None and not (expires_in or permanent or is_live(decode(item), self.clock())):
-            wanted = replace(wanted, expires_at=first_expiry(self.list(environment), self.clock()))
+        item = self._read(wanted.domain)
+        before = decode(item)
+        if not (expires_in or permanent or is_live(before, self.clock())):
+            inherited = first_expiry(self.list(environment), self.clock()) if environment is not None else None
+            wanted = replace(wanted, expires_at=inherited or (default if before is not None else None))
         write = self.plan_put(wanted, item)
         if write is None:
             return unchanged(decode_route(item or {}))
+        _refuse_another(wanted.domain, item, if_revision)
         return self.commit([write], dry_run=dry_run)[0]
 
     @replanned
     def touch(self, domain: str, *, note: str = "", if_revision: int | None = None, dry_run: bool = False) -> Change:
-        """Give a route a new generation: nothing cached for it is served any more. Raises NotFound."""
+        """Give a route a new generation: nothing cached for it is served any more. Raises NotFound.
+
+        Where the touch of `if_revision` is the newest write already, nothing is done.
+        """
         domain = parse_domain(domain)
-        item = self._read(domain, if_revision)
+        item = self._read(domain)
+        if if_revision is not None and revision_of(item) == if_revision + 1 and self._was_touched(domain, item):
+            return unchanged(self.existing(domain, item))
+        _refuse_another(domain, item, if_revision)
         row = self.stamped(self.existing(domain, item), note)
         return self.commit([self.write("touch", domain, item, encode_route(row), True)], dry_run=dry_run)[0]
 
@@ -239,6 +254,8 @@ class RoutingTable:
             keep_host = keeps_host(before)
         origin = self.targets.resolve(wanted.target, keep_host=bool(keep_host))
         live = is_live(before, now)
+        if before is not None and not (live or wanted.permanent or wanted.expires_at is not None):
+            raise InvalidInput(expired(wanted.domain))
         expires_at = before.expires_at if before is not None and live and not wanted.permanent else None
         if wanted.expires_at is not None:
             expires_at = wanted.expires_at
@@ -315,10 +332,12 @@ class RoutingTable:
         """Return what is said of a domain that has no route, and shall have none."""
         return Change("unchanged", domain, self.tables.last_revision(domain), None, None, message)
 
-    def _read(self, domain: str, if_revision: int | None = None) -> Item | None:
-        item = self.tables.read([domain]).get(domain)
-        _refuse_another(domain, item, if_revision)
-        return item
+    def _read(self, domain: str) -> Item | None:
+        return self.tables.read([domain]).get(domain)
+
+    def _was_touched(self, domain: str, item: Item | None) -> bool:
+        newest = self.tables.revision(domain, revision_of(item))
+        return newest is not None and revision_from(newest).action == "touch"
 
     def existing(self, domain: str, item: Item | None) -> Route:
         """Return a row as a route. Raises NotFound; TableAdminError where the row is broken."""

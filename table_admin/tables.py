@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -87,6 +88,12 @@ class Tables:
         self.routes = f"{stack}-routes"
         self.history = f"{stack}-route-history"
         self._dynamodb = dynamodb
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine keeps the tables, as `make run` does, and not AWS."""
+        host = urlsplit(self._dynamodb.meta.endpoint_url).hostname or ""
+        return host == "::1" or host.startswith("127.") or host.rpartition(".")[2] == "localhost"
 
     def read(self, domains: Iterable[str]) -> dict[str, Item]:
         """Return the rows that exist, by domain, as they are now."""

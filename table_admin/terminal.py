@@ -1,4 +1,4 @@
-"""What a terminal gets: tables as wide as it is, colours, bars, by rich; it honours NO_COLOR and TERM=dumb.
+"""What a terminal gets: tables that fit it, colours, bars, by rich; it honours NO_COLOR and TERM=dumb.
 
 What is piped stays plain text, the same on every machine, and does not wait until rich is imported.
 """
@@ -9,13 +9,13 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, TextIO
 
 import click
 
 _PAGE_ROWS = 200
-_NARROWEST = 8
+_GAP = 2
 _BETWEEN_LINES = 10.0
 _BETWEEN_DRAWINGS = 0.1
 
@@ -31,23 +31,31 @@ def echo(*parts: str | tuple[str, str]) -> None:
         click.echo("".join(text for text, _ in pairs))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
-    """Print rows under heads, columns as wide as the first page needs; return how many there were."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = ()) -> int:
+    """Print rows under heads, columns as wide as the first page needs; return how many rows there were.
+
+    A cell is never cut or broken, so that it can be copied. A terminal that is too narrow is not shown the columns
+    `spare`, the first first, as far as need be, and is told so; what is wider still goes on in its next line.
+    """
     rows = iter(rows)
     page = [*itertools.islice(rows, _PAGE_ROWS)]
-    widths = [max(map(len, column)) for column in zip(heads, *page, strict=True)]
     terminal = sys.stdout.isatty()
-    shown: Sequence[str] | None = heads
+    cells = _cells if terminal else len
+    widths = {head: max(map(cells, column)) for head, column in zip(heads, zip(heads, *page, strict=True), strict=True)}
+    left_out = _left_out(widths, spare) if terminal else []
+
+    def line(row: Sequence[str]) -> str:
+        shown = ((cell, widths[head]) for head, cell in zip(heads, row, strict=True) if head not in left_out)
+        return (" " * _GAP).join(cell + " " * (width - cells(cell)) for cell, width in shown).rstrip()
+
+    echo((line(heads), "bold"))
     count = 0
-    while page or shown:
-        if terminal:
-            _print_page(heads, page, widths, show_heads=shown is not None)
-        else:
-            for row in itertools.chain([shown] if shown else [], page):
-                click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-        count += len(page)
-        shown = None
-        page = [*itertools.islice(rows, _PAGE_ROWS)]
+    for row in itertools.chain(page, rows):
+        click.echo(line(row))
+        count += 1
+    if left_out:
+        names = ", ".join(head for head in heads if head in left_out)
+        click.echo(f"{names} left out: the terminal is narrow; a pipe (| cat) and --json have all", err=True)
     return count
 
 
@@ -64,31 +72,21 @@ def _console(stream: TextIO) -> Any:
     return Console(file=stream, width=width, height=height, highlight=False, markup=False, emoji=False)
 
 
-def _print_page(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], *, show_heads: bool
-) -> None:
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+def _cells(text: str) -> int:
+    from rich.cells import cell_len  # noqa: PLC0415
 
-    console = _console(sys.stdout)
-    page = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=show_heads, header_style="bold")
-    for head, width in zip(heads, _fitting(widths, heads, console.width), strict=True):
-        page.add_column(Text(head), width=width, overflow="fold")
-    for row in rows:
-        page.add_row(*map(Text, row))
-    console.print(page)
+    return cell_len(text)
 
 
-def _fitting(widths: Sequence[int], heads: Sequence[str], available: int) -> list[int]:
-    """Return widths that fit, taken from the widest; a cell that is wider goes on in its next line, a head does not."""
-    fitting = [*widths]
-    least = [max(_NARROWEST, len(head)) for head in heads]
-    while sum(fitting) + 2 * len(fitting) > available:
-        room, widest = max((width - low, place) for place, (width, low) in enumerate(zip(fitting, least, strict=True)))
-        if room <= 0:
-            break
-        fitting[widest] -= 1
-    return fitting
+def _left_out(widths: Mapping[str, int], spare: Sequence[str]) -> Sequence[str]:
+    """Return as many of the columns `spare` as have to go."""
+    available = shutil.get_terminal_size().columns
+    wide = sum(widths.values()) + _GAP * (len(widths) - 1)
+    for count, head in enumerate(spare):
+        if wide <= available:
+            return spare[:count]
+        wide -= widths[head] + _GAP
+    return spare
 
 
 class Progress:

@@ -14,10 +14,10 @@ def commit_all(
     items: Mapping[str, Item],
     dry_run: bool,
     *,
-    removals: Sequence[Write] = (),
+    also: Sequence[Write] = (),
     beside: Sequence[Write] = (),
 ) -> list[Change]:
-    """Make all of them so, in one transaction, and with them what is removed.
+    """Make all of them so, in one transaction, and `also` with them as far as one takes it; the rest after it.
 
     `beside`: what is written with them where there is something to write, and is no change that anybody asked for.
     """
@@ -25,8 +25,8 @@ def commit_all(
     if writes:
         writes += beside
     room = max(0, TRANSACTION_ROWS - len(writes))
-    done = {change.domain: change for change in table.commit([*writes, *removals[:room]], dry_run=dry_run)}
-    done |= {change.domain: change for change in commit_in_turn(table, removals[room:], dry_run)}
+    done = {change.domain: change for change in table.commit([*writes, *also[:room]], dry_run=dry_run)}
+    done |= {change.domain: change for change in commit_in_turn(table, also[room:], dry_run)}
     for write in beside:
         done.pop(write.domain, None)
     kept = [

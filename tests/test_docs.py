@@ -59,8 +59,8 @@ def test_the_commands_and_the_python_of_the_readme_run(edge: LocalEdge, tmp_path
 def test_the_commands_and_the_python_of_the_guide_run(edge: LocalEdge, tmp_path: Path) -> None:
     output = run(edge, (ROOT / "docs" / "table-admin.md").read_text(), tmp_path)
     for part in (
-        "created https://env-42.localhost/ -> s3://acme-static-sites/env-123",
-        "created https://web-env-43.localhost/",
+        "created env-42.localhost -> s3://acme-static-sites/env-123",
+        "created web-env-43.localhost",
         "target: s3://acme-static-sites/env-123 -> s3://acme-static-sites/env-456",
         "+ beta.shop.localhost",
         "0 created, 0 updated",

@@ -44,7 +44,9 @@ _SOURCE = click.option("--source", help="The branch or pull request it is of; re
     help="web=s3://bucket/prefix gets web-NAME.BASE; without a name it gets NAME.BASE. Several times.",
 )
 @_SOURCE
-@click.option("--take-over", is_flag=True, help="Also where another source made it.")
+@click.option(
+    "--take-over", is_flag=True, help="Also where another source made it, or one did and there is no --source."
+)
 @click.option("--prune", is_flag=True, help="Remove its services that are not named.")
 @click.option("--force", is_flag=True, help="Prune also what other domains are served from.")
 @EXPIRES_IN
@@ -66,20 +68,23 @@ def up(
 ) -> None:
     """Create NAME, or change it: a URL per service, in one transaction. Prints the URLs.
 
+    Where it has expired, or manages no route, the configured expires_in holds; where it has expired and none is
+    configured, say how long. Running it twice changes nothing but the expiry, which --expires-in counts from now.
+
     With --branch its name is made of the branch's, and printed first.
     """
     if branch is not None and (name is not None or source is not None or take_over):
         raise click.UsageError("--branch goes without NAME, --source and --take-over.")
-    environment = _name(name, branch) if branch is None else branches.name_of(table, branch)
-    options["expires_in"] = default_expiry(table, environment, options)
+    options["default_expires_in"] = default_expiry()
     wanted = {"services": pairs(services, "--service"), "on_left": tell_left, **options}
     if branch is None:
-        changes = environments.up(table, environment, source=source, take_over=take_over, **wanted)
+        changes = environments.up(table, _name(name, branch), source=source, take_over=take_over, **wanted)
     else:
         changes = branches.up(table, branch, **wanted)
         if not as_json:
             click.echo(f"environment {changes[0].after.environment if changes[0].after else ''}")
-    output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"], urls=True)
+    # Beside a table on this machine is a local edge, on a port of its own and without TLS.
+    output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"], urls=not table.tables.is_here)
 
 
 @env.command("name")
@@ -89,7 +94,8 @@ def up(
 def name_of(table: RoutingTable, branch: str, as_json: bool) -> None:
     """Print the name of BRANCH's environment: feature/ABC_123 is feature-abc-123.
 
-    It has a hash where it had to be cut, or where another branch has the plain one.
+    Latin letters lose their accents: ä is a, ø is o, ß is ss. It has a hash where it had to be cut, where other letters
+    were left out, or where another branch has the plain one.
     """
     name = branches.name_of(table, branch)
     if as_json:
@@ -107,7 +113,7 @@ def list_environments(table: RoutingTable, as_json: bool) -> None:
     if as_json:
         output.print_json_array(found)
     else:
-        output.print_table(output.ENVIRONMENT_HEADS, output.environment_rows(found))
+        output.print_table(output.ENVIRONMENT_HEADS, output.environment_rows(found), spare=output.ENVIRONMENT_SPARE)
 
 
 @env.command()
@@ -121,7 +127,7 @@ def show(table: RoutingTable, name: str | None, branch: str | None, as_json: boo
     if as_json:
         output.print_json_array(map(route_document, routes))
     else:
-        output.print_table(output.ROUTE_HEADS, output.route_rows(routes))
+        output.print_table(output.ROUTE_HEADS, output.route_rows(routes), spare=output.ROUTE_SPARE)
 
 
 @env.command()
@@ -134,7 +140,7 @@ def show(table: RoutingTable, name: str | None, branch: str | None, as_json: boo
 @AS_JSON
 @click.pass_obj
 def extend(table: RoutingTable, /, name: str | None, branch: str | None, as_json: bool, **options: Any) -> None:
-    """Give all routes that NAME manages a new expiry."""
+    """Give all routes that NAME manages a new expiry, which --expires-in counts from now."""
     changes = environments.extend(table, _name_of(table, name, branch), on_left=tell_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
 

@@ -1,12 +1,11 @@
 """What several verbs take."""
 
-from typing import Any
-
 import click
 
 from table_admin import targets
 from table_admin.cli.session import setting
-from table_admin.routing_table import RoutingTable
+from table_admin.errors import InvalidInput
+from table_admin.inputs import parse_duration
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 NOTE = click.option("--note", default="", help="Why, for people; goes into the history.")
@@ -46,12 +45,16 @@ def full_target(text: str) -> str:
     return targets.full_target(text, setting("bucket").value) if text.startswith("/") else text
 
 
-def default_expiry(table: RoutingTable, name: str, options: dict[str, Any]) -> str | None:
-    """Return how long an environment is to live: as the command says, or for a new one as is configured."""
-    said: str | None = options["expires_in"]
-    if said or options["permanent"] or not setting("expires_in").value:
-        return said
-    return None if any(True for _ in table.list(name)) else setting("expires_in").value
+def default_expiry() -> str | None:
+    """Return how long something lives that is not said of it, as configured. Raises InvalidInput for no duration."""
+    found = setting("expires_in")
+    if not found.value:
+        return None
+    try:
+        parse_duration(found.value)
+    except InvalidInput as error:
+        raise InvalidInput(f"{found.source}: {error}") from error
+    return found.value
 
 
 def tell_left(domain: str, why: str) -> None:

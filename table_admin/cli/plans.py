@@ -58,12 +58,17 @@ def apply(
 ) -> None:
     """Make the table as FILE says: creates, updates, and deletes what FILE's owner kept and it does not name."""
     asking = not (yes or expected or dry_run)
-    if asking and not sys.stdin.isatty():
+    if asking and (as_json or not sys.stdin.isatty()):
         raise click.UsageError("Nobody can be asked here: say --yes, or --plan ID with what plan printed.")
     found = _plan(table, file, adopt)
     if not as_json:
         output.print_plan(found)
-    if dry_run or (asking and found.writes and not click.confirm("Apply?", err=True)):
+    elif dry_run:
+        output.print_changes(found.changes, as_json=True, dry_run=True)
+    if dry_run:
+        return
+    if asking and found.writes and not click.confirm("Apply?", err=True):
+        click.echo("Nothing was written.")
         return
     if asking:
         expected = found.id  # that is what the answer was to

@@ -15,6 +15,7 @@ from table_admin.cli.options import (
     NUMBER,
     NUMBER_OR_ZERO,
     PERMANENT,
+    default_expiry,
     full_target,
     tell_left,
     warn,
@@ -50,9 +51,11 @@ _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
 def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **options: Any) -> None:
     """Send DOMAIN to TARGET: s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path].
 
-    What is not given stays as it was. Running it twice changes nothing.
+    What is not given stays as it was; where DOMAIN had expired and no expires_in is configured, say how long. Running
+    it twice changes nothing but the expiry, which --expires-in counts from now.
     """
-    _show([table.put(domain, target, **options)], as_json, options["dry_run"], single=True)
+    change = table.put(domain, target, default_expires_in=default_expiry(), **options)
+    _show([change], as_json, options["dry_run"], single=True)
 
 
 @click.command()
@@ -80,11 +83,12 @@ def delete(
 ) -> None:
     """Remove the routes of DOMAINs; their history stays. Running it twice changes nothing."""
     if len(domains) == 1:
-        _show([table.delete(domains[0], if_revision=if_revision, **options)], as_json, options["dry_run"], single=True)
-        return
-    if if_revision is not None:
+        changes = [table.delete(domains[0], if_revision=if_revision, **options)]
+    elif if_revision is None:
+        changes = delete_many(table, domains, **options)
+    else:
         raise click.UsageError("--if-revision goes with one domain.")
-    _show(delete_many(table, domains, **options), as_json, options["dry_run"])
+    _show(changes, as_json, options["dry_run"])
 
 
 @click.command()
@@ -118,8 +122,8 @@ def list_routes(
     if as_json:
         output.print_json_array(map(route_document, routes))
     else:
-        count = output.print_table(output.ROUTE_HEADS, output.route_rows(routes))
-        click.echo(output.counted(count, "route"), err=True)
+        count = output.print_table(output.ROUTE_HEADS, output.route_rows(routes), spare=output.ROUTE_SPARE)
+        output.print_count(count, "route", limit)
 
 
 @click.command()
@@ -133,7 +137,8 @@ def history(table: RoutingTable, domain: str, limit: int | None, as_json: bool) 
     if as_json:
         output.print_json_array(map(revision_document, revisions))
     else:
-        output.print_table(output.HISTORY_HEADS, output.history_rows(revisions))
+        count = output.print_table(output.HISTORY_HEADS, output.history_rows(revisions))
+        output.print_count(count, "revision", limit)
 
 
 @click.command()

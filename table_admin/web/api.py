@@ -23,7 +23,7 @@ from table_admin.documents import (
     revision_document,
     route_document,
 )
-from table_admin.errors import InvalidInput
+from table_admin.errors import InvalidInput, RevisionConflict
 from table_admin.explain import explain
 from table_admin.inputs import parse_domain
 from table_admin.rollback import diff, rollback
@@ -159,7 +159,15 @@ def _add_writes(
         key: Key = None,
     ) -> Response[ChangeDocument]:
         options = {**dataclasses.asdict(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
-        return write(domain, key, lambda rows: [rows.put(domain, **options)])
+
+        def make(rows: RoutingTable) -> Sequence[Change]:
+            change = rows.put(domain, **options)
+            if if_none_match is not None and change.action == "unchanged":
+                # RFC 9110: 13.1.1 lets If-Match pass where the change is made already, 13.1.2 does not.
+                raise RevisionConflict(change.domain, change.revision, given=True)
+            return [change]
+
+        return write(domain, key, make)
 
     @app.delete(
         "/routes/<domain>", summary="Remove a route", tags=["routes"], responses=responses(200, 400, 404, 409, 412)
@@ -231,7 +239,7 @@ def _if_revision(if_match: str | None, if_none_match: str | None) -> int | None:
         return 0
     if if_match is None:
         return None
-    revision = re.fullmatch(r'\s*(?:W/)?"?(\d{1,15})"?\s*', if_match)
+    revision = re.fullmatch(r'\s*(?:W/)?"?([0-9]{1,15})"?\s*', if_match)
     if not revision:
         raise InvalidInput('If-Match takes one ETag of a route, which is its revision, e.g. "3".')
     return int(revision[1])

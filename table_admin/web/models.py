@@ -81,7 +81,9 @@ class Up:
     source: Annotated[
         str | None, Field(min_length=1, description="The branch or pull request; refused where it is another's.")
     ] = None
-    take_over: Annotated[bool, Field(description="Also where another source made it.")] = False
+    take_over: Annotated[
+        bool, Field(description="Also where another source made it, or one did and `source` is not given.")
+    ] = False
     prune: Annotated[bool, Field(description="Remove its services that are not named.")] = False
     force: Annotated[bool, Field(description="Prune also what other domains are served from.")] = False
     expires_in: ExpiresIn = None

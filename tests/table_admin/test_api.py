@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
-from table_admin import RoutingTable
+from table_admin import RoutingTable, environments
 from table_admin.web.api import make_api, openapi
 from table_admin.web.problems import PROBLEM
 from tests.lambda_runtime import invoke
-from tests.support import ROOT
+from tests.support import NOW, ROOT
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 HOST = "env-1.example.com"
@@ -87,6 +87,39 @@ def test_a_write_over_another_revision_fails_its_precondition(ask: Ask) -> None:
     assert ask("DELETE", f"/routes/{HOST}", if_match='"7"')[0] == 412
     assert ask("PUT", f"/routes/{HOST}", {"target": B}, if_match='"1"')[0] == 200
     assert ask("PUT", f"/routes/{HOST}", {"target": B}, if_match="nonsense")[0] == 400
+
+
+def test_a_write_that_is_made_already_passes_its_if_match_and_not_its_if_none_match(ask: Ask) -> None:
+    # RFC 9110, 13.1.1 and 13.1.2.
+    assert ask("PUT", f"/routes/{HOST}", {"target": A}, if_none_match="*")[0] == 201
+    assert ask("PUT", f"/routes/{HOST}", {"target": A}, if_none_match="*")[0] == 412
+    for action in ("updated", "unchanged"):
+        status, headers, change = ask("PUT", f"/routes/{HOST}", {"target": B, "note": "b"}, if_match='"1"')
+        assert (status, headers["etag"], change["action"]) == (200, '"2"', action)
+    assert ask("PUT", f"/routes/{HOST}", {"target": A}, if_match='"1"')[0] == 412
+    for action in ("updated", "unchanged"):
+        assert ask("POST", f"/routes/{HOST}/touch", {}, if_match='"2"')[2]["action"] == action
+    assert ask("POST", f"/routes/{HOST}/touch", {}, if_match='"1"')[0] == 412
+
+
+def test_what_had_expired_says_how_long_it_is_to_live_now(ask: Ask, table: RoutingTable) -> None:
+    table.clock = lambda: NOW / 2
+    environments.up(table, "env-1", "example.com", {"": A}, expires_in="1h")
+    up = {"base": "example.com", "services": {"": A}}
+    for path, body in (("/environments/env-1", up), (f"/routes/{HOST}", {"target": B})):
+        for _ in range(2):
+            status, _, problem = ask("PUT", path, body)
+            assert (status, problem["type"]) == (400, "urn:table-admin:invalid-input")
+            assert "had expired; say how long" in problem["detail"]
+    assert ask("PUT", "/environments/env-1", {**up, "permanent": True})[2]["changes"][0]["action"] == "updated"
+
+
+def test_who_names_no_source_does_not_change_what_a_source_made(ask: Ask) -> None:
+    up = {"base": "example.com", "services": {"": A}}
+    ask("PUT", "/environments/env-1", {**up, "source": "feature/1"})
+    status, _, problem = ask("PUT", "/environments/env-1", up)
+    assert (status, problem["type"]) == (409, "urn:table-admin:taken")
+    assert ask("PUT", "/environments/env-1", {**up, "take_over": True})[2]["changes"][0]["after"]["source"] == ""
 
 
 def test_a_retry_with_the_same_key_gets_the_first_ones_answer(ask: Ask) -> None:

@@ -10,6 +10,7 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.cli import main
 from table_admin.cli.reference import verbs, written
+from table_admin.tables import Tables
 from tests.support import ROOT
 
 A = "s3://acme-static-sites/env-a"
@@ -74,7 +76,9 @@ def test_everything_prints_json(command: Command) -> None:
     assert json.loads(command("history", "env-1.example.com", "--json")[1])[0]["updated_by"] == "pipeline"
     assert json.loads(command("explain", "env-1.example.com/x", "--json")[1])["origin_request"]["uri"] == "/env-a/x"
     assert json.loads(command("touch", "env-1.example.com", "--json")[1])["revision"] == 2
-    assert json.loads(command("delete", "env-1.example.com", "--json")[1])["action"] == "deleted"
+    for action in ("deleted", "unchanged"):  # several may be named, so it is an array of one too
+        (change,) = json.loads(command("delete", "env-1.example.com", "--json")[1])
+        assert change["action"] == action
 
 
 @pytest.mark.parametrize(
@@ -189,10 +193,10 @@ def test_one_is_one_and_two_are_two(command: Command) -> None:
     assert command("list")[2] == "2 routes\n"
 
 
-def on_a_terminal(*arguments: str, **environ: str) -> str:
-    """Run the command on a terminal of 60 columns, and return what is seen there."""
+def on_a_terminal(*arguments: str, columns: int = 60, **environ: str) -> str:
+    """Run the command on a terminal, and return what is seen there."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 60, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, columns, 0, 0))
     command = [sys.executable, "-m", "table_admin.cli", *arguments]
     without = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
     process = subprocess.Popen(command, env={**without, **environ}, stdin=theirs, stdout=theirs, stderr=theirs)
@@ -217,16 +221,38 @@ def test_a_terminal_gets_colour_unless_it_is_told_otherwise(table: RoutingTable,
         assert "\x1b" not in shown, quiet
 
 
-def test_a_table_is_as_wide_as_the_terminal_and_loses_nothing(
+def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_cell(
     command: Command, table: RoutingTable, aws: EmbeddedAws
 ) -> None:
-    domain = f"{'a' * 50}.example.com"
-    table.put(domain, A)
+    domain, target = f"{'a' * 20}.example.com", f"s3://acme-static-sites/{'b' * 20}"
+    table.put(domain, target, expires_in="1d")
+    table.put("env-1.example.com", A)
     where = ("--endpoint-url", aws.endpoint, "--stack", table.stack)
-    lines = on_a_terminal(*where, "list", TERM="dumb").splitlines()
-    assert max(map(len, lines)) <= 60
-    assert "".join(line.split("  ")[0].strip() for line in lines[1:-1]) == domain
-    assert domain in command("list")[1].splitlines()[1]
+    whole = [f"{domain}  {target}", f"{'env-1.example.com':<32}  {A}"]
+    heads = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
+    for columns, left_out in (
+        (200, []),
+        (135, ["BY"]),
+        (90, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY"]),
+        (40, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY"]),
+    ):
+        lines = on_a_terminal(*where, "list", columns=columns, TERM="dumb").splitlines()
+        assert lines[0].split() == [head for head in heads if head not in left_out], columns
+        # A terminal goes on in its next line by itself, and gives back one line to who copies it.
+        assert all(line.startswith(shown) for line, shown in zip(sorted(lines[1:3]), whole, strict=True)), columns
+        assert any(line.startswith(f"{', '.join(left_out)} left out") for line in lines) == bool(left_out)
+        assert columns < 60 or max(map(len, lines[:3])) <= columns
+    piped = command("list")[1]
+    assert piped.splitlines()[0].split()[-1] == "BY"
+    assert target in piped
+    history = on_a_terminal(*where, "history", domain, TERM="dumb").splitlines()
+    assert history[0].split()[-1] == "NOTE"
+    assert f"  {target}  " in history[1]
+
+
+def test_a_head_is_bold_where_there_is_colour(table: RoutingTable, aws: EmbeddedAws) -> None:
+    where = ("--endpoint-url", aws.endpoint, "--stack", table.stack)
+    assert on_a_terminal(*where, "env", "list", TERM="xterm").startswith("\x1b[1mENVIRONMENT  ROUTES")
 
 
 WORDS = st.one_of(
@@ -288,12 +314,10 @@ def test_an_environments_day_on_the_command_line(command: Command) -> None:
     assert command("env", "up", "env-42", "--base", "example.com", "-s", f"web={A}", "-s", f"api={A}")[
         1
     ].splitlines() == [
-        f"created https://web-env-42.example.com/ -> {A} (revision 1)",
-        f"created https://api-env-42.example.com/ -> {A} (revision 1)",
+        f"created web-env-42.example.com -> {A} (revision 1)",
+        f"created api-env-42.example.com -> {A} (revision 1)",
     ]
-    assert command("env", "up", "env-43", "--base", "example.com", "-s", A)[1].startswith(
-        "created https://env-43.example"
-    )
+    assert command("env", "up", "env-43", "--base", "example.com", "-s", A)[1].startswith("created env-43.example")
     assert [line.split()[:2] for line in command("env", "list")[1].splitlines()[1:]] == [
         ["env-42", "2"],
         ["env-43", "1"],
@@ -314,13 +338,30 @@ def test_an_environments_day_on_the_command_line(command: Command) -> None:
     assert json.loads(command("diff", "www.example.com", "--json")[1])["environment"] == [None, "www"]
 
 
+def test_the_url_of_an_environment_is_one_that_opens(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    up = ("env", "up", "env-42", "--base", "example.com", "-s", A)
+    assert command(*up)[1] == f"created env-42.example.com -> {A} (revision 1)\n"
+    for endpoint, here in (
+        ("http://127.0.0.1:4566", True),
+        ("http://localhost:4566", True),
+        ("http://routes.localhost:4566", True),
+        ("http://[::1]:4566", True),
+        ("https://dynamodb.us-east-1.amazonaws.com", False),
+        ("http://localhost.example.com", False),
+    ):
+        client = boto3.client("dynamodb", endpoint_url=endpoint)
+        assert Tables("edge-routing", client).is_here == here, endpoint
+    monkeypatch.setattr(Tables, "is_here", False)
+    assert command(*up)[1] == f"unchanged https://env-42.example.com/ -> {A} (revision 1)\n"
+
+
 def test_a_branchs_day_on_the_command_line(command: Command) -> None:
     services = ("--base", "example.com", "-s", A)
     assert command("env", "name", "feature/ABC_123")[1] == "feature-abc-123\n"
     assert json.loads(command("env", "name", "feature/ABC_123", "--json")[1]) == {"name": "feature-abc-123"}
     assert command("env", "up", "--branch", "feature/ABC_123", *services)[1].splitlines() == [
         "environment feature-abc-123",
-        f"created https://feature-abc-123.example.com/ -> {A} (revision 1)",
+        f"created feature-abc-123.example.com -> {A} (revision 1)",
     ]
     other = command("env", "name", "feature/abc-123")[1].strip()
     assert other != "feature-abc-123"
@@ -344,11 +385,15 @@ def test_a_file_is_planned_and_applied(command: Command, tmp_path: Path) -> None
     shown = out.split()[4].rstrip(":")
     assert command("apply", str(file))[0] == 2
     assert command("apply", str(file), "--dry-run")[0] == 0
+    assert [change["action"] for change in json.loads(command("apply", str(file), "--dry-run", "--json")[1])] == [
+        "created"
+    ]
     assert command("get", "a.example.com")[0] == 1
     assert command("apply", str(file), "--plan", "0" * 12)[0] == 1
     assert command("apply", str(file), "--plan", shown)[1].endswith("1 change written.\n")
     assert command("plan", str(file), "--exit-code") == (0, command("plan", str(file))[1], "")
     assert json.loads(command("plan", str(file), "--json")[1])["unchanged"] == 1
+    assert command("apply", str(file), "--dry-run", "--json")[:2] == (0, "[]\n")
     assert json.loads(command("schema")[1])["title"]
     file.write_text("owner: shop\nroutes:\n  a..b: x\n")
     assert command("plan", str(file)) == (

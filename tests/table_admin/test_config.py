@@ -1,6 +1,7 @@
 """table-admin.toml: what need not be said each time."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,29 @@ def test_base_bucket_and_expiry_of_the_file_are_used(
     assert "expires" not in command("env", "up", "env-2", "-s", "/env-a", "--permanent")[1]
     command("env", "up", "env-2", "-s", "/env-b")
     assert table.get("env-2.example.com").lifetime == "permanent"
+
+
+def test_the_expiry_of_the_file_is_of_every_environment_without_a_live_route(
+    command: Command,  # noqa: F811
+    table: RoutingTable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = RoutingTable(table.stack, client=table.client, clock=lambda: time.time() - 7200)
+    made.put("docs.example.com", A)  # production's
+    for name in ("pr-8", "one"):
+        environments.up(made, name, "example.com", {"": A}, expires_in="1h")
+    up, put = ("env", "up", "pr-8", "--base", "example.com", "-s", A), ("put", "one.example.com", A)
+    for wanted in (up, put, up, put):
+        status, out, err = command(*wanted)
+        assert (status, out, "had expired; say how long" in err) == (2, "", True)
+    (tmp_path / "table-admin.toml").write_text('expires_in = "7d"\n')
+    for wanted in (up, put, ("env", "up", "docs", "--base", "example.com", "-s", f"web={A}")):
+        assert ", expires " in command(*wanted)[1]
+        assert command(*wanted)[1].startswith("unchanged")
+    assert "expires" not in command("put", "new.example.com", A)[1]
+    monkeypatch.setenv("TABLE_ADMIN_EXPIRES_IN", "soon")
+    assert command(*put)[2].startswith("table-admin: TABLE_ADMIN_EXPIRES_IN: 'soon' is not a duration")
 
 
 def test_an_environment_needs_a_base_in_the_library_too(table: RoutingTable) -> None:

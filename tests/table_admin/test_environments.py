@@ -223,12 +223,92 @@ def test_an_environment_is_of_one_branch(table: RoutingTable) -> None:
         environments.up(table, "feature-abc", "example.com", {"api": B}, source="feature/abc")
     with pytest.raises(Taken):
         environments.down(table, "feature-abc", source="feature/abc")
-    assert environments.up(table, "feature-abc", "example.com", {"web": A})[0].action == "unchanged"
     environments.up(table, "feature-abc", "example.com", {"web": B}, source="feature/abc", take_over=True)
     assert (table.get("web-feature-abc.example.com").source, len(domains(table))) == ("feature/abc", 1)
     for empty in ("", " "):
         with pytest.raises(InvalidInput):
             environments.up(table, "feature-abc", "example.com", {"web": B}, source=empty)
+
+
+def test_who_names_no_source_does_not_change_what_a_source_made(table: RoutingTable) -> None:
+    environments.up(table, "q-1", "example.com", {"web": A, "api": A}, source="feature/q 1")
+    with pytest.raises(Taken, match=r"is of feature/q 1; say --source 'feature/q 1', or .* env up q-1 --take-over"):
+        environments.up(table, "q-1", "example.com", {"web": B})
+    assert len(environments.extend(table, "q-1", expires_in="1d")) == 2
+    # What is taken over is nobody's, also the part that is not named: else the next run would be refused.
+    for action in ("updated", "unchanged"):
+        changes = environments.up(table, "q-1", "example.com", {"web": B}, take_over=True)
+        assert changes[0].action == action
+        assert {route.source for route in environments.show(table, "q-1")} == {""}
+    assert environments.up(table, "q-1", "example.com", {"web": B})[0].action == "unchanged"
+    assert len(environments.down(table, "q-1")) == 2
+
+
+def test_what_is_taken_over_is_whole(table: RoutingTable) -> None:
+    environments.up(table, "q-1", "example.com", {"web": A, "api": A}, source="one")
+    changes = environments.up(table, "q-1", "example.com", {"web": B}, source="other", take_over=True, note="mine")
+    assert {(change.domain, change.action) for change in changes} == {
+        ("web-q-1.example.com", "updated"),
+        ("api-q-1.example.com", "updated"),
+    }
+    api = table.get("api-q-1.example.com")
+    assert (api.source, api.target, api.generation, api.note) == ("other", A, 1, "mine")
+    assert environments.up(table, "q-1", "example.com", {"web": B}, source="other")[0].action == "unchanged"
+    with pytest.raises(Taken, match="to remove it nevertheless: table-admin env down q-1"):
+        environments.down(table, "q-1", source="one")
+
+
+def test_what_was_promoted_over_a_url_is_no_source_that_keeps_people_off(table: RoutingTable) -> None:
+    environments.up(table, "shop", "example.com", {"": A})
+    environments.up(table, "rel-2", "example.com", {"": B})
+    promote(table, "rel-2", {"shop.example.com": ""})
+    environments.up(table, "shop", "example.com", {"": A}, take_over=True)
+    promote(table, "rel-2", {"shop.example.com": ""})
+    assert environments.up(table, "shop", "example.com", {"": A})[0].action == "updated"
+
+
+def test_what_had_expired_says_how_long_it_is_to_live_now(table: RoutingTable) -> None:
+    for name in ("pr-8", "pr-9"):
+        environments.up(table, name, "example.com", {"web": A, "api": A}, expires_in="1h")
+    table.put("one.example.com", A, expires_in="1h")
+    later = int(time.time()) + 7200
+    table.clock = lambda: later
+    for services in ({"web": A}, {"web": B, "api": B}, {"new": A}):
+        for _ in range(2):
+            with pytest.raises(InvalidInput, match=r"The environment pr-8 had expired; say how long .* --permanent"):
+                environments.up(table, "pr-8", "example.com", services)
+    for environment in (None, "other"):
+        with pytest.raises(InvalidInput, match=r"one\.example\.com had expired"):
+            table.put("one.example.com", B, environment=environment)
+    environments.up(table, "pr-8", "example.com", {"web": A}, expires_in="1h")
+    # Of an environment that lives again, what has expired lives as long as the rest.
+    environments.up(table, "pr-8", "example.com", {"api": A})
+    assert table.get("api-pr-8.example.com").expires_at == later + 3600
+    environments.up(table, "pr-9", "example.com", {"web": A}, permanent=True)
+    with pytest.raises(InvalidInput, match=r"api-pr-9\.example\.com had expired"):
+        environments.up(table, "pr-9", "example.com", {"web": A, "api": A})
+    assert table.get("web-pr-9.example.com").expires_at is None
+
+
+def test_a_default_expiry_is_that_of_an_environment_without_a_live_route(table: RoutingTable) -> None:
+    table.put("docs.example.com", B)  # production's, which the environment of its first label does not manage
+    environments.up(table, "docs", "example.com", {"web": A}, default_expires_in="7d")
+    expiry = table.get("web-docs.example.com").expires_at
+    assert expiry is not None
+    environments.up(table, "docs", "example.com", {"web": A, "api": A}, default_expires_in="1d")
+    assert table.get("api-docs.example.com").expires_at == expiry
+    table.put("docs.example.com", A, default_expires_in="7d")
+    assert table.get("docs.example.com").expires_at is None
+    later = expiry + 10
+    table.clock = lambda: later
+    environments.up(table, "docs", "example.com", {"web": A}, default_expires_in="7d")
+    table.put("api-docs.example.com", A, default_expires_in="7d")
+    expiries = {route.service: route.expires_at for route in environments.show(table, "docs")}
+    assert expiries == {"": None, "web": later + 7 * 86400, "api": later + 7 * 86400}
+    for permanent in ("kept", "kept"):
+        environments.up(table, permanent, "example.com", {"": A}, permanent=True, default_expires_in="7d")
+    environments.up(table, "kept", "example.com", {"": A, "web": A}, default_expires_in="7d")
+    assert {route.expires_at for route in environments.show(table, "kept")} == {None}
 
 
 def test_what_is_new_in_an_ephemeral_environment_expires_with_it(table: RoutingTable) -> None:

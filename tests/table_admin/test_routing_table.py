@@ -68,7 +68,7 @@ def test_an_environment_that_expired_and_is_made_again_has_a_new_generation(
     past = RoutingTable(table.stack, client=aws.client, clock=lambda: now)
     past.put(HOST, A, expires_in="1h")
     later = RoutingTable(table.stack, client=aws.client, clock=lambda: now + 3600)
-    after = later.put(HOST, A).after
+    after = later.put(HOST, A, permanent=True).after
     assert after is not None
     assert (after.generation, after.expires_at, after.lifetime) == (2, None, "permanent")
 

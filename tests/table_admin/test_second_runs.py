@@ -151,6 +151,34 @@ def test_removing_what_is_gone_is_done_already(table: RoutingTable, command: Com
     assert err == f"table-admin: {HOST} has no route.\n"
 
 
+def test_a_revision_that_was_written_over_already_as_wanted_is_no_conflict(
+    table: RoutingTable, command: Command
+) -> None:
+    for over in ("0", "7", "0"):
+        table.delete(HOST)
+        wanted = ("put", HOST, A, "--if-revision", over)
+        assert command(*wanted)[0] == (0 if over == "0" else 1)
+    for _ in range(2):
+        wanted = ("put", HOST, B, "--if-revision", str(revision := table.get(HOST).revision), "--note", "release b")
+        assert command(*wanted)[0] == 0
+        assert command(*wanted)[:2] == (0, f"unchanged {HOST} -> {B} (revision {table.get(HOST).revision})\n")
+    assert command("put", HOST, B, "--if-revision", str(revision - 1), "--note", "another")[0] == 1
+    assert command("put", HOST, C, "--if-revision", str(revision - 1))[0] == 1
+    assert table.get(HOST).target == B
+
+
+def test_a_touch_of_a_revision_is_made_once(table: RoutingTable, command: Command) -> None:
+    released(table, A)
+    for action in ("updated", "unchanged"):
+        assert command("touch", HOST, "--if-revision", "1")[:2] == (0, f"{action} {HOST} -> {A} (revision 2)\n")
+    assert command("touch", HOST, "--if-revision", "0")[0] == 1
+    table.put(HOST, B)
+    for revision in ("1", "2"):  # what is there is something else by now
+        assert command("touch", HOST, "--if-revision", revision)[0] == 1
+    table.delete(HOST)
+    assert command("touch", HOST, "--if-revision", "3")[0] == 1
+
+
 def test_several_are_removed_in_one_go(table: RoutingTable, command: Command) -> None:
     for domain in (HOST, OTHER):
         table.put(domain, A)
@@ -231,6 +259,17 @@ def test_a_listing_is_filtered_and_cut(table: RoutingTable, command: Command) ->
     assert len(listed("--limit", "2")) == 2
     for wrong in (["--name", ""], ["--target", ""], ["--expires-before", "soon"], ["--limit", "0"]):
         assert command("list", *wrong)[0] == 2, wrong
+
+
+def test_a_listing_that_may_go_on_says_so(table: RoutingTable, command: Command) -> None:
+    for number in range(3):
+        table.put(f"env-{number}.example.com", A)
+    released(table, A, B)
+    assert command("list", "--limit", "2")[2] == "2 routes, for --limit is 2; there may be more\n"
+    assert command("list", "--limit", "9")[2] == "3 routes\n"
+    assert command("list", "--limit", "1", "--json")[2] == ""
+    assert command("history", HOST, "--limit", "1")[2] == "1 revision, for --limit is 1; there may be more\n"
+    assert command("history", HOST)[2] == "3 revisions\n"
 
 
 def test_a_history_is_cut_and_one_that_never_was_is_said(table: RoutingTable, command: Command) -> None:
