@@ -165,9 +165,9 @@ def _taken_over(table: RoutingTable, extra: Mapping[str, Item], source: str | No
     writes = []
     for domain, item in extra.items():
         route = decode(item)
-        now = _source(route, source, take_over=True)
-        if route is not None and now is not None and route.source != now:
-            row = table.stamped(route._replace(source=now), note)
+        whose = _source(route, source, take_over=True)
+        if route is not None and is_live(route, table.clock()) and whose is not None and route.source not in ("", whose):
+            row = table.stamped(route._replace(source=whose), note)
             writes.append(table.write("put", domain, item, encode_route(row), False))
     return writes
 
