@@ -163,12 +163,11 @@ def _source(before: Route | None, source: str | None, take_over: bool) -> str | 
 def _taken_over(table: RoutingTable, extra: Mapping[str, Item], source: str | None, note: str) -> list[Write]:
     """Return the writes that take over what is not named: else the next run would be refused for it."""
     writes = []
-    for domain, item in extra.items():
-        route = decode(item)
+    for route in routes_of(extra.values()):
         whose = _source(route, source, take_over=True)
-        if route is not None and is_live(route, table.clock()) and whose is not None and route.source not in ("", whose):
-            row = table.stamped(route._replace(source=whose), note)
-            writes.append(table.write("put", domain, item, encode_route(row), False))
+        if whose is not None and route.source not in ("", whose) and is_live(route, table.clock()):
+            row = encode_route(table.stamped(route._replace(source=whose), note))
+            writes.append(table.write("put", route.domain, extra[route.domain], row, False))
     return writes
 
 

@@ -193,7 +193,7 @@ def test_one_is_one_and_two_are_two(command: Command) -> None:
     assert command("list")[2] == "2 routes\n"
 
 
-def on_a_terminal(*arguments: str, columns: int = 60, **environ: str) -> str:
+def on_a_terminal(*arguments: str, columns: int = 60, answer: str = "", **environ: str) -> str:
     """Run the command on a terminal, and return what is seen there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 20, columns, 0, 0))
@@ -201,12 +201,13 @@ def on_a_terminal(*arguments: str, columns: int = 60, **environ: str) -> str:
     without = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "TERM")}
     process = subprocess.Popen(command, env={**without, **environ}, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
+    os.write(ours, answer.encode())
     seen = b""
     with contextlib.suppress(OSError):  # EIO is its end
         while part := os.read(ours, 65536):
             seen += part
     os.close(ours)
-    assert process.wait() in (0, 1)
+    assert process.wait() in (0, 1, 2)
     return seen.decode().replace("\r\n", "\n")
 
 
@@ -216,7 +217,7 @@ def test_a_terminal_gets_colour_unless_it_is_told_otherwise(table: RoutingTable,
     where = ("diff", "env-1.example.com", "--endpoint-url", aws.endpoint, "--stack", table.stack)
     assert "\x1b[32ms3://acme-static-sites/env-b" in on_a_terminal(*where, TERM="xterm")
     for quiet in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
-        shown = on_a_terminal(*where, **quiet)
+        shown = on_a_terminal(*where, columns=60, answer="", **quiet)
         assert shown.startswith("target: s3://acme-static-sites/env-a -> s3://acme-static-sites/env-b\n"), quiet
         assert "\x1b" not in shown, quiet
 
@@ -401,6 +402,21 @@ def test_a_file_is_planned_and_applied(command: Command, tmp_path: Path) -> None
         "",
         "table-admin: routes.yaml:3: 'a..b' is not a domain: the host is not a name that DNS could hold.\n",
     )
+
+
+def test_who_is_asked_sees_the_plan_and_what_came_of_the_answer(
+    table: RoutingTable, aws: EmbeddedAws, tmp_path: Path
+) -> None:
+    file = tmp_path / "routes.yaml"
+    file.write_text(f"owner: shop\nroutes:\n  a.example.com: {A}\n")
+    where = ("apply", str(file), "--endpoint-url", aws.endpoint, "--stack", table.stack)
+    seen = on_a_terminal(*where, answer="n\n", TERM="dumb")
+    assert f"+ a.example.com  {A}\n" in seen
+    assert seen.endswith("Nothing was written.\n")
+    # As JSON no plan is shown, so nobody can say yes to it.
+    assert "say --yes" in on_a_terminal(*where, "--json", answer="y\n", TERM="dumb")
+    assert [*table.list()] == []
+    assert on_a_terminal(*where, answer="y\n", TERM="dumb").endswith("1 change written.\n")
 
 
 def test_routes_are_imported_and_exported(command: Command, tmp_path: Path) -> None:

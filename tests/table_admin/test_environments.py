@@ -246,6 +246,7 @@ def test_who_names_no_source_does_not_change_what_a_source_made(table: RoutingTa
 
 def test_what_is_taken_over_is_whole(table: RoutingTable) -> None:
     environments.up(table, "q-1", "example.com", {"web": A, "api": A}, source="one")
+    table.put("q-1.example.com", A, environment="q-1")  # nobody's, and stays so
     changes = environments.up(table, "q-1", "example.com", {"web": B}, source="other", take_over=True, note="mine")
     assert {(change.domain, change.action) for change in changes} == {
         ("web-q-1.example.com", "updated"),
@@ -254,6 +255,7 @@ def test_what_is_taken_over_is_whole(table: RoutingTable) -> None:
     api = table.get("api-q-1.example.com")
     assert (api.source, api.target, api.generation, api.note) == ("other", A, 1, "mine")
     assert environments.up(table, "q-1", "example.com", {"web": B}, source="other")[0].action == "unchanged"
+    assert (table.get("q-1.example.com").source, table.get("q-1.example.com").revision) == ("", 1)
     with pytest.raises(Taken, match="to remove it nevertheless: table-admin env down q-1"):
         environments.down(table, "q-1", source="one")
 
@@ -262,8 +264,8 @@ def test_what_was_promoted_over_a_url_is_no_source_that_keeps_people_off(table: 
     environments.up(table, "shop", "example.com", {"": A})
     environments.up(table, "rel-2", "example.com", {"": B})
     promote(table, "rel-2", {"shop.example.com": ""})
-    environments.up(table, "shop", "example.com", {"": A}, take_over=True)
-    promote(table, "rel-2", {"shop.example.com": ""})
+    assert environments.up(table, "shop", "example.com", {"": B}, take_over=True)[0].action == "unchanged"
+    assert table.get("shop.example.com").source == "env:rel-2"
     assert environments.up(table, "shop", "example.com", {"": A})[0].action == "updated"
 
 
@@ -305,10 +307,13 @@ def test_a_default_expiry_is_that_of_an_environment_without_a_live_route(table: 
     table.put("api-docs.example.com", A, default_expires_in="7d")
     expiries = {route.service: route.expires_at for route in environments.show(table, "docs")}
     assert expiries == {"": None, "web": later + 7 * 86400, "api": later + 7 * 86400}
-    for permanent in ("kept", "kept"):
-        environments.up(table, permanent, "example.com", {"": A}, permanent=True, default_expires_in="7d")
+    environments.up(table, "kept", "example.com", {"": A}, permanent=True, default_expires_in="7d")
     environments.up(table, "kept", "example.com", {"": A, "web": A}, default_expires_in="7d")
     assert {route.expires_at for route in environments.show(table, "kept")} == {None}
+    table.put("job-kept.example.com", A, environment="kept", service="job", expires_in="1h")
+    table.clock = lambda: later + 7200
+    changes = environments.up(table, "kept", "example.com", {"": A, "job": A}, default_expires_in="1d")
+    assert [change.after and change.after.expires_at for change in changes] == [None, later + 7200 + 86400]
 
 
 def test_what_is_new_in_an_ephemeral_environment_expires_with_it(table: RoutingTable) -> None:

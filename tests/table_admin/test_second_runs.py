@@ -154,17 +154,16 @@ def test_removing_what_is_gone_is_done_already(table: RoutingTable, command: Com
 def test_a_revision_that_was_written_over_already_as_wanted_is_no_conflict(
     table: RoutingTable, command: Command
 ) -> None:
-    for over in ("0", "7", "0"):
-        table.delete(HOST)
-        wanted = ("put", HOST, A, "--if-revision", over)
-        assert command(*wanted)[0] == (0 if over == "0" else 1)
-    for _ in range(2):
-        wanted = ("put", HOST, B, "--if-revision", str(revision := table.get(HOST).revision), "--note", "release b")
+    only_new = ("put", HOST, A, "--if-revision", "0")
+    assert [command(*only_new)[0] for _ in range(2)] == [0, 0]
+    for over in ("1", "2"):
+        target = B if over == "1" else C
+        wanted = ("put", HOST, target, "--if-revision", over, "--note", "why")
         assert command(*wanted)[0] == 0
-        assert command(*wanted)[:2] == (0, f"unchanged {HOST} -> {B} (revision {table.get(HOST).revision})\n")
-    assert command("put", HOST, B, "--if-revision", str(revision - 1), "--note", "another")[0] == 1
-    assert command("put", HOST, C, "--if-revision", str(revision - 1))[0] == 1
-    assert table.get(HOST).target == B
+        assert command(*wanted)[:2] == (0, f"unchanged {HOST} -> {target} (revision {int(over) + 1})\n")
+    assert command("put", HOST, C, "--if-revision", "1", "--note", "why else")[0] == 1
+    assert command("put", HOST, B, "--if-revision", "1")[0] == command(*only_new)[0] == 1
+    assert table.get(HOST).revision == 3
 
 
 def test_a_touch_of_a_revision_is_made_once(table: RoutingTable, command: Command) -> None:
