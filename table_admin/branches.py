@@ -23,7 +23,7 @@ def name_of(table: RoutingTable, branch: str) -> str:
         return own
     now = table.clock()
     for route in table.list(plain):
-        if is_live(route, now) and (not is_managed(route) or route.source not in ("", branch)):
+        if is_live(route, now) and (not is_managed(route) or route.source != branch):
             return own
     return plain
 

@@ -100,9 +100,16 @@ def parse_moment(text: str, now: float, *, ahead: bool = False) -> int:
 
 def parse_note(text: str) -> str:
     """Return any text as a note: one line, of at most NOTE_CHARACTERS; what is cut off is shown by an ellipsis."""
-    shown = (" " if unicodedata.category(char) in _UNSHOWN else char for char in text)
-    note = " ".join("".join(char for char in shown if unicodedata.category(char) != "Cf" or char in _JOINERS).split())
+    note = " ".join(printable(text).split())
     return note if len(note) <= NOTE_CHARACTERS else f"{note[: NOTE_CHARACTERS - 1].rstrip()}\u2026"
+
+
+def printable(text: str) -> str:
+    """Return a text of which nothing moves a terminal's cursor, or turns the direction of what is around it."""
+    if text.isprintable():
+        return text
+    shown = (" " if unicodedata.category(char) in _UNSHOWN else char for char in text)
+    return "".join(char for char in shown if unicodedata.category(char) != "Cf" or char in _JOINERS)
 
 
 def epoch_text(seconds: int | None) -> str:

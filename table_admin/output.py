@@ -19,7 +19,7 @@ from table_admin.terminal import Progress as progress  # noqa: N813  # a functio
 from table_admin.terminal import counted, echo
 from table_admin.terminal import table as print_table
 
-__all__ = ["counted", "print_table", "progress"]
+__all__ = ["counted", "echo", "print_table", "progress"]
 
 ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
 HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
@@ -62,7 +62,7 @@ def print_route(route: Route) -> None:
     values["origin"] = " ".join(f"{name}={value}" for name, value in values["origin"].items())
     values["expires_at"] = epoch_text(route.expires_at) or "never"
     for name, value in values.items():
-        click.echo(f"{name + ':':<13}{value}".rstrip())
+        echo(f"{name + ':':<13}{value}".rstrip())
 
 
 def print_changes(
@@ -81,7 +81,7 @@ def print_changes(
         expires = change.after.expires_at if change.after else None
         expiry = f", expires {epoch_text(expires)}" if expires else ""
         message = f": {change.message}" if change.message else ""
-        click.echo(f"{' '.join(words)} (revision {change.revision}{expiry}){message}")
+        echo(f"{' '.join(words)} (revision {change.revision}{expiry}){message}")
 
 
 def print_count(count: int, noun: str, limit: int | None) -> None:
@@ -129,10 +129,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def print_explanation(found: Explanation) -> None:
     """Print the way of a request, a step a line."""
-    click.echo(f"{found.url}\n  row             {found.reason}")
-    click.echo(f"  viewer-request  {_step(found.viewer_request)}")
+    echo(found.url)
+    echo(f"  row             {found.reason}")
+    echo(f"  viewer-request  {_step(found.viewer_request)}")
     if found.origin_request is not None:
-        click.echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")
+        echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")
 
 
 def print_finding(finding: Finding) -> None:
@@ -140,7 +141,7 @@ def print_finding(finding: Finding) -> None:
     mark, colour = _MARKS[finding.status]
     echo((f"{mark:<6}", colour), f" {finding.step:<14} {finding.text}")
     if finding.mend:
-        click.echo(f"{'':<22}{finding.mend}")
+        echo(f"{'':<22}{finding.mend}")
 
 
 def route_rows(routes: Iterable[Route]) -> Iterator[Sequence[str]]:

@@ -14,21 +14,26 @@ from typing import Any, BinaryIO, TextIO
 
 import click
 
+from table_admin.inputs import printable
+
 _PAGE_ROWS = 200
 _GAP = 2
 _BETWEEN_LINES = 10.0
 _BETWEEN_DRAWINGS = 0.1
 
 
-def echo(*parts: str | tuple[str, str]) -> None:
-    """Print a line of parts; a pair is text and its style, e.g. `("gone", "red")`."""
-    pairs = [(part, "") if isinstance(part, str) else part for part in parts]
-    if sys.stdout.isatty() and any(style for _, style in pairs):
+def echo(*parts: str | tuple[str, str], err: bool = False) -> None:
+    """Print a line of parts; a pair is text and its style, e.g. `("gone", "red")`.
+
+    Whoever writes a row could otherwise hide lines of what others are shown, see `printable`.
+    """
+    pairs = [(printable(part), "") if isinstance(part, str) else (printable(part[0]), part[1]) for part in parts]
+    if not err and sys.stdout.isatty() and any(style for _, style in pairs):
         from rich.text import Text  # noqa: PLC0415
 
         _console(sys.stdout).print(Text.assemble(*pairs), soft_wrap=True)
     else:
-        click.echo("".join(text for text, _ in pairs))
+        click.echo("".join(text for text, _ in pairs), err=err)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[str] = ()) -> int:
@@ -37,7 +42,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], spare: Sequence[s
     A cell is never cut or broken, so that it can be copied. A terminal that is too narrow is not shown the columns
     `spare`, the first first, as far as need be, and is told so; what is wider still goes on in its next line.
     """
-    rows = iter(rows)
+    rows = ([printable(cell) for cell in row] for row in rows)
     page = [*itertools.islice(rows, _PAGE_ROWS)]
     terminal = sys.stdout.isatty()
     cells = _cells if terminal else len

@@ -10,7 +10,7 @@ from table_admin.errors import InvalidInput
 Path = tuple[str | int, ...]
 _MERGE = "tag:yaml.org,2002:merge"
 _ALIASES = 100_000
-"""So many values a document may have through aliases besides those that are written: a few lines could make billions."""
+"""So many values a document may have through aliases, besides what is written: a few lines could make billions."""
 
 
 def plain_data(node: yaml.Node, name: str = "", lines: dict[Path, int] | None = None) -> Any:

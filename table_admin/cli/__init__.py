@@ -38,7 +38,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def say(message: str) -> None:
     """Say in one line, on standard error, what is wrong. Where nobody can hear it there is nobody to tell."""
-    line = " ".join(message.split()).encode(sys.stderr.encoding or "utf-8", "backslashreplace")
+    message = " ".join(message.split())
+    if not message.isprintable():
+        from table_admin.inputs import printable  # noqa: PLC0415
+
+        message = printable(message)
+    line = message.encode(sys.stderr.encoding or "utf-8", "backslashreplace")
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"table-admin: {line.decode(sys.stderr.encoding or 'utf-8')}\n")
         sys.stderr.flush()

@@ -145,7 +145,7 @@ def _print(summary: Summary, updates: list[Change], dry_run: bool, rate: float) 
 
 
 def _reject(rejected: Rejected) -> None:
-    click.echo(f"line {rejected.line}: {' '.join(rejected.reason.split())}".encode("utf-8", "replace"), err=True)
+    output.echo(f"line {rejected.line}: {' '.join(rejected.reason.split())}", err=True)
 
 
 def _name(file: object) -> str:

@@ -82,10 +82,10 @@ def _report(outcomes: Iterable[Change | upkeep.Orphan | upkeep.Lost], as_json: b
     if not (changes or orphans or lost):
         click.echo("nothing to do")
     for orphan in orphans:
-        click.echo(f"orphan: {orphan.domain} -> {orphan.target}: {orphan.reason}", err=True)
+        output.echo(f"orphan: {orphan.domain} -> {orphan.target}: {orphan.reason}", err=True)
     for one in lost:
         mend = f"See table-admin history {one.domain}, then: table-admin rollback {one.domain} --to REVISION"
-        click.echo(f"lost: {one.domain} -> {one.target}: {one.reason} {mend}", err=True)
+        output.echo(f"lost: {one.domain} -> {one.target}: {one.reason} {mend}", err=True)
     _fail_if(lost)
 
 

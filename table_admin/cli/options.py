@@ -6,6 +6,7 @@ from table_admin import targets
 from table_admin.cli.session import setting
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_duration
+from table_admin.terminal import echo
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 NOTE = click.option("--note", default="", help="Why, for people; goes into the history.")
@@ -21,7 +22,7 @@ PERMANENT = click.option("--permanent", is_flag=True, help="Take its expiry away
 
 def warn(domain: str, why: str) -> None:
     """Say beside a listing which row is not in it."""
-    click.echo(f"table-admin: the row of {domain} is left out: {why}", err=True)
+    echo(f"table-admin: the row of {domain} is left out: {why}", err=True)
 
 
 def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
@@ -59,4 +60,4 @@ def default_expiry() -> str | None:
 
 def tell_left(domain: str, why: str) -> None:
     """Say that a domain stays as it is."""
-    click.echo(f"table-admin: {domain} stays as it is: {why}", err=True)
+    echo(f"table-admin: {domain} stays as it is: {why}", err=True)

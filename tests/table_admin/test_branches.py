@@ -71,3 +71,11 @@ def test_a_branch_of_the_name_of_something_else_keeps_off(table: RoutingTable) -
     # The URL is another environment's, and nothing else is under the branch's name.
     assert branches.up(table, "a/b", "example.org", {"": B})[0].domain == f"{hashed_label('a/b')}.example.org"
     assert (table.get("docs.example.com").target, table.get("a-b.example.org").target) == (A, A)
+
+
+def test_a_branch_never_gets_what_somebody_made_by_hand(table: RoutingTable) -> None:
+    environments.up(table, "hand-1", "example.com", {"": A})
+    assert branches.name_of(table, "HAND/1") == hashed_label("HAND/1")
+    (change,) = branches.up(table, "HAND/1", "example.com", {"": B})
+    assert (change.action, change.domain) == ("created", f"{hashed_label('HAND/1')}.example.com")
+    assert table.get("hand-1.example.com").target == A

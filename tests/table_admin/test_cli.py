@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.cli import main
@@ -448,6 +449,32 @@ def test_doctor_and_upkeep_report(command: Command, table: RoutingTable) -> None
     found = json.loads(out)
     assert (found["changes"], found["orphans"][0]["domain"], err) == ([], "env-1.example.com", "")
     assert command("refresh") == (0, "nothing to do\n", "")
+
+
+NASTY = "ok\x1b]0;title\x07\x1b[1A\x1b[2K\u202ehidden\u2028line\x85"
+
+
+def test_nobody_who_writes_a_row_moves_the_cursor_of_who_reads_it(
+    command: Command, table: RoutingTable, aws: EmbeddedAws
+) -> None:
+    command("--actor", NASTY, "put", "env-1.example.com", A, "--note", NASTY)
+    assert next(table.history("env-1.example.com")).updated_by.isprintable()
+    # A row may be written by others than us.
+    item = {**encode_route(table.get("env-1.example.com")), "updated_by": {"S": NASTY}, "note": {"S": NASTY}}
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=item)
+    aws.client("dynamodb").put_item(TableName=table.tables.history, Item={**item, "action": {"S": "put"}})
+    for arguments in (
+        ["get", "env-1.example.com"],
+        ["list"],
+        ["history", "env-1.example.com"],
+        ["env", "list"],
+        ["put", "env-1.example.com", "s3://no-such\u202e\x1b[2K"],
+        ["explain", "http://env-1.example.com/\u202e\x1b[2K"],
+        ["list", "--no\x1b[2Ksuch"],
+        ["rollback", "env-1.example.com", "--to", "1"],
+    ):
+        _, out, err = command(*arguments)
+        assert all(line.isprintable() for line in (out + err).split("\n")), (arguments, out, err)
 
 
 def test_a_sweep_fails_where_what_was_promoted_is_lost(command: Command) -> None:

@@ -19,6 +19,7 @@ from table_admin import InvalidInput, Put, RoutingTable
 from table_admin.cli import main
 from table_admin.files import Format, format_of, text_of
 from table_admin.lines import read_rows
+from table_admin.manifest import load_manifest
 from tests.support import make_tables, need, wait_until
 
 A = "s3://acme-static-sites/env-a"
@@ -98,7 +99,6 @@ def test_a_value_under_no_name_is_refused_naming_its_column(content: str, column
         (b"\x1f\x8b\x08\x00", "jsonl", "compressed with gzip"),
         (b"domain,target,Domain\n", "csv", "domain is there twice"),
         (b'{"domain": "a.b"}\n', "csv", "domain is missing"),
-        ("domain,target,note\na.b,s3://x,Größe\n".encode("latin-1"), "csv", "not UTF-8: .* at byte .*Save it as UTF-8"),
         (b"\xff\xfed\x00o\x00m", "csv", "not UTF-16"),
         (b'{"domain": "a.b"}\n{"domain": "c.d"}\n', "json", "an array of routes; with an object a line .*jsonl"),
         (b"owner: shop\nroutes: {}\n", "yaml", "owner and routes is for plan and apply"),
@@ -119,12 +119,12 @@ def test_another_file_is_refused_naming_what_was_found(content: bytes, form: For
         ]),
         ('[{"domain": "a.b"}\n{"domain": "c.d"}]', "json", [
             (1, "target is missing."),
-            (2, "not JSON: a comma or ] is missing before this."),
+            (2, "not JSON: a comma or ] is missing before this. Nothing after it was read."),
         ]),
         ('\n[{"domain": "a.b", "domain": "c.d"}, {"domain": 1}', "json", [
             (2, "domain is written twice."),
             (2, "domain is missing, or no text."),
-            (2, "not JSON: a comma or ] is missing before this."),
+            (2, "not JSON: a comma or ] is missing before this. Nothing after it was read."),
         ]),
         ('{"domain": "a.b", "target": {"a": 1}}\n{"domain": "a.b", "a": 1, "a": 2}\n"a.b"\n', "jsonl", [
             (1, "target must be text, not an object."),
@@ -327,3 +327,58 @@ def test_an_interrupted_import_ends_though_dynamodb_does_not_answer_and_says_the
     assert line <= done <= len(written) <= done + unknown
     assert {row["domain"] for row in rows[:line]} <= written
     assert again == line + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "form", "why"),
+    [
+        (
+            f'{{"domain":"a.b","target":"{A}"}}\n{{"domain":"bad\xff.b"}}\n{{"domain":"c.b","target":"{A}"}}',
+            "jsonl",
+            "UTF-8",
+        ),
+        (
+            f'{{"domain":"a.b","target":"{A}"}}\n{{"domain":"x.b","target":"\\ud800"}}\n{{"domain":"c.b","target":"{A}"}}',
+            "jsonl",
+            "UTF-8",
+        ),
+        (f"domain,target,note\na.b,{A},\nx.b,{A},Gr\xf6\xdfe\nc.b,{A},", "csv", "UTF-8"),
+        (f'domain,target\na.b,{A}\n"x"y,{A}\nc.b,{A}', "csv", "not CSV: .* expected after"),
+        (f"domain,target\na.b,{A}\n{'x' * 140_000},{A}\nc.b,{A}", "csv", "."),
+        (
+            f"- {{domain: a.b, target: {A}}}\n- {{domain: x.b, target: &a [*a]}}\n- {{domain: c.b, target: '{A}'}}",
+            "yaml",
+            "inside itself",
+        ),
+    ],
+)
+def test_one_line_that_cannot_be_read_is_told_and_the_rest_goes_on(content: str, form: Format, why: str) -> None:
+    first, wrong, last = (outcome for _, outcome in rows_of(content.encode("latin-1"), form))
+    assert (first.domain, last.domain) == ("a.b", "c.b")
+    assert re.search(why, wrong)
+
+
+def test_a_quote_that_is_never_closed_is_said_to_hold_the_rest() -> None:
+    rows = rows_of(f'domain,target\na.b,{A}\n"c.b,{A}\nd.b,{A}\n'.encode())
+    assert rows[1][1] == "not CSV: unexpected end of data. A quote is not closed, so the rest of the file is in it."
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{BOMB}owner: x\nroutes: {{}}\n",
+        "a0: &a0 {x: y}\n"
+        + "".join(f"a{level}: &a{level} {{<<: [{', '.join([f'*a{level - 1}'] * 9)}]}}\n" for level in range(1, 12)),
+    ],
+)
+def test_a_few_lines_of_aliases_do_not_make_billions(text: str) -> None:
+    with pytest.raises(InvalidInput, match="aliases make more of it"):
+        load_manifest("routes.yaml", text)
+    indented = text.replace("\n", "\n  ").rstrip()
+    ((_, wrong),) = rows_of(f"- {indented}\n".encode(), "yaml")
+    assert "aliases make more of it" in wrong
