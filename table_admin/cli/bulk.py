@@ -83,6 +83,8 @@ def import_(
         _print(summary, updates, dry_run, summary.done / max(time.monotonic() - started, 0.001))
     if summary.rejected:
         raise TableAdminError(f"{output.counted(summary.rejected, 'line')} rejected.")
+    if not summary.line:
+        click.echo("table-admin: there is no route in it", err=True)
 
 
 @click.command("export")

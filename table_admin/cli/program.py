@@ -62,6 +62,8 @@ def run(arguments: list[str]) -> int:
         return int(bool(context and context.meta.get(WRITES)))
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last to catch anything
         message, status = _told(error)
+        if isinstance(error, OSError) and error.filename is None and context and context.meta.get(WRITES):
+            message += " What was written in the table is written: see table-admin history."
         if isinstance(error, OSError):
             discard(sys.stdout)
         if isinstance(error, click.Abort):  # at a prompt: what is said next has a line of its own

@@ -215,7 +215,10 @@ def put(aws: EmbeddedAws, table: RoutingTable) -> list[str]:
 
 def test_a_full_disk_is_one_line(put: list[str]) -> None:
     status, errors = _full_disk(CommandLine([], {}, b"", "put"), {"args": put})
-    assert (status, errors) == (1, "table-admin: the output cannot be used: No space left on device.\n")
+    why = "table-admin: the output cannot be used: No space left on device."
+    assert (status, errors) == (1, f"{why} What was written in the table is written: see table-admin history.\n")
+    status, errors = _full_disk(CommandLine([], {}, b"", "list"), {"args": [*put[:-3], "list"]})
+    assert (status, errors) == (1, f"{why}\n")
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure_of_what_only_reads(put: list[str]) -> None:

@@ -451,6 +451,13 @@ def test_doctor_and_upkeep_report(command: Command, table: RoutingTable) -> None
     assert command("refresh") == (0, "nothing to do\n", "")
 
 
+def test_a_file_without_a_route_is_said_to_be_one(command: Command, tmp_path: Path) -> None:
+    for name, content in (("a.jsonl", ""), ("a.csv", "domain,target\n"), ("a.json", "[]\n")):
+        (tmp_path / name).write_text(content)
+        code, _, err = command("import", name)
+        assert (code, err) == (0, "table-admin: there is no route in it\n")
+
+
 NASTY = "ok\x1b]0;title\x07\x1b[1A\x1b[2K\u202ehidden\u2028line\x85"
 
 
