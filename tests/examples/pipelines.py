@@ -1,46 +1,68 @@
 """One repository with its pull request, its production and its pipelines: GitHub's or GitLab's, of the examples."""
 
-import subprocess
+import json
 from pathlib import Path
+from typing import Self
 
-from tests.examples.steps import Run, github, gitlab
+from table_admin.names import branch_label
+from tests.examples.github_runner import github
+from tests.examples.gitlab_runner import gitlab
+from tests.examples.steps import NOTHING_BREAKS, Breakdown, Run, empty
 from tests.local_edge.running import LocalEdge
 
 BUCKET = "acme-static-sites"
+MAKEFILE = "site:\n\tmkdir public && cp *.html public/\n"
+
+
+def well(run: Run) -> None:
+    """Say what a run said where it failed."""
+    assert run.succeeded, run.output
 
 
 class Pipelines:
     """What happens to the repository, each method one event. What they run on is a local edge."""
 
-    def __init__(self, edge: LocalEdge, folder: Path, number: int) -> None:
+    def __init__(self, edge: LocalEdge, forge: Path, number: int, project: str = "acme/shop") -> None:
         self.edge = edge
-        self.folder = folder
+        self.forge = forge
         self.number = number
+        self.project = project
         self.branch = f"feature/ABC_{number}"
-        self.label = f"shop-{number}-feature-abc-{number}"
+        self.label = branch_label(f"{project}/{number}/{self.branch}")
         self.preview = f"{self.label}.localhost"
-        self.production = f"www{number}.localhost"
+        self.production = f"www-{branch_label(project)}-{number}.localhost"
+        self.files_of_preview = f"previews/{project}/{number}/"
         self.commit = ""
-        (folder / "Makefile").write_text("site:\n\trm -rf public && cp -r source public\n")
-        self.edge.table.put(self.production, f"s3://{BUCKET}/env-123")
+        self.runs = 0
+        self.pause = "2"  # twelve of them are enough on a busy machine
 
-    def push(self, commit: str, **files: str) -> None:
+    def project_named(self, name: str) -> Self:
+        """Return another project, which has a pull request of the same number and branch."""
+        forge = empty(self.forge / "other")
+        return type(self)(self.edge, forge, self.number, name)
+
+    def push(self, commit: str, makefile: str = MAKEFILE, **files: str) -> None:
         """Make a commit whose site says which it is, or has other files."""
         self.commit = commit
-        subprocess.run(["rm", "-rf", "source", "public"], cwd=self.folder, check=True)
-        (self.folder / "source").mkdir()
+        source = empty(self.forge / "commits" / commit)
+        (source / "Makefile").write_text(makefile)
         for name, text in (files or {"index": f"this is {commit}"}).items():
-            (self.folder / "source" / f"{name}.html").write_text(text)
+            (source / f"{name}.html").write_text(text)
 
-    def open(self, broken: str = "") -> Run:
+    def open(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
         """Run what is run when a pull request is opened, or pushed to."""
+        self.is_now("open")
+        return self.preview_again(broken)
+
+    def preview_again(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        """Run a preview of the commit, whatever became of its pull request meanwhile."""
         raise NotImplementedError
 
-    def close(self, broken: str = "") -> Run:
+    def close(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
         """Run what is run when it is closed."""
         raise NotImplementedError
 
-    def release(self, tag: str, broken: str = "") -> Run:
+    def release(self, tag: str, broken: Breakdown = NOTHING_BREAKS) -> Run:
         """Run what is run for a tag."""
         raise NotImplementedError
 
@@ -48,10 +70,41 @@ class Pipelines:
         """Run what is run at night."""
         raise NotImplementedError
 
-    def files(self, prefix: str) -> list[str]:
-        """Return the bucket's keys under a prefix."""
+    def is_now(self, state: str) -> None:
+        """Open or close the pull request; its head is the newest commit."""
+        raise NotImplementedError
+
+    def url_of(self, tag: str) -> str:
+        """Return the host of a release's own URL."""
+        return f"{branch_label(f'{self.project}/{tag}')}.localhost"
+
+    def url_told(self) -> str:
+        """Return what people are told of where the preview is."""
+        raise NotImplementedError
+
+    def files(self, prefix: str) -> dict[str, str]:
+        """Return the bucket's keys under a prefix, and what tells their content."""
         answer = self.edge.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
-        return [found["Key"] for found in answer.get("Contents", ())]
+        return {found["Key"]: found["ETag"] for found in answer.get("Contents", ())}
+
+    def revision(self) -> int:
+        """Return production's."""
+        return self.edge.table.get(self.production).revision
+
+    def shows(self, host: str, text: str) -> None:
+        """Wait until a host's page has a text."""
+        self.edge.until(lambda answer: answer.status == 200 and text in answer.text, host)
+
+    def is_gone(self, host: str) -> None:
+        """Wait until a host has no page."""
+        self.edge.until(lambda answer: answer.status == 404, host)
+
+    def still_shows(self, host: str, text: str) -> None:
+        """Ask when neither the edge's memory nor the CDN can be what answers."""
+        self.edge.table.touch(host)
+        self.edge.wait_fresh()
+        answer = self.edge.get(host)
+        assert (answer.status, text in answer.text) == (200, True), answer
 
     @property
     def environ(self) -> dict[str, str]:
@@ -60,9 +113,9 @@ class Pipelines:
             "AWS_ENDPOINT_URL": self.edge.aws_endpoint,
             "BASE": "localhost",
             "PRODUCTION": self.production,
-            "PRODUCTION_URL": f"http://{self.production}:{self.edge.port}",
-            "PAUSE": "0.5",
-            "TABLE_ADMIN_STACK": "edge-routing",
+            "PAUSE": self.pause,
+            "EDGE_PORT": str(self.edge.port),
+            "FORGE": str(self.forge),
             "TABLE_ADMIN_ACTOR": "pipeline",
         }
 
@@ -70,91 +123,103 @@ class Pipelines:
 class GitHub(Pipelines):
     """GitHub Actions; `gh` is played, by a folder."""
 
-    def open(self, broken: str = "") -> Run:
-        return self._pull_request("up", "OPEN", broken)
+    def preview_again(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        return self.run("preview", self.branch, broken)
 
-    def close(self, broken: str = "") -> Run:
-        return self._pull_request("down", "MERGED", broken)
+    def close(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        self.is_now("merged")
+        return self.run("preview", self.branch, broken)
 
-    def release(self, tag: str, broken: str = "") -> Run:
-        return github("release", "release", self.folder, self._known(tag), self.environ, broken)
+    def release(self, tag: str, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        return self.run("release", tag, broken)
 
     def sweep(self) -> Run:
-        return github("sweep", "sweep", self.folder, self._known("main"), self.environ)
+        return self.run("sweep", "main")
 
-    @property
-    def files_of_preview(self) -> str:
-        return f"previews/acme/shop/{self.number}/"
+    def is_now(self, state: str) -> None:
+        found = {"state": state.upper(), "headRefOid": self.commit}
+        (self.forge / "pull.json").write_text(json.dumps(found))
 
-    def comment(self) -> str:
+    def comments(self) -> list[dict[str, object]]:
         """Return what the pull request says."""
-        return (self.folder / "github" / "comment").read_text().strip()
+        return list(json.loads((self.forge / "comments.json").read_text()))
 
-    @property
-    def environ(self) -> dict[str, str]:
-        summary = str(self.folder / "summary")
-        return {**super().environ, "GITHUB": str(self.folder / "github"), "GITHUB_STEP_SUMMARY": summary}
+    def say(self, comments: list[dict[str, object]]) -> None:
+        """Let it say something else."""
+        (self.forge / "comments.json").write_text(json.dumps(comments))
 
-    def run(self, job: str, broken: str = "") -> Run:
-        """Run a job, again say, whatever became of its pull request."""
-        return github("preview", job, self.folder, self._known(self.branch), self.environ, broken)
+    def url_told(self) -> str:
+        return str(self.comments()[-1]["body"])
 
-    def _pull_request(self, job: str, state: str, broken: str) -> Run:
-        (self.folder / "github").mkdir(exist_ok=True)
-        (self.folder / "github" / ".state").write_text(state)
-        (self.folder / "github" / ".headRefOid").write_text(self.commit)
-        return self.run(job, broken)
-
-    def _known(self, ref: str) -> dict[str, str]:
-        return {
-            "github.workflow_ref": "acme/shop/.github/workflows/x.yml",
-            "github.repository": "acme/shop",
-            "github.event.repository.name": "shop",
+    def run(self, workflow: str, ref: str, broken: Breakdown = NOTHING_BREAKS, **event: str) -> Run:
+        """Run a workflow, again say."""
+        self.runs += 1
+        known = {
+            "github.workflow_ref": f"{self.project}/.github/workflows/{workflow}.yml",
+            "github.repository": self.project,
             "github.event.number": str(self.number),
             "github.event.pull_request.head.sha": self.commit,
+            "github.event.pull_request.head.repo.full_name": event.get("head", self.project),
             "github.head_ref": ref,
             "github.ref_name": ref,
             "github.sha": self.commit,
             "github.token": "a token",
+            "github.run_id": "1",
+            "github.run_attempt": str(self.runs),
+            "vars.PREVIEW_ROLE": "preview",
+            "vars.RELEASE_ROLE": "release",
+            "vars.SWEEP_ROLE": "sweep",
         }
+        summary = str(self.forge / "summary")
+        return github(workflow, self.forge, known, {**self.environ, "GITHUB_STEP_SUMMARY": summary}, broken)
 
 
 class GitLab(Pipelines):
-    """GitLab CI."""
+    """GitLab CI; its API is played, by a file."""
 
-    def open(self, broken: str = "") -> Run:
-        return self.run("preview", broken)
+    def preview_again(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        return self.merge_request(broken)
 
-    def close(self, broken: str = "") -> Run:
-        return self.run("stop preview", broken)
+    def close(self, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        self.is_now("merged")
+        return self.merge_request(broken, "stop preview")
 
-    def release(self, tag: str, broken: str = "") -> Run:
-        run = self.run("release", broken, CI_COMMIT_TAG=tag)
-        if not run.succeeded:
-            run.output += self.run("roll back", CI_COMMIT_TAG=tag).output
-        return run
+    def release(self, tag: str, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        return self.run({"CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": tag}, broken)
 
     def sweep(self) -> Run:
-        return self.run("sweep")
+        return self.run({"CI_PIPELINE_SOURCE": "schedule"})
 
-    @property
-    def files_of_preview(self) -> str:
-        return f"previews/acme/shop/{self.number}/"
+    def is_now(self, state: str) -> None:
+        found = {"state": state.replace("open", "opened"), "sha": self.commit}
+        (self.forge / "merge_request.json").write_text(json.dumps(found))
 
-    def comment(self) -> str:
-        """Return what the merge request says."""
-        return (self.folder / "preview.env").read_text().strip()
+    def url_told(self) -> str:
+        return (self.forge / "jobs" / "preview" / "preview.env").read_text().strip()
 
-    def run(self, job: str, broken: str = "", **known: str) -> Run:
-        """Run a job."""
-        predefined = {
-            "CI_PROJECT_PATH": "acme/shop",
-            "CI_PROJECT_NAME": "shop",
-            "CI_JOB_NAME": job,
-            "CI_COMMIT_SHA": self.commit,
+    def merge_request(self, broken: Breakdown = NOTHING_BREAKS, manual: str = "", **other: str) -> Run:
+        """Run what is run for a merge request."""
+        known = {
+            "CI_PIPELINE_SOURCE": "merge_request_event",
             "CI_MERGE_REQUEST_IID": str(self.number),
+            "CI_MERGE_REQUEST_PROJECT_ID": "7",
+            "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "7",
             "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": self.branch,
-            "AWS_TOKEN": "a token",
-            **known,
+            "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "",
+            **other,
         }
-        return gitlab(job, self.folder, predefined, self.environ, broken)
+        return self.run(known, broken, manual)
+
+    def run(self, event: dict[str, str], broken: Breakdown = NOTHING_BREAKS, manual: str = "") -> Run:
+        """Run a pipeline."""
+        self.runs += 1
+        known = {
+            "CI_PROJECT_PATH": self.project,
+            "CI_PROJECT_ID": "7",
+            "CI_COMMIT_SHA": self.commit,
+            "CI_JOB_ID": str(self.runs),
+            "CI_JOB_TOKEN": "a token",
+            "CI_API_V4_URL": "https://gitlab.example/api/v4",
+            **event,
+        }
+        return gitlab(self.forge, known, self.environ, broken, manual)

@@ -1,12 +1,12 @@
-"""The shell steps of the examples' jobs, run as GitHub and GitLab run them."""
+"""What GitHub and GitLab have in common: shell steps, conditions, and jobs that begin in an empty directory."""
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +15,28 @@ import yaml
 from tests.support import ROOT
 
 EXAMPLES = ROOT / "docs" / "examples"
-STAND_INS = Path(__file__).parent / "stand-ins"
-PATH = os.pathsep.join([str(STAND_INS), str(Path(sys.executable).parent), os.environ["PATH"]])
 GITHUB = "github/{}.yml"
 GITLAB = "gitlab/.gitlab-ci.yml"
-_EXPRESSION = re.compile(r"\$\{\{ (.+?) \}\}")
-_VARIABLE = re.compile(r"\$(\w+)")
-_AFTER_A_FAILURE = "failure() || cancelled()"
+_STAND_INS = Path(__file__).parent / "stand-ins"
+_PATH = os.pathsep.join([str(_STAND_INS), str(Path(sys.executable).parent), os.environ["PATH"]])
+_SECRET = re.compile(r"AWS_|GH_|GITHUB_|CI_")
 
 
 @dataclass
 class Run:
-    """How a job went."""
+    """How a job or all of a pipeline's went."""
 
     succeeded: bool = True
     output: str = ""
+    results: dict[str, str] = field(default_factory=dict)
 
-    def step(self, script: str, folder: Path, environ: Mapping[str, str]) -> None:
-        """Run a script in a shell of its own."""
+    def step(self, script: str, folder: Path, environ: Mapping[str, str]) -> int:
+        """Run a script in a shell of its own, which knows nothing of this process's credentials."""
+        known = {name: value for name, value in os.environ.items() if not _SECRET.match(name)}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
             cwd=folder,
-            env={**os.environ, "PATH": PATH, **environ},
+            env={**known, "PATH": _PATH, **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -44,6 +44,31 @@ class Run:
         )
         self.succeeded = self.succeeded and done.returncode == 0
         self.output += done.stdout
+        return done.returncode
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """The runner breaks down after a command; before it does, something else may happen."""
+
+    after: str = ""
+    meanwhile: str = ":"
+
+    def in_(self, script: str) -> str:
+        """Return a script with this in it, if it has the command."""
+        if not self.after:
+            return script
+        lines = script.splitlines()
+        at = next((number for number, line in enumerate(lines) if line.strip().startswith(self.after)), None)
+        return script if at is None else "\n".join([*lines[: at + 1], self.meanwhile, "exit 9"])
+
+
+NOTHING_BREAKS = Breakdown()
+
+
+def credentials() -> dict[str, str]:
+    """Return what a job has that became an AWS role."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 def load(name: str) -> dict[Any, Any]:
@@ -51,51 +76,24 @@ def load(name: str) -> dict[Any, Any]:
     return dict(yaml.safe_load((EXAMPLES / name).read_text()))
 
 
-def github(
-    workflow: str, job: str, folder: Path, known: Mapping[str, str], environ: Mapping[str, str], broken: str = ""
-) -> Run:
-    """Run a GitHub workflow's job.
-
-    Args:
-        workflow: its name.
-        job: which of its jobs.
-        folder: where it runs.
-        known: the value of GitHub's expressions.
-        environ: what is different here from the workflow's variables.
-        broken: what the command begins with at which the runner breaks down.
-    """
-    document = load(GITHUB.format(workflow))
-    assert document["defaults"]["run"]["shell"] == "bash"
-    variables = {
-        name: _EXPRESSION.sub(lambda found: known[found[1]], str(value)) for name, value in document["env"].items()
-    }
-    run = Run()
-    for step in document["jobs"][job]["steps"]:
-        condition = step.get("if", "success()")
-        assert condition in ("success()", _AFTER_A_FAILURE)
-        if "run" in step and run.succeeded == (condition == "success()"):
-            script = f"{step['run']}\nexit 9" if broken and step["run"].startswith(broken) else step["run"]
-            done = Run()
-            done.step(script, folder, {**variables, **environ})
-            run = Run(run.succeeded and done.succeeded, run.output + done.output)
-    return run
+def holds(expression: str, known: Mapping[str, str]) -> bool:
+    """Tell whether a condition holds: `a == 'b' && c != d || e`, and GitLab's `a =~ /b/`."""
+    return any(all(_holds(term.split(), known) for term in part.split("&&")) for part in expression.split("||"))
 
 
-def gitlab(job: str, folder: Path, known: Mapping[str, str], environ: Mapping[str, str], broken: str = "") -> Run:
-    """Run one of the jobs of GitLab's example: all its commands in one shell. The arguments are `github`'s."""
-    document = load(GITLAB)
-    whole = _extended(document, job)
-    own = {name: str(value) for name, value in (document["variables"] | whole["variables"]).items()}
+def _holds(term: list[str], known: Mapping[str, str]) -> bool:
+    left, operator, right = term if len(term) == 3 else (*term, "!=", "''")
+    if operator == "=~":
+        return bool(re.search(right.strip("/"), known.get(left.strip("$"), "")))
+    one, other = (text[1:-1] if text[0] in "'\"" else known.get(text.strip("$"), "") for text in (left, right))
+    return (one == other) == {"==": True, "!=": False}[operator]
 
-    def value(name: str) -> str:
-        return _VARIABLE.sub(lambda found: value(found[1]), own[name]) if name in own else known[name]
 
-    variables = {**known, **{name: value(name) for name in own}, **environ}
-    lines = [*whole["before_script"], *whole["script"]]
-    at = next((number for number, line in enumerate(lines) if broken and line.startswith(broken)), len(lines))
-    run = Run()
-    run.step("\n".join([*lines[: at + 1], *(["exit 9"] if broken else [])]), folder, variables)
-    return run
+def empty(folder: Path) -> Path:
+    """Return a directory with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def scripts(document: Any) -> Iterator[str]:
@@ -103,7 +101,9 @@ def scripts(document: Any) -> Iterator[str]:
     if isinstance(document, dict):
         for name, value in document.items():
             if name in ("run", "script", "before_script", "after_script"):
-                yield from [value] if isinstance(value, str) else value if isinstance(value, list) else scripts(value)
+                yield from (
+                    [value] if isinstance(value, str) else flat(value) if isinstance(value, list) else scripts(value)
+                )
             else:
                 yield from scripts(value)
     elif isinstance(document, list):
@@ -111,19 +111,6 @@ def scripts(document: Any) -> Iterator[str]:
             yield from scripts(value)
 
 
-def _extended(document: Mapping[Any, Any], job: str) -> dict[str, Any]:
-    """Return a job with all that it `extends`."""
-    jobs = [document[job]]
-    while "extends" in jobs[0]:
-        jobs.insert(0, document[jobs[0]["extends"]])
-    return reduce(_merged, jobs, {"variables": {}, "before_script": []})
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **below,
-        **{
-            name: _merged(below[name], value) if isinstance(value, dict) and name in below else value
-            for name, value in above.items()
-        },
-    }
+def flat(lines: list[Any]) -> list[str]:
+    """Return the commands of a script that has other scripts in it."""
+    return [command for line in lines for command in (flat(line) if isinstance(line, list) else [line])]
