@@ -77,12 +77,7 @@ def import_(
     except TableAdminError as error:
         raise TableAdminError(f"{error} Until then: {_so_far(summary)}") from error
     show.done()
-    if as_json:
-        output.print_json(summary)
-    else:
-        _print(summary, updates, dry_run, summary.done / max(time.monotonic() - started, 0.001))
-    if summary.rejected:
-        raise TableAdminError(f"{output.counted(summary.rejected, 'line')} rejected.")
+    _print(summary, updates, dry_run, summary.done / max(time.monotonic() - started, 0.001), as_json)
     if not summary.line:
         click.echo("table-admin: there is no route in it", err=True)
 
@@ -133,7 +128,17 @@ def _check_first(table: RoutingTable, file: BinaryIO, text: TextIO, form: Format
         raise TableAdminError(f"{output.counted(found.rejected, 'line')} would be rejected; nothing was written.")
 
 
-def _print(summary: Summary, updates: list[Change], dry_run: bool, rate: float) -> None:
+def _print(summary: Summary, updates: list[Change], dry_run: bool, rate: float, as_json: bool) -> None:
+    """Print what came of an import. Raises TableAdminError where a line was rejected."""
+    if as_json:
+        output.print_json(summary)
+    else:
+        _print_counts(summary, updates, dry_run, rate)
+    if summary.rejected:
+        raise TableAdminError(f"{output.counted(summary.rejected, 'line')} rejected.")
+
+
+def _print_counts(summary: Summary, updates: list[Change], dry_run: bool, rate: float) -> None:
     for change in updates:
         output.print_update(change)
     if updates and summary.updated > len(updates):
