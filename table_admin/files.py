@@ -14,7 +14,6 @@ import yaml
 from table_admin.errors import InvalidInput
 from table_admin.yaml_data import plain_data
 
-csv.field_size_limit(2**31 - 1)  # what is too long for a field is said by its own check, and the next line is read
 Format = Literal["jsonl", "json", "csv", "tsv", "yaml"]
 FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "yaml")
 FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source")

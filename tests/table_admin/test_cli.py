@@ -451,6 +451,12 @@ def test_doctor_and_upkeep_report(command: Command, table: RoutingTable) -> None
     assert command("refresh") == (0, "nothing to do\n", "")
 
 
+@pytest.mark.parametrize("verb", ["list --limit", "history a.example.com --limit", "rollback a.example.com --to"])
+def test_a_number_that_no_table_has_is_wrong_usage(command: Command, verb: str) -> None:
+    code, out, err = command(*verb.split(), "9" * 40)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
 def test_a_file_without_a_route_is_said_to_be_one(command: Command, tmp_path: Path) -> None:
     for name, content in (("a.jsonl", ""), ("a.csv", "domain,target\n"), ("a.json", "[]\n")):
         (tmp_path / name).write_text(content)
