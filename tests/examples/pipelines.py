@@ -34,7 +34,7 @@ class Pipelines:
         self.files_of_preview = f"previews/{project}/{number}/"
         self.commit = ""
         self.runs = 0
-        self.pause = "2"  # twelve of them are enough on a busy machine
+        self.pause = "1"  # twelve of them are enough on a busy machine
 
     def project_named(self, name: str) -> Self:
         """Return another project, which has a pull request of the same number and branch."""
@@ -164,7 +164,7 @@ class GitHub(Pipelines):
             "github.ref_name": ref,
             "github.sha": self.commit,
             "github.token": "a token",
-            "github.run_id": "1",
+            "github.run_id": str(self.number),
             "github.run_attempt": str(self.runs),
             "vars.PREVIEW_ROLE": "preview",
             "vars.RELEASE_ROLE": "release",
@@ -217,7 +217,7 @@ class GitLab(Pipelines):
             "CI_PROJECT_PATH": self.project,
             "CI_PROJECT_ID": "7",
             "CI_COMMIT_SHA": self.commit,
-            "CI_JOB_ID": str(self.runs),
+            "CI_JOB_ID": f"{self.number}{self.runs:03}",
             "CI_JOB_TOKEN": "a token",
             "CI_API_V4_URL": "https://gitlab.example/api/v4",
             **event,
