@@ -5,6 +5,8 @@ from typing import Any
 from edge_handler.answers import Handler, Request, Result, answer, redirect
 from edge_handler.errors import BrokenStamp, MalformedPath
 from edge_handler.log import log, log_exception
+from edge_handler.origin_secret import DOMAINS_HEADER, is_listed
+from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from edge_handler.routes.route import CustomOrigin, Origin, S3Origin
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
@@ -38,6 +40,8 @@ _FORGEABLE_HEADERS = (
     "x-original-host",
     "x-original-url",
     "x-rewrite-url",
+    SECRET_HEADER,
+    DOMAINS_HEADER,
 )
 _KEEPALIVE_SECONDS = 5
 _READ_SECONDS = 30
@@ -86,14 +90,16 @@ def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result
         decode_path(request["uri"])
     headers = request["headers"]
     ours = _origin_headers(request)
+    listed = ours.pop(DOMAINS_HEADER, None)
     # A name in both places is refused by CloudFront, so what a viewer sent under one of ours goes.
     for name in (*_FORGEABLE_HEADERS, *ours):
         headers.pop(name, None)
     _set_header(headers, "x-forwarded-host", host)
     if origin.host_header == "viewer":
         _set_header(headers, "host", host)
-        # Only an ingress of ours is told the secret by which it knows that a request came through here.
-        request["origin"] = _custom(origin, ours)
+        # Whoever writes a row names the origin; who is told the secret says the deployment.
+        told = listed is not None and is_listed(origin.domain_name, listed[0]["value"])
+        request["origin"] = _custom(origin, ours if told else {})
     else:
         _set_header(headers, "host", origin.domain_name)
         request["origin"] = _custom(origin, {})
@@ -135,6 +141,8 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: 
                 "region": origin.region,
             }
         }
+    else:
+        request["origin"]["s3"]["customHeaders"] = {}
     return request
 
 

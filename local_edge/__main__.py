@@ -66,11 +66,11 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         aws = EmbeddedAws(options.aws_port, options.dynamodb, tables)
     except (OSError, SystemExit) as error:
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
-    secret = secrets.token_hex(16)
-    template = load_template(stack=STACK, bucket=BUCKET, parameters={"OriginSecret": secret})
-    create_tables(template, aws.client("dynamodb"))
+    create_tables(load_template(stack=STACK, bucket=BUCKET), aws.client("dynamodb"))
     load_balancer = create_demo_world(aws)
-    distribution = template.distribution()
+    secret = secrets.token_hex(16)
+    parameters = {"OriginSecret": secret, "OriginSecretDomains": load_balancer}
+    distribution = load_template(stack=STACK, bucket=BUCKET, parameters=parameters).distribution()
     table_endpoint = options.table_endpoint or options.dynamodb or aws.endpoint
     functions = _load_functions(distribution, aws.endpoint, table_endpoint)
     async with (

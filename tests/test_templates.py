@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,31 @@ def test_a_template_that_cloudformation_gets_as_it_is_has_no_yaml_aliases() -> N
 def test_replicas_in_the_template_and_in_the_package_are_the_same_by_default() -> None:
     default = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]["ReplicaRegions"]["Default"]
     assert list(load_settings({}).regions) == ["us-east-1", *filter(None, default.split(","))]
+
+
+@pytest.mark.parametrize(
+    ("domains", "accepted"),
+    [
+        ("", True),
+        ("Ingress-1.eu-west-1.elb.amazonaws.com", True),
+        ("*.ingress.acme.example,one-1.us-east-1.elb.amazonaws.com", True),
+        ("*.notamazonaws.com", True),
+        ("*.amazonaws.com", False),
+        ("*.elb.amazonaws.com", False),
+        ("lb.acme.example,*.eu-west-1.elb.amazonaws.com,x.example", False),
+        ("*.elb.cn-north-1.amazonaws.com.cn", False),
+        ("*", False),
+        ("*.example", False),
+        ("lb.*.example", False),
+        ("https://lb.acme.example", False),
+        ("lb.acme.example:443", False),
+        ("lb.acme.example, x.example", False),
+        ("lb.acme.example,", False),
+    ],
+)
+def test_the_secret_cannot_be_told_to_load_balancers_of_everybody(domains: str, accepted: bool) -> None:
+    pattern = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"]["OriginSecretDomains"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, domains)) is accepted
 
 
 def test_the_load_balancer_admits_cloudfront_only() -> None:

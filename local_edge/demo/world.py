@@ -1,5 +1,6 @@
 """Fills an embedded AWS with the demo: bucket and sites, a load balancer, the rows that lead to them."""
 
+import json
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ SITES = Path(__file__).parent / "sites"
 
 
 def create_demo_world(aws: EmbeddedAws) -> str:
-    """Make everything and write the routes; return the load balancer's DNS name."""
+    """Make everything and write the routes; return the load balancer's DNS name, which alone is told the secret."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     for file in sorted(SITES.rglob("*")):
@@ -34,7 +35,19 @@ def create_demo_world(aws: EmbeddedAws) -> str:
     for host in ingress_rules():
         table.put(_local(host), balancer["LoadBalancerArn"], note="the containerised service of the demo")
     name: str = balancer["DNSName"]
+    _record_stack(aws, name)
     return name
+
+
+def _record_stack(aws: EmbeddedAws, domains: str) -> None:
+    """Make a stack that says of itself what table-admin asks an edge stack, and has no resources."""
+    template = {
+        "Parameters": {"OriginSecretDomains": {"Type": "String"}},
+        "Resources": {},
+        "Outputs": {"OriginSecretHeader": {"Value": "x-origin-verify"}},
+    }
+    given = [{"ParameterKey": "OriginSecretDomains", "ParameterValue": domains}]
+    aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)
 
 
 def demo_upstreams(services: Mapping[str, str]) -> dict[str, str]:

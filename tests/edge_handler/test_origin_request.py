@@ -42,7 +42,8 @@ def test_the_own_bucket_stays_the_origin_and_only_the_uri_is_prefixed() -> None:
     given_event = event("origin-request-static")
     result = run(handler, given_event)
     assert result["uri"] == "/env-123/index.html"
-    assert result["origin"] == given_event["Records"][0]["cf"]["request"]["origin"]
+    origin = given_event["Records"][0]["cf"]["request"]["origin"]
+    assert result["origin"] == {"s3": {**origin["s3"], "customHeaders": {}}}
     assert header(result, "host") == OWN_BUCKET
     assert header(result, "authorization") is None
 
@@ -74,23 +75,85 @@ def test_an_ingress_gets_the_viewers_host_and_no_forged_one() -> None:
 SECRET = [{"key": "x-origin-verify", "value": "0123456789abcdef0123456789abcdef"}]
 
 
-def test_an_ingress_is_told_the_distributions_secret_and_never_a_viewers(aws: EmbeddedAws) -> None:
-    given_event = event("origin-request-elb")
-    given_event["Records"][0]["cf"]["request"]["headers"]["x-origin-verify"] = [{"value": "forged"}]
+def to_ingress(domain_name: str, listed: str | None = None) -> dict[str, Any]:
+    """Return an event for an origin that gets the viewer's host, where a deployment lists `listed`."""
+    changed = event("origin-request-elb")
+    request = changed["Records"][0]["cf"]["request"]
+    request["headers"]["x-route"][0]["value"] = f"1;a.localhost;1;custom;{domain_name};https;443;;viewer;application"
+    ours = request["origin"]["s3"]["customHeaders"]
+    if listed is None:
+        del ours["x-origin-verify-domains"]
+    else:
+        ours["x-origin-verify-domains"][0]["value"] = listed
+    return changed
+
+
+def is_told(given_event: dict[str, Any]) -> bool:
+    headers = run(handler, given_event)["origin"]["custom"]["customHeaders"]
+    assert headers in ({}, {"x-origin-verify": SECRET})
+    return bool(headers)
+
+
+@pytest.mark.parametrize(
+    ("listed", "domain_name", "told"),
+    [
+        ("lb.acme.example", "lb.acme.example", True),
+        ("one.example,Two-1.EU-west-1.elb.amazonaws.com", "two-1.eu-west-1.elb.amazonaws.com", True),
+        ("one.example, two.example", "two.example", True),
+        ("*.acme.example", "lb.acme.example", True),
+        ("*.acme.example", "a.lb.acme.example", True),
+        ("one.example,*.two.example", "x.two.example", True),
+        ("lb.acme.example", "evil.example", False),
+        ("lb.acme.example", "x.lb.acme.example", False),
+        ("lb.acme.example", "xlb.acme.example", False),
+        ("*.acme.example", "acme.example", False),
+        ("*.acme.example", "evil-acme.example", False),
+        ("*.acme.example", "lb.acme.example.evil.example", False),
+        ("", "lb.acme.example", False),
+        (",", "lb.acme.example", False),
+        ("*", "lb.acme.example", False),
+        (None, "lb.acme.example", False),
+    ],
+)
+def test_only_an_origin_that_the_deployment_lists_is_told_the_secret(
+    listed: str | None, domain_name: str, told: bool
+) -> None:
+    """Whoever may write a row with --keep-host would get it otherwise."""
+    assert is_told(to_ingress(domain_name, listed)) is told
+
+
+def test_a_list_that_changes_while_an_instance_lives_is_heeded() -> None:
+    assert not is_told(to_ingress("two.example", "one.example"))
+    assert is_told(to_ingress("two.example", "one.example,two.example"))
+    assert not is_told(to_ingress("two.example", "one.example"))
+
+
+@pytest.mark.parametrize("domain_name", [ELB, "evil.example"])
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_viewer_can_say_neither_the_secret_nor_the_list(domain_name: str, configured: bool) -> None:
+    given_event = to_ingress(domain_name, ELB)
+    request = given_event["Records"][0]["cf"]["request"]
+    if not configured:
+        request["origin"]["s3"]["customHeaders"] = {}
+    request["headers"]["x-origin-verify"] = [{"value": "forged"}]
+    request["headers"]["x-origin-verify-domains"] = [{"value": "evil.example"}]
+    assert is_told(given_event) is (configured and domain_name == ELB)
     result = run(handler, given_event)
-    assert result["origin"]["custom"]["customHeaders"] == {"x-origin-verify": SECRET}
-    assert header(result, "x-origin-verify") is None
+    assert {name for name in result["headers"] if name.startswith("x-origin")} == set()
 
 
 def test_no_other_origin_is_told_the_secret() -> None:
-    given_event = event("origin-request-elb")
-    request = given_event["Records"][0]["cf"]["request"]
-    request["headers"]["x-route"][0]["value"] = "1;a.localhost;1;custom;app.example.com;https;443;;origin;application"
-    assert run(handler, given_event)["origin"]["custom"]["customHeaders"] == {}
-    for name in ("origin-request-other-bucket", "origin-request-google-storage"):
+    given_event = to_ingress("app.example.com", "app.example.com")
+    stamp = given_event["Records"][0]["cf"]["request"]["headers"]["x-route"][0]
+    stamp["value"] = stamp["value"].replace(";viewer;", ";origin;")
+    assert not is_told(given_event)
+    custom_headers = event("origin-request-elb")["Records"][0]["cf"]["request"]["origin"]["s3"]["customHeaders"]
+    for name in ("origin-request-static", "origin-request-other-bucket", "origin-request-google-storage"):
         given_event = event(name)
-        given_event["Records"][0]["cf"]["request"]["origin"]["s3"]["customHeaders"] = {"x-origin-verify": SECRET}
-        assert "0123456789abcdef" not in json.dumps(run(handler, given_event))
+        given_event["Records"][0]["cf"]["request"]["origin"]["s3"]["customHeaders"] = custom_headers
+        result = json.dumps(run(handler, given_event))
+        assert "0123456789abcdef" not in result
+        assert "x-origin-verify-domains" not in result
 
 
 def test_what_goes_wrong_is_logged_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:

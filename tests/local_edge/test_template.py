@@ -33,6 +33,28 @@ def test_a_cache_policy_without_the_stamp_mixes_them_up_here_as_it_would_there()
     assert ask(forgetful, ["a.localhost", "b.localhost"])[1] == (200, "a.localhost")
 
 
+@pytest.mark.parametrize(("domains", "heard"), [("lb.example.com", "s" * 32), ("other.example.com", None), ("", None)])
+def test_the_secret_goes_to_the_origins_that_a_parameter_lists(domains: str, heard: str | None) -> None:
+    seen: list[dict[str, str]] = []
+
+    async def origin(request: web.BaseRequest) -> web.Response:
+        seen.append({name.lower(): value for name, value in request.headers.items()})
+        return web.Response()
+
+    async def test() -> None:
+        parameters = {"OriginSecret": "s" * 32, "OriginSecretDomains": domains}
+        headers = Template(TEXT, stack="s", bucket="b", parameters=parameters).distribution().origin_headers
+        async with playing(origin, origin_headers=headers) as played:
+            await played.get(x_origin_verify="forged", x_origin_verify_domains="lb.example.com")
+            await played.get(host="site.localhost")
+
+    play(test())
+    to_application, to_bucket = seen
+    assert to_application.get("x-origin-verify") == heard
+    assert "x-origin-verify" not in to_bucket
+    assert not [headers for headers in seen if "x-origin-verify-domains" in headers]
+
+
 def test_policies_that_forward_no_stamp_are_answered_with_502() -> None:
     forgetful = TEXT.replace("Headers: [x-route, authorization]", "Headers: [authorization]")
     forgetful = forgetful.replace("HeaderBehavior: allExcept, Headers: [host]", "HeaderBehavior: none")
