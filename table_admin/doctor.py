@@ -2,18 +2,18 @@
 
 import http.client
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.route import Route, S3Origin, decode_route
+from table_admin.asking import ask
 from table_admin.changes import is_live
 from table_admin.errors import TableAdminError
 from table_admin.inputs import epoch_text, parse_domain
+from table_admin.origin_secret import verdicts
 from table_admin.routing_table import RoutingTable
 from table_admin.targets import objects_under
 
@@ -57,6 +57,7 @@ def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iter
             yield from _bucket(table, route.origin, distribution)
         elif route.target.startswith("arn:"):
             yield from _load_balancer(table, route)
+        yield from _secret(table, route)
     yield from _answer(domain, edge)
 
 
@@ -85,7 +86,7 @@ def _row(table: RoutingTable, domain: str) -> Iterator[Finding] | Any:
 
 def _distribution(table: RoutingTable, domain: str) -> Iterator[Finding] | Any:
     """Find the stack's distribution: by its comment, which the template writes."""
-    found, problem = _ask(lambda: [*_distributions(table)])
+    found, problem = ask(lambda: [*_distributions(table)])
     if found is None:
         yield Finding("distribution", "unknown", problem, "Grant cloudfront:ListDistributions.")
         return None
@@ -117,7 +118,7 @@ def _certificate(table: RoutingTable, domain: str, distribution: _Distribution) 
         yield Finding("certificate", "wrong", "The distribution has the one of cloudfront.net only.", mend)
         return
     acm = table.client("acm", region_name="us-east-1")
-    answer, problem = _ask(lambda: acm.describe_certificate(CertificateArn=distribution.certificate)["Certificate"])
+    answer, problem = ask(lambda: acm.describe_certificate(CertificateArn=distribution.certificate)["Certificate"])
     if answer is None:
         yield Finding("certificate", "unknown", problem, "Grant acm:DescribeCertificate.")
         return
@@ -132,7 +133,7 @@ def _certificate(table: RoutingTable, domain: str, distribution: _Distribution) 
 
 
 def _dns(table: RoutingTable, domain: str, distribution: _Distribution) -> Iterator[Finding]:
-    answer, problem = _ask(lambda: [*_records(table, domain)])
+    answer, problem = ask(lambda: [*_records(table, domain)])
     if answer is None:
         yield Finding("dns", "unknown", problem, "Grant route53:ListHostedZones and ListResourceRecordSets.")
         return
@@ -180,7 +181,7 @@ def _bucket(table: RoutingTable, origin: S3Origin, distribution: _Distribution |
         mend = f"aws s3 sync ./public s3://{bucket}{origin.prefix}"
         yield Finding("prefix", "wrong", f"Nothing is under {origin.prefix or '/'}.", mend)
     s3 = table.client("s3", region_name=origin.region)
-    answer, problem = _ask(lambda: json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]))
+    answer, problem = ask(lambda: json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]))
     if answer is not None and distribution is not None and _allows(answer, distribution.id):
         yield Finding("policy", "ok", "It lets CloudFront read.")
     else:
@@ -210,7 +211,7 @@ def _load_balancer(table: RoutingTable, route: Route) -> Iterator[Finding]:
     else:
         yield Finding("load balancer", "ok", f"{origin.domain_name} is active.")
     elb = table.client("elbv2", region_name=route.target.split(":")[3])
-    states, problem = _ask(lambda: _health(elb, route.target))
+    states, problem = ask(lambda: _health(elb, route.target))
     if states is None:
         yield Finding("targets", "unknown", problem, "Grant elasticloadbalancing:DescribeTargetHealth.")
     elif states.count("healthy"):
@@ -231,6 +232,12 @@ def _health(elb: Any, arn: str) -> list[str]:
         for group in groups
         for found in elb.describe_target_health(TargetGroupArn=group["TargetGroupArn"])["TargetHealthDescriptions"]
     ]
+
+
+def _secret(table: RoutingTable, route: Route) -> Iterator[Finding]:
+    """Say whether an ingress is told the secret. That it is not is no fault of one that does not ask for it."""
+    for found in verdicts(table, [route.origin]):
+        yield Finding("secret", "ok" if found.told else "unknown", f"{found.text}.", found.mend)
 
 
 def _answer(domain: str, edge: str | None) -> Iterator[Finding]:
@@ -259,13 +266,3 @@ def _answer(domain: str, edge: str | None) -> Iterator[Finding]:
 def covers(name: str, domain: str) -> bool:
     """Tell whether a name of a certificate, an alias or a record is for a domain: a `*` is one label."""
     return name == domain or (name.startswith("*.") and domain.partition(".")[2] == name[2:])
-
-
-def _ask(question: Callable[[], Any]) -> tuple[Any, str]:
-    """Return the answer, or None and why there is none."""
-    try:
-        return question(), ""
-    except ClientError as error:
-        return None, f"{error.response['Error'].get('Code')}: {error.response['Error'].get('Message', '')}"
-    except BotoCoreError as error:
-        return None, str(error)

@@ -60,7 +60,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     origin_event = _event(domain, result["uri"], result["querystring"])
     request = origin_event["Records"][0]["cf"]["request"]
     request["headers"] = copy.deepcopy(result["headers"])
-    request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket"}}
+    request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket", "customHeaders": {}}}
     with contextlib.redirect_stdout(sys.stderr):
         forwarded = origin_request.make_handler(settings.s3_endpoint)(origin_event, None)
     return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded))

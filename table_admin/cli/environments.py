@@ -14,6 +14,7 @@ from table_admin.cli.options import (
     default_expiry,
     pairs,
     tell_left,
+    tell_secret,
     warn,
 )
 from table_admin.documents import route_document
@@ -85,6 +86,7 @@ def up(
             click.echo(f"environment {changes[0].after.environment if changes[0].after else ''}")
     # Beside a table on this machine is a local edge, on a port of its own and without TLS.
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"], urls=not table.tables.is_here)
+    tell_secret(table, changes)
 
 
 @env.command("name")

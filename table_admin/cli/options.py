@@ -1,11 +1,16 @@
 """What several verbs take."""
 
+from collections.abc import Iterable
+
 import click
 
 from table_admin import targets
+from table_admin.changes import Change
 from table_admin.cli.session import setting
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_duration
+from table_admin.origin_secret import verdicts
+from table_admin.routing_table import RoutingTable
 from table_admin.terminal import echo
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -61,3 +66,10 @@ def default_expiry() -> str | None:
 def tell_left(domain: str, why: str) -> None:
     """Say that a domain stays as it is."""
     echo(f"table-admin: {domain} stays as it is: {why}", err=True)
+
+
+def tell_secret(table: RoutingTable, changes: Iterable[Change]) -> None:
+    """Say which of the origins that were written are not told the origin's secret, or that it cannot be known."""
+    for found in verdicts(table, [change.after.origin for change in changes if change.after]):
+        if not found.told:
+            echo(f"table-admin: {found.text}. {found.mend}", err=True)

@@ -18,6 +18,7 @@ from table_admin.cli.options import (
     default_expiry,
     full_target,
     tell_left,
+    tell_secret,
     warn,
 )
 from table_admin.documents import explanation_document, revision_document, route_document
@@ -56,6 +57,7 @@ def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **optio
     """
     change = table.put(domain, target, default_expires_in=default_expiry(), **options)
     _show([change], as_json, options["dry_run"], single=True)
+    tell_secret(table, [change])
 
 
 @click.command()
