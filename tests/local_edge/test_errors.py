@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from edge_handler.answers import answer
 from local_edge.functions import Function
+from local_edge.template import load_template
 from tests.local_edge.playing import Played, play, playing
 
 NO_ERROR_CACHING = dict.fromkeys((400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504), 0)
@@ -52,6 +54,45 @@ def test_one_viewers_500_is_the_next_ones_for_ten_seconds() -> None:
             assert (await played.get()).text == "answer 2"
 
     play(test())
+
+
+def test_as_deployed_one_viewers_500_does_not_reach_the_next() -> None:
+    async def test() -> None:
+        origin = Origin(500, {"cache-control": "no-store"})
+        async with playing(origin) as played:
+            assert (await played.get(cookie="session=mine")).status == 500
+            origin.says(200, "private")
+            assert (await played.get(cookie="session=somebody-else")).text == "answer 2"
+
+    play(test())
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504])
+def test_as_deployed_no_error_is_kept_that_does_not_say_so(status: int) -> None:
+    async def test() -> None:
+        async with playing(Origin(status)) as played:
+            assert not await two_viewers(played)
+        async with playing(Origin(status, {"cache-control": "max-age=60"})) as played:
+            assert await two_viewers(played) == (status != 416)
+
+    play(test())
+
+
+def test_as_deployed_an_applications_410_is_the_next_viewers_too_unless_it_says_no_store() -> None:
+    """CloudFront takes no custom error response for it."""
+
+    async def test() -> None:
+        async with playing(Origin(410)) as played:
+            assert await two_viewers(played)
+        async with playing(Origin(410, {"cache-control": "no-store"})) as played:
+            assert not await two_viewers(played)
+
+    play(test())
+
+
+def test_as_deployed_every_code_that_can_be_named_and_is_kept_is_named() -> None:
+    ttls = load_template(stack="s", bucket="b").distribution().error_caching_min_ttls
+    assert ttls == {status: 0 for status in NO_ERROR_CACHING if status != 416}
 
 
 @pytest.mark.parametrize("status", [404, 500, 502, 503])
@@ -150,6 +191,23 @@ def test_what_origin_request_generates_is_kept_as_what_an_origin_gives() -> None
 
     assert play(invocations(502)) == 1
     assert play(invocations(404)) == play(invocations(200)) == 2
+
+
+@pytest.mark.parametrize("status", [400, 502])
+def test_as_deployed_no_page_of_origin_requests_own_is_kept(status: int) -> None:
+    async def test() -> None:
+        async with playing(Origin(), functions={"origin-request": page(status)}) as played:
+            first, second = [await played.get() for _ in range(2)]
+            assert (first.status, first.headers["cache-control"], first.x_cache) == (
+                (status, "no-store", "LambdaGeneratedResponse")
+            )
+            assert second.x_cache == "LambdaGeneratedResponse"
+
+    play(test())
+
+
+def page(status: int) -> Function:
+    return lambda _event, _context: answer(status, "reason", "id")
 
 
 def test_what_viewer_request_refuses_is_never_kept() -> None:
