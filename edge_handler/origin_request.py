@@ -10,7 +10,7 @@ from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from edge_handler.routes.route import CustomOrigin, Origin, S3Origin
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
-from edge_handler.website.bucket import exists, signed
+from edge_handler.website.bucket import address, exists, signed
 from edge_handler.website.paths import INDEX, decode_path, directory_location, may_be_directory, object_path
 
 # Everything else a viewer sends could steer a signed request, or is none of a bucket's business.
@@ -61,7 +61,7 @@ def make_handler(s3_endpoint: str | None) -> Handler:
             request_id = cf["config"]["requestId"]
             host, origin = _stamped(request)
             if origin.website:
-                return _to_website(request, origin, s3_endpoint)
+                return _to_website(request, origin, request_id, s3_endpoint)
             assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
             return _to_application(request, host, origin)
         except MalformedPath as error:
@@ -113,7 +113,7 @@ def _origin_headers(request: Request) -> dict[str, Any]:
     return headers
 
 
-def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: str | None) -> Result:
+def _to_website(request: Request, origin: S3Origin | CustomOrigin, request_id: str, s3_endpoint: str | None) -> Result:
     uri = request["uri"]
     path = object_path(uri)
     request["querystring"] = ""
@@ -129,21 +129,18 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, s3_endpoint: 
         return redirect(directory_location(uri), _DIRECTORY_MAX_AGE)
     request["uri"] = origin.prefix + path
     if request["origin"].get("s3", {}).get("domainName") != origin.domain_name:
-        # Not the distribution's own bucket: no origin access control signs for it, so we do.
-        for name, value in signed(request["method"], request["uri"], origin).items():
-            _set_header(headers, name, value)
-        request["origin"] = {
-            "s3": {
-                "authMethod": "none",
-                "customHeaders": {},
-                "domainName": origin.domain_name,
-                "path": "",
-                "region": origin.region,
-            }
-        }
+        _to_other_bucket(request, origin, request_id)
     else:
         request["origin"]["s3"]["customHeaders"] = {}
     return request
+
+
+def _to_other_bucket(request: Request, origin: S3Origin, request_id: str) -> None:
+    """Sign for a bucket that is not the stack's. On an `s3` origin, access control would overwrite the signature."""
+    host, before = address(origin)
+    for name, value in signed(request["method"], before + request["uri"], origin, request_id).items():
+        _set_header(request["headers"], name, value)
+    request["origin"] = _custom(CustomOrigin(host, "https", 443, before, "origin", website=True), {})
 
 
 def _custom(origin: CustomOrigin, headers: dict[str, Any]) -> dict[str, Any]:

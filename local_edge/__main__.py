@@ -82,7 +82,7 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
 
         def locate(url: URL) -> URL:
             host = url.host or ""
-            if ".s3." in host and host.endswith(".amazonaws.com"):
+            if ".s3." in f".{host}" and host.endswith(".amazonaws.com"):
                 return url.with_scheme("http").with_host("127.0.0.1").with_port(URL(aws.endpoint).port)
             return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
 

@@ -16,7 +16,7 @@ from local_edge.contract import ContractViolation
 from local_edge.events import VIA, cache_key, first, origin_request, viewer_request
 from local_edge.functions import Function, FunctionFailed, Functions
 from local_edge.object_cache import MAX_OBJECT_BYTES, CachedObject, Key, ObjectCache, byte_range, is_unmodified
-from local_edge.origin import Locate, Origins, end_to_end_headers
+from local_edge.origin import Locate, Origins, Refused, end_to_end_headers
 from local_edge.template import Distribution
 
 # "Maximum length of a request" and "of a URL": more is answered with 413.
@@ -160,10 +160,10 @@ class CloudFront:
         bucket = "s3" in result["origin"]
         started = time.perf_counter()
         try:
-            upstream = await self._origins.send(viewer, result)
-        except (ClientError, TimeoutError, OSError) as error:
-            status = 504 if isinstance(error, TimeoutError) else 502
-            if stale is not None and self.cache.stands_in(stale):
+            upstream = await self._origins.send(viewer, result, exchange.request_id)
+        except (Refused, ClientError, TimeoutError, OSError) as error:
+            status = 403 if isinstance(error, Refused) else 504 if isinstance(error, TimeoutError) else 502
+            if status >= 500 and stale is not None and self.cache.stands_in(stale):
                 return self._stand_in(asked, stale, status, share, bucket=bucket)
             return self._keep(asked, _error(exchange, status, f"The origin failed: {error}."), share, bucket=bucket)
         async with upstream:

@@ -1,6 +1,5 @@
 """Requests to origins, and what of their answers goes on to viewers."""
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from local_edge.events import region_of
-from local_edge.origin_access_control import signed_headers
+from local_edge.origin_access_control import refusal, signed_headers
 from local_edge.template import Distribution
 
 Locate = Callable[[URL], URL]
@@ -28,6 +27,10 @@ _HOP_BY_HOP = frozenset(
 )
 
 
+class Refused(Exception):
+    """S3 would answer 403, which no S3 is here to do."""
+
+
 class Origins:
     """Sends requests where origin-request wants them."""
 
@@ -36,10 +39,11 @@ class Origins:
         self._session = session
         self._locate = locate
 
-    async def send(self, viewer: web.BaseRequest, request: dict[str, Any]) -> ClientResponse:
+    async def send(self, viewer: web.BaseRequest, request: dict[str, Any], request_id: str) -> ClientResponse:
         """Return the head of an origin's answer; `request` is what origin-request made of the viewer's.
 
         Raises:
+            Refused: it is a bucket's, and the request is signed as S3 does not take it.
             ClientError, TimeoutError, OSError: the origin gives none.
         """
         ((kind, origin),) = request["origin"].items()
@@ -47,16 +51,19 @@ class Origins:
         for name, values in {**request["headers"], **origin.get("customHeaders", {})}.items():
             for pair in values:
                 headers.add(name, pair["value"])
-        headers["x-amz-cf-id"] = secrets.token_urlsafe(32)
+        if kind == "custom":
+            headers["x-amz-cf-id"] = request_id
         headers.popall("transfer-encoding", None)
         scheme, port = ("https", 443) if kind == "s3" else (origin["protocol"], origin["port"])
         query = f"?{request['querystring']}" if request["querystring"] else ""
         url = URL(f"{scheme}://{origin['domainName']}:{port}{origin['path']}{request['uri']}{query}", encoded=True)
-        own = self._distribution.origin_access_control and origin["domainName"] == self._distribution.origin_domain_name
-        if kind == "s3" and own:
-            headers.update(
-                signed_headers(request["method"], url, origin["domainName"], region_of(origin["domainName"]))
-            )
+        if self._distribution.origin_access_control:
+            own = origin["domainName"] == self._distribution.origin_domain_name
+            if reason := refusal(kind, origin["domainName"], headers, own=own):
+                raise Refused(f"S3 refuses the request, {reason}")
+            if kind == "s3":
+                region = region_of(origin["domainName"])
+                headers.update(signed_headers(request["method"], url, origin["domainName"], region))
         return await self._session.request(
             request["method"],
             self._locate(url),

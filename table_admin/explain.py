@@ -120,7 +120,8 @@ def _forwarded(result: Result) -> dict[str, Any]:
         return _generated(result)
     custom = result["origin"].get("custom")
     name = result["origin"].get("s3", custom)["domainName"]
-    origin = f"{custom['protocol']}://{name}:{custom['port']}{custom['path']}" if custom else f"https://{name}"
+    port = f":{custom['port']}" if custom and (custom["protocol"], custom["port"]) != ("https", 443) else ""
+    origin = f"{custom['protocol'] if custom else 'https'}://{name}{port}{custom['path'] if custom else ''}"
     return {"origin": origin, "host": result["headers"]["host"][0]["value"], "uri": result["uri"]}
 
 

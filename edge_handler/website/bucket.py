@@ -28,7 +28,8 @@ def exists(origin: S3Origin, path: str, endpoint: str | None) -> bool:
         path: of the object, percent-encoded.
         endpoint: asked instead of the bucket's own.
     """
-    where = endpoint or f"https://{origin.domain_name}"
+    host, before = address(origin)
+    where, path = endpoint or f"https://{host}", before + path
     pause = _pauses.setdefault(endpoint or origin.region, Pause())
     if pause.seconds():
         return False
@@ -61,10 +62,33 @@ def _is_there_for_certain(status: int, body: bytes) -> bool:
     return False
 
 
-def signed(method: str, path: str, origin: S3Origin) -> dict[str, str]:
-    """Return the headers of a request for an object, `host` and `authorization` among them."""
+def address(origin: S3Origin) -> tuple[str, str]:
+    """Return the host at which a bucket is asked over TLS, and what comes before its objects' paths there.
+
+    The certificate is for one label before S3's own name: a bucket with dots in its name goes into the path.
+    """
+    bucket, _, rest = origin.domain_name.partition(f".s3.{origin.region}.")
+    if "." in bucket:
+        return f"s3.{origin.region}.{rest}", f"/{bucket}"
+    return origin.domain_name, ""
+
+
+def signed(method: str, path: str, origin: S3Origin, request_id: str = "") -> dict[str, str]:
+    """Return the headers of a request for an object, `host` and `authorization` among them.
+
+    Args:
+        method: of the request.
+        path: with what `address` puts before it.
+        origin: names the bucket.
+        request_id: CloudFront's, where CloudFront sends the request on. It adds it to what goes to a custom origin, and
+            S3 refuses a request with an `x-amz-` header that was not signed.
+    """
     signer = _signers.get(origin.region)
     if signer is None:
         signer = _signers[origin.region] = Signer("s3", origin.region, load_credentials())
-    headers = {"host": origin.domain_name, "x-amz-content-sha256": UNSIGNED_PAYLOAD}
-    return signer.sign(method, path, headers, UNSIGNED_PAYLOAD, time.time())
+    headers = {"host": address(origin)[0], "x-amz-content-sha256": UNSIGNED_PAYLOAD}
+    if request_id:
+        headers["x-amz-cf-id"] = request_id
+    result = signer.sign(method, path, headers, UNSIGNED_PAYLOAD, time.time())
+    result.pop("x-amz-cf-id", None)  # no function may add it
+    return result

@@ -55,11 +55,36 @@ def test_a_bucket_gets_nothing_a_viewer_could_steer_it_with() -> None:
     assert result["querystring"] == ""
 
 
-def test_another_bucket_is_signed_for() -> None:
+def test_another_bucket_is_a_custom_origin_that_is_signed_for() -> None:
     result = run(handler, event("origin-request-other-bucket"))
-    assert result["origin"]["s3"]["domainName"] == header(result, "host") == "other-sites.s3.eu-west-1.amazonaws.com"
-    assert result["origin"]["s3"]["region"] == "eu-west-1"
-    assert "/eu-west-1/s3/aws4_request, SignedHeaders=host;" in str(header(result, "authorization"))
+    assert result["origin"]["custom"] == {
+        "customHeaders": {},
+        "domainName": "other-sites.s3.eu-west-1.amazonaws.com",
+        "keepaliveTimeout": 5,
+        "path": "",
+        "port": 443,
+        "protocol": "https",
+        "readTimeout": 30,
+        "sslProtocols": ["TLSv1.2"],
+    }
+    assert header(result, "host") == "other-sites.s3.eu-west-1.amazonaws.com"
+    assert result["uri"] == "/env-321/style.css"
+    # CloudFront adds its id to what goes to a custom origin, so it is signed; and no function may set it.
+    signed = "host;x-amz-cf-id;x-amz-content-sha256;x-amz-date"
+    assert f"/eu-west-1/s3/aws4_request, SignedHeaders={signed}" in str(header(result, "authorization"))
+    assert header(result, "x-amz-cf-id") is None
+
+
+def test_a_bucket_with_dots_in_its_name_is_asked_where_s3s_certificate_holds() -> None:
+    given_event = event("origin-request-other-bucket")
+    headers = given_event["Records"][0]["cf"]["request"]["headers"]
+    headers["x-route"][0]["value"] = "1;a.localhost;1;s3;www.acme.com.s3.eu-west-1.amazonaws.com;eu-west-1;/env"
+    result = run(handler, given_event)
+    custom = result["origin"]["custom"]
+    assert (custom["domainName"], custom["path"], result["uri"]) == (
+        ("s3.eu-west-1.amazonaws.com", "/www.acme.com", "/env/style.css")
+    )
+    assert header(result, "host") == "s3.eu-west-1.amazonaws.com"
 
 
 def test_an_ingress_gets_the_viewers_host_and_no_forged_one() -> None:

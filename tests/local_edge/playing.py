@@ -92,7 +92,7 @@ async def playing(
 
     made = {"viewer-request": make_handler(Resolver(ROWS, SETTINGS, Clock())), "origin-request": origin_request}
     made |= functions or {}
-    distribution = replace(Template(text, stack="s", bucket="b").distribution(), **changes)
+    distribution = replace(Template(text, stack="s", bucket="acme-static-sites").distribution(), **changes)
     async with ClientSession() as session:
         cloudfront = CloudFront(
             distribution, {name: counted(name, made[name]) for name in made}, session, locate, lambda _: None
