@@ -21,7 +21,7 @@ from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstrea
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
 from local_edge.functions import Function
 from local_edge.ingress import Ingress
-from local_edge.kubernetes import controller_entries
+from local_edge.kubernetes import controller_entries, load_balancer_attributes
 from local_edge.ministack import PYTHON, MiniStack
 from local_edge.template import Distribution, TemplateError, load_template
 from table_admin import RoutingTable
@@ -76,7 +76,9 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
     async with (
         _serving(make_backend()) as backend,
         _serving(make_frontend(backend)) as frontend,
-        Ingress(demo_upstreams({"frontend": frontend}), secret, controller_entries()) as ingress,
+        Ingress(
+            demo_upstreams({"frontend": frontend}), secret, controller_entries(), load_balancer_attributes()
+        ) as ingress,
         ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar()) as session,
     ):
 

@@ -1,21 +1,37 @@
-"""What of `kubernetes/` runs on a laptop: the example environment's Ingress, and the controller's configuration."""
+"""What of `kubernetes/` and `cluster.yaml` runs on a laptop: Ingresses, and how their controller is set up."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-FOLDER = Path(__file__).parent.parent / "kubernetes"
+from local_edge.template import load_template
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "kubernetes"
 
 
-def ingress_rules(path: Path = FOLDER / "environment.yaml") -> dict[str, tuple[str, int]]:
-    """Return which service and port the Ingresses of a file send each host to."""
+@dataclass(frozen=True, slots=True)
+class IngressRule:
+    """What an Ingress says of a host."""
+
+    service: str
+    port: int
+    tls: bool
+    """Whether the controller is asked over TLS."""
+
+
+def ingress_rules(path: Path = FOLDER / "environment.yaml") -> dict[str, IngressRule]:
+    """Return what the Ingresses of a file say, by host."""
     found = {}
     for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         if manifest["kind"] == "Ingress":
-            for rule in manifest["spec"]["rules"]:
+            spec = manifest["spec"]
+            over_tls = {host for entry in spec.get("tls", ()) for host in entry["hosts"]}
+            for rule in spec["rules"]:
                 (only,) = rule["http"]["paths"]
                 service = only["backend"]["service"]
-                found[rule["host"]] = (service["name"], service["port"]["number"])
+                found[rule["host"]] = IngressRule(service["name"], service["port"]["number"], rule["host"] in over_tls)
     return found
 
 
@@ -23,3 +39,9 @@ def controller_entries(path: Path = FOLDER / "ingress-controller-values.yaml") -
     """Return the entries of the ingress controller's ConfigMap."""
     entries: dict[str, str] = yaml.safe_load(path.read_text(encoding="utf-8"))["controller"]["config"]["entries"]
     return entries
+
+
+def load_balancer_attributes(path: Path = ROOT / "cluster.yaml") -> dict[str, str]:
+    """Return what the load balancer is told to do."""
+    properties = load_template(stack="cluster", bucket="", path=path).properties("LoadBalancer")
+    return {attribute["Key"]: attribute["Value"] for attribute in properties["LoadBalancerAttributes"]}

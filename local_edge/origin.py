@@ -13,7 +13,7 @@ from local_edge.template import Distribution
 
 Locate = Callable[[URL], URL]
 """Where an origin's name is found: DNS, which here knows the embedded AWS and the demo's ingress."""
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     (
         "connection",
         "keep-alive",
@@ -77,4 +77,4 @@ class Origins:
 
 def end_to_end_headers(upstream: ClientResponse) -> CIMultiDict[str]:
     """Return the headers of an answer that are not about its connection."""
-    return CIMultiDict((n, v) for n, v in upstream.headers.items() if n.lower() not in _HOP_BY_HOP)
+    return CIMultiDict((n, v) for n, v in upstream.headers.items() if n.lower() not in HOP_BY_HOP)

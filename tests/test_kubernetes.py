@@ -7,6 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from local_edge.template import load_template
 from tests.support import ROOT
 
 FOLDER = ROOT / "kubernetes"
@@ -14,6 +15,7 @@ MANIFESTS: list[dict[str, Any]] = list(yaml.safe_load_all((FOLDER / "environment
 VERSION = yaml.safe_load(re.sub(r"!\w+", "", (ROOT / "cluster.yaml").read_text()))["Parameters"]["KubernetesVersion"][
     "Default"
 ]
+CLUSTER = load_template(stack="cluster", bucket="", path=ROOT / "cluster.yaml")
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda found: f"{found['kind']}-{found['metadata']['name']}")
@@ -50,8 +52,32 @@ def test_the_target_group_is_filled_with_what_the_values_install() -> None:
     values = yaml.safe_load((FOLDER / "ingress-controller-values.yaml").read_text())["controller"]
     cluster = (ROOT / "cluster.yaml").read_text()
     # The chart calls its service <release>-controller; docs/deploy.md installs the release nginx-ingress.
-    assert binding["spec"]["serviceRef"] == {"name": "nginx-ingress-controller", "port": 80}
+    assert binding["spec"]["serviceRef"] == {"name": "nginx-ingress-controller", "port": 443}
     assert binding["spec"]["targetType"] == "ip"
     assert values["service"]["type"] == "ClusterIP"
+    assert values["service"].get("httpsPort", {"enable": True})["enable"]
     assert f'HealthCheckPort: "{values["readyStatus"]["port"]}"' in cluster
     assert "HealthCheckPath: /nginx-ready" in cluster
+
+
+def test_the_load_balancer_and_the_controller_speak_tls_on_443() -> None:
+    """The controller says its own port and scheme to applications; nothing in its ConfigMap says another."""
+    values = yaml.safe_load((FOLDER / "ingress-controller-values.yaml").read_text())["controller"]
+    # Without SNI nginx shows the default server's certificate.
+    assert values["defaultTLS"]["secret"] == values["wildcardTLS"]["secret"]
+    assert (CLUSTER.properties("IngressTargetGroup")["Protocol"], CLUSTER.properties("IngressTargetGroup")["Port"]) == (
+        "HTTPS",
+        443,
+    )
+    for manifest in MANIFESTS:
+        if manifest["kind"] == "Ingress":
+            hosts = [rule["host"] for rule in manifest["spec"]["rules"]]
+            assert manifest["spec"]["tls"] == [{"hosts": hosts}]
+    admitted = CLUSTER.properties("LoadBalancerSecurityGroup")["SecurityGroupEgress"]
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in admitted} == {(443, 443), (8081, 8081)}
+    assert CLUSTER.properties("LoadBalancerToNodes")["FromPort"] == 443
+
+
+def test_a_viewers_address_is_believed_from_the_network_of_the_load_balancer() -> None:
+    values = yaml.safe_load((FOLDER / "ingress-controller-values.yaml").read_text())["controller"]
+    assert values["config"]["entries"]["set-real-ip-from"] == CLUSTER.properties("Vpc")["CidrBlock"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from local_edge.embedded_aws import REGION, EmbeddedAws
-from local_edge.kubernetes import ingress_rules
+from local_edge.kubernetes import IngressRule, ingress_rules
 from table_admin import RoutingTable
 
 STACK = "edge-routing"
@@ -50,9 +50,9 @@ def _record_stack(aws: EmbeddedAws, domains: str) -> None:
     aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)
 
 
-def demo_upstreams(services: Mapping[str, str]) -> dict[str, str]:
-    """Return the frontend's URL by host, as the example environment's Ingress has it; `services` by name."""
-    return {_local(host): services[service] for host, (service, _) in ingress_rules().items()}
+def demo_upstreams(services: Mapping[str, str]) -> dict[str, tuple[str, IngressRule]]:
+    """Return the URL and the rule of each host, as the example environment's Ingress has it; `services` by name."""
+    return {_local(host): (services[rule.service], rule) for host, rule in ingress_rules().items()}
 
 
 def _local(host: str) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from local_edge import ingress
+from local_edge import ingress as ingress_module
 from local_edge.demo.service import make_backend, make_frontend
-from local_edge.ingress import ORIGIN_VERIFY, Ingress
-from local_edge.kubernetes import controller_entries, ingress_rules
+from local_edge.ingress import Ingress
+from local_edge.kubernetes import controller_entries, ingress_rules, load_balancer_attributes
+from local_edge.nginx import nginx_path
+from local_edge.stand_in import ORIGIN_VERIFY
 from tests.support import need
 
 SECRET = "s" * 32
@@ -21,9 +23,9 @@ ADMITTED = {ORIGIN_VERIFY: SECRET}
 @pytest.fixture(params=["nginx", "stand-in"])
 def player(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "nginx":
-        need(ingress.nginx_path(), "nginx (apt-get install nginx)")
+        need(nginx_path(), "nginx (apt-get install nginx)")
     else:
-        monkeypatch.setattr(ingress, "nginx_path", lambda: None)
+        monkeypatch.setattr(ingress_module, "nginx_path", lambda: None)
     return str(request.param)
 
 
@@ -42,9 +44,10 @@ def ask(*requests: dict[str, Any]) -> list[tuple[int, str]]:
         runners: list[Any] = []
         backend = await serve(make_backend(), runners)
         services = {"frontend": await serve(make_frontend(backend), runners)}
-        upstreams = {host: services[service] for host, (service, _) in ingress_rules().items()}
+        upstreams = {host: (services[rule.service], rule) for host, rule in ingress_rules().items()}
         answers = []
-        async with Ingress(upstreams, SECRET, controller_entries()) as found, ClientSession() as session:
+        ingress = Ingress(upstreams, SECRET, controller_entries(), load_balancer_attributes())
+        async with ingress as found, ClientSession() as session:
             for given in requests:
                 method, path = given.pop("method", "GET"), given.pop("path", "/")
                 async with session.request(method, f"http://127.0.0.1:{found.port}{path}", **given) as answer:
@@ -81,16 +84,29 @@ def test_an_application_is_not_told_the_secret(player: str) -> None:
     assert seen["host"] == "env-789.example.com"
 
 
+def test_an_application_hears_the_viewers_address_and_port_and_each_once(player: str) -> None:
+    # CloudFront adds the viewer's address to what the viewer claims.
+    given = {"host": "env-789.example.com", "x-forwarded-for": "198.51.100.9, 203.0.113.7", **ADMITTED}
+    ((_, text),) = ask({"headers": given, "path": "/headers"})
+    found: dict[str, list[str]] = {}
+    for name, value in json.loads(text)["headers"]:
+        found.setdefault(name, []).append(value)
+    assert found["x-forwarded-port"] == ["443"]
+    assert found["x-forwarded-proto"] == ["https"]
+    assert found["x-real-ip"] == ["203.0.113.7"]
+    assert found["x-forwarded-for"] == ["198.51.100.9, 203.0.113.7, 203.0.113.7"]
+
+
 def test_methods_and_bodies_pass(player: str) -> None:
     given = {"headers": {"host": "env-789.example.com", **ADMITTED}, "method": "POST", "path": "/echo"}
     assert ask({**given, "data": io.BytesIO(b"x" * 3_000_000)}) == [(200, "x" * 3_000_000)]
 
 
 def test_an_nginx_that_ends_is_not_waited_for() -> None:
-    need(ingress.nginx_path(), "nginx (apt-get install nginx)")
+    need(nginx_path(), "nginx (apt-get install nginx)")
 
     async def start() -> None:
-        async with Ingress({}, SECRET, {"no-such-directive": "1"}):
+        async with Ingress({}, SECRET, {"no-such-directive": "1"}, {}):
             pass
 
     with pytest.raises(OSError, match="unknown directive"):
