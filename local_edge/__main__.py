@@ -9,19 +9,20 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from aiohttp import ClientSession, DummyCookieJar, web
 from yarl import URL
 
 from local_edge.cloudfront import CloudFront, Exchange
-from local_edge.demo.service import make_backend, make_frontend
+from local_edge.demo.service import make_backend, make_frontend, serving
 from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
 from local_edge.functions import Function
 from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries, load_balancer_attributes
+from local_edge.limits import HEAD_LIMITS
 from local_edge.ministack import PYTHON, MiniStack
 from local_edge.template import Distribution, TemplateError, load_template
 from table_admin import RoutingTable
@@ -74,12 +75,12 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
     table_endpoint = options.table_endpoint or options.dynamodb or aws.endpoint
     functions = _load_functions(distribution, aws.endpoint, table_endpoint)
     async with (
-        _serving(make_backend()) as backend,
-        _serving(make_frontend(backend)) as frontend,
+        serving(make_backend()) as backend,
+        serving(make_frontend(backend)) as frontend,
         Ingress(
             demo_upstreams({"frontend": frontend}), secret, controller_entries(), load_balancer_attributes()
         ) as ingress,
-        ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar()) as session,
+        ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar(), **HEAD_LIMITS) as session,
     ):
 
         def locate(url: URL) -> URL:
@@ -144,18 +145,6 @@ def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoin
         module, _, name = path.rpartition(".")
         functions[event_type] = getattr(importlib.import_module(module), name)
     return functions
-
-
-@contextlib.asynccontextmanager
-async def _serving(application: web.Application) -> AsyncIterator[str]:
-    """Serve an application as a pod would, on any port; yield its URL."""
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def _until_interrupted() -> None:

@@ -15,14 +15,10 @@ from local_edge.collapsing import Collapser, Share, may_collapse, share_with_nob
 from local_edge.contract import ContractViolation
 from local_edge.events import VIA, cache_key, first, origin_request, viewer_request
 from local_edge.functions import Function, FunctionFailed, Functions
+from local_edge.limits import HEAD_LIMITS, MAX_REQUEST_BYTES, MAX_URL_BYTES
 from local_edge.object_cache import MAX_OBJECT_BYTES, CachedObject, Key, ObjectCache, byte_range, is_unmodified
 from local_edge.origin import Locate, Origins, Refused, end_to_end_headers
 from local_edge.template import Distribution
-
-# "Maximum length of a request" and "of a URL": more is answered with 413.
-# https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorCustomOrigin.html
-MAX_REQUEST_BYTES = 20_480
-MAX_URL_BYTES = 8_192
 
 
 @dataclass(slots=True)
@@ -77,9 +73,7 @@ class CloudFront:
 
         `handle`: this distribution's own, or what asks it.
         """
-        enough = 4 * MAX_REQUEST_BYTES
-        server = web.Server(handle, handler_cancellation=True, max_line_size=enough, max_field_size=enough)
-        return web.ServerRunner(server)
+        return web.ServerRunner(web.Server(handle, handler_cancellation=True, **HEAD_LIMITS))
 
     async def handle(self, viewer: web.BaseRequest) -> web.StreamResponse:
         """Answer one viewer."""

@@ -17,6 +17,7 @@ http {{
   map $http_x_origin_verify $admitted {{ default 0; "{secret}" 1; }}
   server {{
     listen 127.0.0.1:{port} reuseport; client_max_body_size 0;
+    large_client_header_buffers 4 16k; # HTTP 400: more than 16K in a line
     location / {{
       if ($admitted = 0) {{ return 403 "not through CloudFront\\n"; }}
       proxy_pass http://127.0.0.1:{ingress_port}; proxy_http_version 1.1; proxy_set_header Host $host;
@@ -25,6 +26,7 @@ http {{
     }}
   }}
   # The ingress controller.
+  {http_snippets}
   server {{
     listen 127.0.0.1:{ingress_port} default_server reuseport;
     {entries}
@@ -78,7 +80,7 @@ def nginx_conf(
     """
     port, ingress_port = ports
     entries = dict(entries)
-    snippets = entries.pop("location-snippets", "")
+    snippets, http_snippets = (entries.pop(f"{name}-snippets", "") for name in ("location", "http"))
     if "set-real-ip-from" in entries:
         entries["set-real-ip-from"] = "127.0.0.1"  # where the load balancer is here
     # The others are called as nginx's own directives are, but for the dash.
@@ -102,6 +104,7 @@ def nginx_conf(
         ingress_port=ingress_port,
         secret=secret,
         forwarded_for="$proxy_add_x_forwarded_for" if appends else "$http_x_forwarded_for",
+        http_snippets=http_snippets,
         entries=directives,
         servers="".join(servers),
     )

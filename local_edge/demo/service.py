@@ -1,11 +1,15 @@
 """env-789: a frontend (8080 in the cluster) whose page shows what a backend (3000) computed."""
 
+import contextlib
+import hashlib
 import html
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import ClientSession, web
+
+from local_edge.limits import HEAD_LIMITS
 
 _ASSETS = Path(__file__).parent / "service_assets"
 
@@ -46,13 +50,33 @@ def make_frontend(backend: str) -> web.Application:
     async def echo(request: web.Request) -> web.Response:
         return web.Response(body=await request.read(), headers={"x-method": request.method})
 
+    async def upload(request: web.Request) -> web.Response:
+        size, digest = 0, hashlib.sha256()
+        async for chunk in request.content.iter_any():
+            size += len(chunk)
+            digest.update(chunk)
+        return web.json_response({"bytes": size, "sha256": digest.hexdigest()})
+
     application = web.Application(client_max_size=64 * 1024 * 1024)
     application.router.add_get("/", page)
     application.router.add_get("/headers", headers)
     application.router.add_route("*", "/echo", echo)
+    application.router.add_post("/upload", upload)
     application.router.add_get("/style.css", _asset("style.css", "text/css"))
     application.router.add_get("/logo.svg", _asset("logo.svg", "image/svg+xml"))
     return application
+
+
+@contextlib.asynccontextmanager
+async def serving(application: web.Application) -> AsyncIterator[str]:
+    """Serve an application as a pod would, on any port; yield its URL."""
+    runner = web.AppRunner(application, access_log=None, **HEAD_LIMITS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def _asset(name: str, content_type: str) -> Callable[[web.Request], Awaitable[web.Response]]:

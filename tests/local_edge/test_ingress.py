@@ -1,15 +1,17 @@
 """The way of a request through the load balancer and the ingress, as cluster.yaml and kubernetes/ describe it."""
 
 import asyncio
+import hashlib
 import io
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from local_edge import ingress as ingress_module
-from local_edge.demo.service import make_backend, make_frontend
+from local_edge.demo.service import make_backend, make_frontend, serving
 from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries, ingress_rules, load_balancer_attributes
 from local_edge.nginx import nginx_path
@@ -29,31 +31,26 @@ def player(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-async def serve(application: Any, runners: list[Any]) -> str:
-    runner = web.AppRunner(application)
-    runners.append(runner)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    return f"http://127.0.0.1:{runner.addresses[0][1]}"
-
-
 def ask(*requests: dict[str, Any]) -> list[tuple[int, str]]:
     """Run backend, frontend and ingress of the example environment, and ask the load balancer."""
 
     async def play() -> list[tuple[int, str]]:
-        runners: list[Any] = []
-        backend = await serve(make_backend(), runners)
-        services = {"frontend": await serve(make_frontend(backend), runners)}
-        upstreams = {host: (services[rule.service], rule) for host, rule in ingress_rules().items()}
         answers = []
-        ingress = Ingress(upstreams, SECRET, controller_entries(), load_balancer_attributes())
-        async with ingress as found, ClientSession() as session:
+        async with (
+            serving(make_backend()) as backend,
+            serving(make_frontend(backend)) as frontend,
+            Ingress(
+                {host: (frontend, rule) for host, rule in ingress_rules().items()},
+                SECRET,
+                controller_entries(),
+                load_balancer_attributes(),
+            ) as found,
+            ClientSession() as session,
+        ):
             for given in requests:
                 method, path = given.pop("method", "GET"), given.pop("path", "/")
                 async with session.request(method, f"http://127.0.0.1:{found.port}{path}", **given) as answer:
                     answers.append((answer.status, await answer.text()))
-        for runner in runners:
-            await runner.cleanup()
         return answers
 
     return asyncio.run(play())
@@ -100,6 +97,26 @@ def test_an_application_hears_the_viewers_address_and_port_and_each_once(player:
 def test_methods_and_bodies_pass(player: str) -> None:
     given = {"headers": {"host": "env-789.example.com", **ADMITTED}, "method": "POST", "path": "/echo"}
     assert ask({**given, "data": io.BytesIO(b"x" * 3_000_000)}) == [(200, "x" * 3_000_000)]
+
+
+def test_an_upload_in_chunks_passes(player: str) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(30):
+            yield b"x" * 100_000
+
+    given = {"headers": {"host": "env-789.example.com", **ADMITTED}, "method": "POST", "path": "/upload"}
+    ((status, text),) = ask({**given, "data": chunks()})
+    assert status == 200
+    assert json.loads(text) == {"bytes": 3_000_000, "sha256": hashlib.sha256(b"x" * 3_000_000).hexdigest()}
+
+
+def test_headers_pass_that_are_as_long_as_cloudfront_takes(player: str) -> None:
+    longest = 15_000  # in one header the load balancer takes 16 KB with its name
+    given = {"host": "env-789.example.com", **ADMITTED, "cookie": "c" * longest, "x-more": "m" * (20_000 - longest)}
+    ((status, text),) = ask({"headers": given, "path": "/headers"})
+    assert status == 200
+    seen = dict(json.loads(text)["headers"])
+    assert (seen["cookie"], seen["x-more"]) == (given["cookie"], given["x-more"])
 
 
 def test_an_nginx_that_ends_is_not_waited_for() -> None:
