@@ -17,8 +17,9 @@ from local_edge.events import VIA, cache_key, first, origin_request, viewer_requ
 from local_edge.functions import Function, FunctionFailed, Functions
 from local_edge.limits import HEAD_LIMITS, MAX_REQUEST_BYTES, MAX_URL_BYTES
 from local_edge.object_cache import MAX_OBJECT_BYTES, CachedObject, Key, ObjectCache, byte_range, is_unmodified
-from local_edge.origin import Locate, Origins, Refused, end_to_end_headers
+from local_edge.origin import Locate, Origins, Refused, end_to_end_headers, opens_websocket
 from local_edge.template import Distribution
+from local_edge.websocket import Upgraded
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class _Asked:
     key: Key
     conditions: dict[str, str]
     cacheable: bool
-    """By its method."""
+    """By its method; what opens a WebSocket is not."""
 
 
 class CloudFront:
@@ -73,7 +74,8 @@ class CloudFront:
 
         `handle`: this distribution's own, or what asks it.
         """
-        return web.ServerRunner(web.Server(handle, handler_cancellation=True, **HEAD_LIMITS))
+        # An open WebSocket is not waited for.
+        return web.ServerRunner(web.Server(handle, handler_cancellation=True, **HEAD_LIMITS), shutdown_timeout=1)
 
     async def handle(self, viewer: web.BaseRequest) -> web.StreamResponse:
         """Answer one viewer."""
@@ -95,9 +97,12 @@ class CloudFront:
         if not response.prepared:
             self._add_headers(response, exchange)
             await response.prepare(viewer)
-            await response.write_eof()
+            if not isinstance(response, Upgraded):
+                await response.write_eof()
         exchange.stages["total"] = (time.perf_counter() - started) * 1000
         self._log(exchange)
+        if isinstance(response, Upgraded):
+            await response.relay(viewer)
         return response
 
     def _add_headers(self, response: web.StreamResponse, exchange: Exchange) -> None:
@@ -114,8 +119,6 @@ class CloudFront:
         length = len(exchange.path) + sum(len(name) + len(value) + 4 for name, value in viewer.raw_headers)
         if length > MAX_REQUEST_BYTES or len(exchange.path) > MAX_URL_BYTES:
             return _error(exchange, 413, "The request is larger than CloudFront takes.")
-        if viewer.headers.get("upgrade", "").lower() == "websocket":
-            return _error(exchange, 501, "WebSocket is not played by the local edge.")
         if viewer.method not in self.distribution.allowed_methods:
             return _error(exchange, 403, "This distribution is not configured to allow the HTTP request method.")
         request = viewer_request(viewer, uri, querystring)
@@ -124,9 +127,27 @@ class CloudFront:
             return _generated(exchange, result)
         exchange.route = first(result, "x-route") or ""
         conditions = {name: values[0]["value"] for name, values in result["headers"].items()}
-        cacheable = viewer.method in self.distribution.cached_methods
+        cacheable = viewer.method in self.distribution.cached_methods and not opens_websocket(viewer)
         asked = _Asked(viewer, exchange, result, cache_key(self.distribution, result), conditions, cacheable)
+        if opens_websocket(viewer):
+            return await self._open_websocket(asked)
         return await (self._look_up(asked) if cacheable else self._miss(asked))
+
+    async def _open_websocket(self, asked: _Asked) -> web.StreamResponse:
+        exchange, viewer = asked.exchange, asked.viewer
+        exchange.x_cache = "Miss"
+        forwarded = origin_request(self.distribution, asked.request, viewer.remote or "127.0.0.1", None)
+        result = await self._invoke("origin-request", exchange, forwarded)
+        if "status" in result:
+            return _generated(exchange, result)
+        try:
+            upstream = await self._origins.send(viewer, result)
+        except (ClientError, TimeoutError, OSError) as error:
+            return _error(exchange, 504 if isinstance(error, TimeoutError) else 502, f"The origin failed: {error}.")
+        if upstream.status == 101:
+            return Upgraded(upstream)
+        async with upstream:
+            return await self._pass_on(asked, upstream, share_with_nobody, bucket="s3" in result["origin"])
 
     async def _look_up(self, asked: _Asked) -> web.StreamResponse:
         found, fresh = self.cache.find(asked.key, asked.viewer.method)

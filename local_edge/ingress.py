@@ -48,7 +48,7 @@ class Ingress:
         if self._nginx:
             await self._start_nginx(self._nginx)
         else:
-            self._runner = web.ServerRunner(stand_in(self._upstreams, self._secret))
+            self._runner = web.ServerRunner(stand_in(self._upstreams, self._secret), shutdown_timeout=1)
             await self._runner.setup()
             await web.TCPSite(self._runner, "127.0.0.1", 0).start()
             self.port = self._runner.addresses[0][1]

@@ -19,6 +19,8 @@ class IngressRule:
     port: int
     tls: bool
     """Whether the controller is asked over TLS."""
+    websocket: bool
+    """Whether the controller passes upgrades on."""
 
 
 def ingress_rules(path: Path = FOLDER / "environment.yaml") -> dict[str, IngressRule]:
@@ -27,11 +29,15 @@ def ingress_rules(path: Path = FOLDER / "environment.yaml") -> dict[str, Ingress
     for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")):
         if manifest["kind"] == "Ingress":
             spec = manifest["spec"]
+            annotations = manifest["metadata"].get("annotations", {})
+            upgraded = annotations.get("nginx.org/websocket-services", "").split(",")
             over_tls = {host for entry in spec.get("tls", ()) for host in entry["hosts"]}
             for rule in spec["rules"]:
                 (only,) = rule["http"]["paths"]
                 service = only["backend"]["service"]
-                found[rule["host"]] = IngressRule(service["name"], service["port"]["number"], rule["host"] in over_tls)
+                found[rule["host"]] = IngressRule(
+                    service["name"], service["port"]["number"], rule["host"] in over_tls, service["name"] in upgraded
+                )
     return found
 
 

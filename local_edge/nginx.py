@@ -15,6 +15,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
   # The load balancer: its rule forwards what carries the secret, its listener refuses the rest.
   map $http_x_origin_verify $admitted {{ default 0; "{secret}" 1; }}
+  map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
   server {{
     listen 127.0.0.1:{port} reuseport; client_max_body_size 0;
     large_client_header_buffers 4 16k; # HTTP 400: more than 16K in a line
@@ -23,6 +24,8 @@ http {{
       proxy_pass http://127.0.0.1:{ingress_port}; proxy_http_version 1.1; proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For {forwarded_for};
       proxy_set_header X-Forwarded-Port 443; proxy_set_header X-Forwarded-Proto https;
+      proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;
+      proxy_read_timeout {idle_seconds}s;
     }}
   }}
   # The ingress controller.
@@ -42,6 +45,7 @@ _SERVER = """
     listen 127.0.0.1:{port}; server_name {host};
     {entries}
     location / {{
+      {upgrade}
       {snippets}
       proxy_pass {upstream}; proxy_http_version 1.1;
       proxy_set_header Host $host;
@@ -53,6 +57,7 @@ _SERVER = """
     }}
   }}
 """
+_UPGRADE = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;"
 
 
 def nginx_path() -> str | None:
@@ -91,6 +96,7 @@ def nginx_conf(
             host=host,
             entries=directives,
             upstream=url,
+            upgrade=_UPGRADE if rule.websocket else "",
             snippets=snippets,
             pod_port=443 if rule.tls else 80,
             scheme="https" if rule.tls else "http",
@@ -104,6 +110,7 @@ def nginx_conf(
         ingress_port=ingress_port,
         secret=secret,
         forwarded_for="$proxy_add_x_forwarded_for" if appends else "$http_x_forwarded_for",
+        idle_seconds=attributes.get("idle_timeout.timeout_seconds", "60"),
         http_snippets=http_snippets,
         entries=directives,
         servers="".join(servers),

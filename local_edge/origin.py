@@ -11,6 +11,7 @@ from local_edge.events import region_of
 from local_edge.origin_access_control import refusal, signed_headers
 from local_edge.template import Distribution
 
+UPGRADE = {"connection": "Upgrade", "upgrade": "websocket"}
 Locate = Callable[[URL], URL]
 """Where an origin's name is found: DNS, which here knows the embedded AWS and the demo's ingress."""
 HOP_BY_HOP = frozenset(
@@ -29,6 +30,12 @@ HOP_BY_HOP = frozenset(
 
 class Refused(Exception):
     """S3 would answer 403, which no S3 is here to do."""
+
+
+def opens_websocket(viewer: web.BaseRequest) -> bool:
+    """Tell whether a request asks for a WebSocket."""
+    said = {name: viewer.headers.get(name, "").lower() for name in UPGRADE}
+    return viewer.method == "GET" and said["upgrade"] == "websocket" and "upgrade" in said["connection"]
 
 
 class Origins:
@@ -54,6 +61,8 @@ class Origins:
         if kind == "custom":
             headers["x-amz-cf-id"] = request_id
         headers.popall("transfer-encoding", None)
+        if opens_websocket(viewer) and kind == "custom":
+            headers.update(UPGRADE)
         scheme, port = ("https", 443) if kind == "s3" else (origin["protocol"], origin["port"])
         query = f"?{request['querystring']}" if request["querystring"] else ""
         url = URL(f"{scheme}://{origin['domainName']}:{port}{origin['path']}{request['uri']}{query}", encoded=True)

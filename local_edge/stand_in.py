@@ -6,7 +6,8 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
 
 from local_edge.kubernetes import IngressRule
 from local_edge.limits import HEAD_LIMITS
-from local_edge.origin import HOP_BY_HOP, end_to_end_headers
+from local_edge.origin import HOP_BY_HOP, UPGRADE, end_to_end_headers, opens_websocket
+from local_edge.websocket import Upgraded
 
 ORIGIN_VERIFY = "x-origin-verify"
 """The header by which the load balancer knows what came through CloudFront, see cluster.yaml."""
@@ -30,6 +31,8 @@ async def _pass_on(request: web.BaseRequest, upstream: str, rule: IngressRule) -
     headers = request.headers.copy()
     for name in (ORIGIN_VERIFY, *HOP_BY_HOP):
         headers.popall(name, None)
+    if rule.websocket and opens_websocket(request):
+        headers.update(UPGRADE)
     # As the controller's real-ip-header has it: the last address is what CloudFront saw.
     viewer = headers.get("x-forwarded-for", request.remote or "").rpartition(",")[2].strip()
     headers.update(
@@ -53,6 +56,11 @@ async def _pass_on(request: web.BaseRequest, upstream: str, rule: IngressRule) -
             allow_redirects=False,
         ) as answer,
     ):
+        if answer.status == 101:
+            upgraded = Upgraded(answer)
+            await upgraded.prepare(request)
+            await upgraded.relay(request)
+            return upgraded
         response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=end_to_end_headers(answer))
         await response.prepare(request)
         async for chunk in answer.content.iter_any():

@@ -1,8 +1,10 @@
 """env-789: a frontend (8080 in the cluster) whose page shows what a backend (3000) computed."""
 
+import asyncio
 import contextlib
 import hashlib
 import html
+import itertools
 import platform
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from aiohttp import ClientSession, web
 from local_edge.limits import HEAD_LIMITS
 
 _ASSETS = Path(__file__).parent / "service_assets"
+_SECONDS_A_PRIME = 0.5
 
 
 async def _primes(request: web.Request) -> web.Response:
@@ -22,6 +25,14 @@ async def _primes(request: web.Request) -> web.Response:
             sieve[number * number :: number] = bytes(len(range(number * number, below, number)))
     primes = [number for number in range(2, below) if sieve[number]]
     return web.json_response({"below": below, "count": len(primes), "largest": primes[-1], "pod": platform.node()})
+
+
+async def _count(socket: web.WebSocketResponse) -> None:
+    """Say one prime after another."""
+    for number in itertools.count(2):
+        if all(number % divisor for divisor in range(2, int(number**0.5) + 1)):
+            await socket.send_json({"prime": number})
+            await asyncio.sleep(_SECONDS_A_PRIME)
 
 
 def make_backend() -> web.Application:
@@ -50,6 +61,15 @@ def make_frontend(backend: str) -> web.Application:
     async def echo(request: web.Request) -> web.Response:
         return web.Response(body=await request.read(), headers={"x-method": request.method})
 
+    async def live(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        counting = asyncio.create_task(_count(socket))
+        async for message in socket:
+            await socket.send_json({"echo": message.data})
+        counting.cancel()
+        return socket
+
     async def upload(request: web.Request) -> web.Response:
         size, digest = 0, hashlib.sha256()
         async for chunk in request.content.iter_any():
@@ -61,6 +81,7 @@ def make_frontend(backend: str) -> web.Application:
     application.router.add_get("/", page)
     application.router.add_get("/headers", headers)
     application.router.add_route("*", "/echo", echo)
+    application.router.add_get("/live", live)
     application.router.add_post("/upload", upload)
     application.router.add_get("/style.css", _asset("style.css", "text/css"))
     application.router.add_get("/logo.svg", _asset("logo.svg", "image/svg+xml"))
@@ -70,7 +91,7 @@ def make_frontend(backend: str) -> web.Application:
 @contextlib.asynccontextmanager
 async def serving(application: web.Application) -> AsyncIterator[str]:
     """Serve an application as a pod would, on any port; yield its URL."""
-    runner = web.AppRunner(application, access_log=None, **HEAD_LIMITS)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, **HEAD_LIMITS)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

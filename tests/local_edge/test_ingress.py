@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -31,25 +32,24 @@ def player(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
+@asynccontextmanager
+async def running() -> AsyncIterator[str]:
+    """Run backend, frontend and ingress of the example environment; yield the load balancer's URL."""
+    async with serving(make_backend()) as backend, serving(make_frontend(backend)) as frontend:
+        upstreams = {host: (frontend, rule) for host, rule in ingress_rules().items()}
+        async with Ingress(upstreams, SECRET, controller_entries(), load_balancer_attributes()) as found:
+            yield f"http://127.0.0.1:{found.port}"
+
+
 def ask(*requests: dict[str, Any]) -> list[tuple[int, str]]:
-    """Run backend, frontend and ingress of the example environment, and ask the load balancer."""
+    """Ask the load balancer."""
 
     async def play() -> list[tuple[int, str]]:
         answers = []
-        async with (
-            serving(make_backend()) as backend,
-            serving(make_frontend(backend)) as frontend,
-            Ingress(
-                {host: (frontend, rule) for host, rule in ingress_rules().items()},
-                SECRET,
-                controller_entries(),
-                load_balancer_attributes(),
-            ) as found,
-            ClientSession() as session,
-        ):
+        async with running() as url, ClientSession() as session:
             for given in requests:
                 method, path = given.pop("method", "GET"), given.pop("path", "/")
-                async with session.request(method, f"http://127.0.0.1:{found.port}{path}", **given) as answer:
+                async with session.request(method, f"{url}{path}", **given) as answer:
                     answers.append((answer.status, await answer.text()))
         return answers
 
@@ -117,6 +117,19 @@ def test_headers_pass_that_are_as_long_as_cloudfront_takes(player: str) -> None:
     assert status == 200
     seen = dict(json.loads(text)["headers"])
     assert (seen["cookie"], seen["x-more"]) == (given["cookie"], given["x-more"])
+
+
+def test_a_websocket_passes(player: str) -> None:
+    async def play() -> list[Any]:
+        async with running() as url, ClientSession() as session:
+            headers = {"host": "env-789.example.com", **ADMITTED}
+            async with session.ws_connect(f"{url}/live", headers=headers) as socket:
+                await socket.send_str("hello")
+                return [await socket.receive_json() for _ in range(3)]
+
+    found = asyncio.run(play())
+    assert {"echo": "hello"} in found
+    assert {"prime": 2} in found
 
 
 def test_an_nginx_that_ends_is_not_waited_for() -> None:

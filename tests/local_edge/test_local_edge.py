@@ -129,10 +129,6 @@ def test_a_request_is_as_long_as_cloudfront_takes_and_no_longer(edge: LocalEdge)
     assert edge.get("env-123.localhost", "/" + "+" * 3_000).status == 400
 
 
-def test_a_websocket_upgrade_is_501_for_now(edge: LocalEdge) -> None:
-    assert edge.get("env-789.localhost", Connection="Upgrade", Upgrade="websocket").status == 501
-
-
 def test_other_methods_are_405_on_a_static_site(edge: LocalEdge) -> None:
     answer = edge.get("env-123.localhost", method="POST", body=b"x")
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
