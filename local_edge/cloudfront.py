@@ -141,9 +141,9 @@ class CloudFront:
         if "status" in result:
             return _generated(exchange, result)
         try:
-            upstream = await self._origins.send(viewer, result)
-        except (ClientError, TimeoutError, OSError) as error:
-            return _error(exchange, 504 if isinstance(error, TimeoutError) else 502, f"The origin failed: {error}.")
+            upstream = await self._origins.send(viewer, result, exchange.request_id)
+        except (Refused, ClientError, TimeoutError, OSError) as error:
+            return _error(exchange, _failed_status(error), f"The origin failed: {error}.")
         if upstream.status == 101:
             return Upgraded(upstream)
         async with upstream:
@@ -177,7 +177,7 @@ class CloudFront:
         try:
             upstream = await self._origins.send(viewer, result, exchange.request_id)
         except (Refused, ClientError, TimeoutError, OSError) as error:
-            status = 403 if isinstance(error, Refused) else 504 if isinstance(error, TimeoutError) else 502
+            status = _failed_status(error)
             if status >= 500 and stale is not None and self.cache.stands_in(stale):
                 return self._stand_in(asked, stale, status, share, bucket=bucket)
             return self._keep(asked, _error(exchange, status, f"The origin failed: {error}."), share, bucket=bucket)
@@ -270,6 +270,10 @@ class CloudFront:
         result = await self._functions.invoke(event_type, exchange.request_id, request)
         exchange.stages[event_type] = (time.perf_counter() - started) * 1000
         return result
+
+
+def _failed_status(error: Exception) -> int:
+    return 403 if isinstance(error, Refused) else 504 if isinstance(error, TimeoutError) else 502
 
 
 def _generated(exchange: Exchange, result: dict[str, Any]) -> web.Response:

@@ -20,13 +20,14 @@ from table_admin.changes import (
 )
 from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound
-from table_admin.inputs import parse_environment
+from table_admin.inputs import parse_duration, parse_environment
 from table_admin.names import url_domain
 from table_admin.ownership import (
     OnLeft,
     Rows,
     check_source,
     nothing_managed,
+    refuse_moved,
     refuse_others,
     refuse_source,
     routes_of,
@@ -202,21 +203,48 @@ def extend(
     *,
     expires_in: str | None = None,
     permanent: bool = False,
+    add: str | None = None,
     note: str = "",
+    if_tag: str | None = None,
     dry_run: bool = False,
     on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
-    """Give all routes that an environment manages the same new expiry, or none. Raises NotFound, InvalidInput."""
-    if bool(expires_in) == permanent:
+    """Give all routes that an environment manages the same new expiry, or none, or add to what each has left.
+
+    Args:
+        table: where.
+        name: the environment.
+        expires_in: a duration from now, as in `7d`.
+        permanent: takes the expiries away.
+        add: a duration that is added to what is left, from now where it has expired; what is permanent stays so. A
+            second run adds again, unless `if_tag` is given.
+        note: why, for people.
+        if_tag: only where the environment's rows have this tag, see `Rows.tag`.
+        dry_run: say what would be done.
+        on_left: told what stays under the environment's name, and what is permanent.
+
+    Raises:
+        NotFound, InvalidInput, EnvironmentMoved: nothing was written.
+    """
+    if (expires_in is not None) + (add is not None) + permanent != 1:
         raise InvalidInput("Say how long: --expires-in 7d, or --permanent.")
     expires_at = table.expiry(expires_in)
+    more = parse_duration(add) if add is not None else None
     rows = rows_of(table, name)
+    refuse_moved(name, rows, if_tag)
     if not rows.managed:
         raise NotFound(nothing_managed(name, rows))
     wanted = []
     for domain, item in rows.managed.items():
         route = table.existing(domain, item)
+        if more is not None and route.expires_at is None:
+            on_left(domain, "it is permanent")
+            continue
+        if more is not None:
+            expires_at = max(route.expires_at or 0, int(table.clock())) + more
         wanted.append(Put(route.domain, route.target, expires_at=expires_at, permanent=permanent, note=note or None))
+    if not wanted:
+        raise InvalidInput(f"The environment {name} is permanent: there is no expiry to add to.")
     changes = commit_all(table, wanted, rows.managed, dry_run)
     tell_others(name, rows.others, on_left)
     return changes
@@ -229,6 +257,7 @@ def down(
     source: str | None = None,
     force: bool = False,
     note: str = "",
+    if_tag: str | None = None,
     dry_run: bool = False,
     on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
@@ -240,25 +269,35 @@ def down(
         source: only where this branch or pull request made it, or nobody says who did.
         force: also where another domain, production say, is served from its targets.
         note: why, for people.
+        if_tag: only where the environment's rows have this tag, see `Rows.tag`.
         dry_run: say what would be done.
         on_left: told what stays under the environment's name.
 
     Raises:
         StillServed, Taken: nothing was written.
+        EnvironmentMoved: what was not written yet stays as it is.
     """
     check_source(source)
     done: list[Change] = []
-    rows = _down(table, name, source, force, note, dry_run, done)
+    rows = _down(table, name, source, force, note, if_tag, dry_run, done)
     tell_others(name, rows.others, on_left)
     return done
 
 
 @replanned
 def _down(
-    table: RoutingTable, name: str, source: str | None, force: bool, note: str, dry_run: bool, done: list[Change]
+    table: RoutingTable,
+    name: str,
+    source: str | None,
+    force: bool,
+    note: str,
+    if_tag: str | None,
+    dry_run: bool,
+    done: list[Change],
 ) -> Rows:
     # What was removed before somebody else wrote is in `done`, and not among the rows any more.
     rows = rows_of(table, name)
+    refuse_moved(name, rows, if_tag)
     if source is not None:
         refuse_source(table, name, rows.routes(), source, down=True)
     if not force:

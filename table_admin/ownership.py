@@ -1,5 +1,6 @@
 """Whose routes are whose: what an environment manages, and what is only seen under its name."""
 
+import hashlib
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from table_admin.changes import Put, decode, is_live, is_managed, promoted_from
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_environment
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import follow
+from table_admin.tables import follow, revision_of
 
 OnLeft = Callable[[str, str], object]
 """Told of each domain that is left as it is, and why."""
@@ -17,6 +18,10 @@ OnLeft = Callable[[str, str], object]
 
 class Taken(TableAdminError):
     """The environment, or one of its URLs, is somebody else's; nothing was written."""
+
+
+class EnvironmentMoved(TableAdminError):
+    """The environment is not what the caller saw any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,11 @@ class Rows:
     def routes(self) -> list[Route]:
         """Return what is managed and can be read."""
         return routes_of(self.managed.values())
+
+    def tag(self) -> str:
+        """Return what is another one as soon as one of the rows is: the environment's ETag."""
+        revisions = sorted((domain, revision_of(item)) for domain, item in (self.managed | self.others).items())
+        return hashlib.sha256(repr(revisions).encode()).hexdigest()[:16]
 
 
 def rows_of(table: RoutingTable, name: str) -> Rows:
@@ -54,6 +64,15 @@ def manages(name: str, item: Item) -> bool:
     if "managed" in item:
         return item["managed"] == {"BOOL": True}
     return "service" in item or item.get("lifetime") == {"S": "ephemeral"}
+
+
+def refuse_moved(name: str, rows: Rows, if_tag: str | None) -> None:
+    """Raise EnvironmentMoved where the rows are not those that the tag was of."""
+    if if_tag not in (None, rows.tag()):
+        raise EnvironmentMoved(
+            f"The environment {name} was changed by somebody else. "
+            f"Look at it (table-admin env show {name}) and try again."
+        )
 
 
 def routes_of(items: Iterable[Item]) -> list[Route]:

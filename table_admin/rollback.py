@@ -21,11 +21,11 @@ from table_admin.changes import (
     unchanged,
 )
 from table_admin.contention import replanned
-from table_admin.errors import InvalidInput, NotFound, TableAdminError, TargetRefused
+from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.inputs import parse_domain, parse_environment
 from table_admin.ownership import OnLeft, manages, not_managed
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, Write, follow
+from table_admin.tables import TRANSACTION_ROWS, Write, follow, revision_of
 from table_admin.targets import objects_under, same_target
 
 _READ_BACK = 50
@@ -43,6 +43,7 @@ def rollback(
     expires_in: str | None = None,
     permanent: bool = False,
     note: str = "",
+    if_revision: int | None = None,
     dry_run: bool = False,
 ) -> list[Change]:
     """Make domains what they were before their last change, or at revision `to`, in one transaction.
@@ -56,19 +57,18 @@ def rollback(
     back itself, and nothing else.
 
     The targets are not resolved again: what served then serves now. A rollback is a new revision, and can be
-    rolled back by `to`.
+    rolled back by `to`. With `if_revision` it is made over this revision only, 0 for a domain that has no route;
+    where there is nothing to do, its revision does not matter.
 
     Raises:
         NotFound: there is no such revision.
-        InvalidInput: `to` goes with one domain, and neither with `further` nor `if_target`.
+        RevisionConflict: it is another revision than `if_revision`; nothing was written.
+        InvalidInput: `to` goes with one domain, and neither with `further` nor `if_target`; so does `if_revision`.
         InvalidInput: what is gone back to has expired, and neither `expires_in` nor `permanent` is given.
         TargetRefused: it is a prefix of a bucket under which nothing is any more.
     """
     domains = list(dict.fromkeys(map(parse_domain, domains)))
-    if (to is not None) + further + (if_target is not None) > 1 or (to is not None and len(domains) > 1):
-        raise InvalidInput("--to goes with one domain; it, --further and --if-target do not go together.")
-    if if_target == "":
-        raise InvalidInput("--if-target is empty.")
+    _check(domains, to, further, if_target, if_revision)
     expiry = table.expiry(expires_in)
     items = table.tables.read(domains)
     writes: list[Write] = []
@@ -91,8 +91,19 @@ def rollback(
             left[domain] = _left(table, domain, item, f"it is as it was at revision {entry.revision}")
         else:
             writes.append(write)
-    done = {change.domain: change for change in _commit(table, writes, dry_run)}
+    done = {change.domain: change for change in _commit(table, writes, dry_run, if_revision)}
     return [left.get(domain) or done[domain] for domain in domains]
+
+
+def _check(
+    domains: Sequence[str], to: int | None, further: bool, if_target: str | None, if_revision: int | None
+) -> None:
+    if (to is not None) + further + (if_target is not None) > 1 or (to is not None and len(domains) > 1):
+        raise InvalidInput("--to goes with one domain; it, --further and --if-target do not go together.")
+    if if_revision is not None and len(domains) > 1:
+        raise InvalidInput("--if-revision goes with one domain.")
+    if if_target == "":
+        raise InvalidInput("--if-target is empty.")
 
 
 def rollback_environment(
@@ -289,8 +300,13 @@ def _left(table: RoutingTable, domain: str, item: Item | None, message: str) -> 
     return table.gone(domain, message) if item is None else unchanged(table.existing(domain, item), message)
 
 
-def _commit(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> list[Change]:
+def _commit(
+    table: RoutingTable, writes: Sequence[Write], dry_run: bool, if_revision: int | None = None
+) -> list[Change]:
     """Write, and say of each what it undoes."""
+    for write in writes:
+        if if_revision not in (None, revision_of(write.before)):
+            raise RevisionConflict(write.domain, revision_of(write.before), given=True)
     changes = table.commit(writes, dry_run=dry_run)
     return [
         replace(change, message=undoing(table, write.domain, write.restores or 0, change.revision))

@@ -170,6 +170,7 @@ def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_
 @EXPIRES_IN
 @PERMANENT
 @NOTE
+@IF_REVISION
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
@@ -191,8 +192,10 @@ def rollback(
     if bool(environment) != bool(since) or bool(environment) == bool(domains):
         raise click.UsageError("Name domains, or an environment with --environment E --since TIME.")
     if environment and since:
-        if any(options.values()):
-            raise click.UsageError("--to, --further, --if-target, --expires-in and --permanent go with domains.")
+        if any(value not in (None, False) for value in options.values()):
+            raise click.UsageError(
+                "--to, --further, --if-target, --expires-in, --permanent and --if-revision go with domains."
+            )
         moment = table.since(since)
         changes = rollback_environment(table, environment, moment, note=note, dry_run=dry_run, on_left=tell_left)
         _show([*changes], as_json, dry_run, none=f"nothing to do: nothing that {environment} manages was changed since")

@@ -201,13 +201,18 @@ def _add_writes(
         "/routes/<domain>/rollback",
         summary="Make a domain what it was",
         tags=["history"],
-        responses=responses(200, 201, 400, 404, 409),
+        responses=responses(200, 201, 400, 404, 409, 412),
     )
     def rollback_route(
-        domain: Domain, body: Rollback, dry_run: DryRun = False, key: Key = None
+        domain: Domain,
+        body: Rollback,
+        dry_run: DryRun = False,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+        key: Key = None,
     ) -> Response[ChangeDocument]:
-        options = dataclasses.asdict(body)
-        return write(domain, key, lambda rows: rollback(rows, [domain], dry_run=dry_run, **options))
+        options = {**dataclasses.asdict(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
+        return write(domain, key, lambda rows: rollback(rows, [domain], **options))
 
 
 def openapi() -> str:

@@ -15,12 +15,11 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from table_admin.routing_table import RoutingTable
 from table_admin.web.api import make_api
+from table_admin.web.guard import refusal
 from table_admin.web.snapshot import Entry, Snapshot
 
 ASSETS = Path(__file__).parent / "assets"
 MAX_BODY_BYTES = 1_000_000
-# A page of another site can send a form here, but no header of its own making.
-CONSOLE_HEADER = "x-table-admin"
 _SECURITY = {
     "content-security-policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "x-content-type-options": "nosniff",
@@ -66,14 +65,11 @@ class Console:
         """Answer one request. `headers` by lower-case name."""
         parts = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        if headers.get("host", "").rpartition(":")[0] not in self._hosts and headers.get("host") not in self._hosts:
-            return _text(HTTPStatus.MISDIRECTED_REQUEST, "Ask the console by its own name.")
+        refused = refusal(self._hosts, method, parts.path, headers)
+        if refused:
+            return _text(*refused)
         if parts.path.startswith("/api/"):
-            if CONSOLE_HEADER not in headers:
-                return _text(HTTPStatus.FORBIDDEN, f"The console's requests carry {CONSOLE_HEADER}.")
             return self._ask_api(method, parts.path.removeprefix("/api"), query, headers, body)
-        if method not in ("GET", "HEAD"):
-            return _text(HTTPStatus.METHOD_NOT_ALLOWED, "The page is read only; the API is under /api.")
         return self._read(parts.path, query)
 
     def _read(self, path: str, query: dict[str, str]) -> Answer:

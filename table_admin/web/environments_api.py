@@ -2,18 +2,20 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from table_admin import branches, environments
 from table_admin.changes import Change
 from table_admin.documents import change_document, route_document
-from table_admin.errors import NotFound
+from table_admin.errors import InvalidInput, NotFound
 from table_admin.manifest import load_manifest
-from table_admin.ownership import OnLeft
+from table_admin.ownership import OnLeft, routes_of, rows_of
 from table_admin.plan import Plan, apply_plan, make_plan
 from table_admin.promotions import promote
 from table_admin.rollback import rollback_environment
@@ -27,6 +29,7 @@ from table_admin.web.models import (
     EnvironmentName,
     Environments,
     Extend,
+    IfMatchAll,
     Key,
     Name,
     Note,
@@ -90,8 +93,14 @@ def _add_environments(
     @app.get(
         "/environments/<name>", summary="Show its routes", tags=["environments"], responses=responses(200, 400, 404)
     )
-    def get_environment(name: Name) -> Routes:
-        return Routes(list(map(route_document, environments.show(table(), name))))
+    def get_environment(name: Name) -> Response[Routes]:
+        # As they are now, unlike a listing: the ETag is of what is answered.
+        rows = rows_of(table(), name)
+        found = rows.managed | rows.others
+        if not found:
+            raise NotFound(f"There is no environment {name}.")
+        routes = Routes(list(map(route_document, sorted(routes_of(found.values())))))
+        return Response(HTTPStatus.OK, "application/json", routes, {"ETag": f'"{rows.tag()}"'})
 
     @app.put(
         "/environments/<name>",
@@ -111,7 +120,7 @@ def _add_environments(
         "/environments/<name>",
         summary="Remove all routes that it manages",
         tags=["environments"],
-        responses=responses(200, 400, 404, 409),
+        responses=responses(200, 400, 404, 409, 412),
     )
     def delete_environment(
         name: Name,
@@ -119,10 +128,13 @@ def _add_environments(
         source: Annotated[str | None, Query(description="Only if it is of this branch or pull request.")] = None,
         force: Annotated[bool, Query(description="Also where other domains are served from its targets.")] = False,
         dry_run: DryRun = False,
+        if_match: IfMatchAll = None,
         key: Key = None,
     ) -> Changes:
+        options = {"source": source, "force": force, "note": note, "if_tag": _if_tag(if_match), "dry_run": dry_run}
+
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
-            return _down(rows, name, left, source=source, force=force, note=note, dry_run=dry_run)
+            return _down(rows, name, left, **options)
 
         return _write(table, asked(key), name, make)
 
@@ -145,13 +157,15 @@ def _add_moves(
         "/environments/<name>/extend",
         summary="Give all routes that it manages a new expiry",
         tags=["environments"],
-        responses=responses(200, 400, 404, 409),
+        responses=responses(200, 400, 404, 409, 412),
     )
-    def extend_environment(name: Name, body: Extend, dry_run: DryRun = False, key: Key = None) -> Changes:
-        options = dataclasses.asdict(body)
+    def extend_environment(
+        name: Name, body: Extend, dry_run: DryRun = False, if_match: IfMatchAll = None, key: Key = None
+    ) -> Changes:
+        options = {**dataclasses.asdict(body), "if_tag": _if_tag(if_match), "dry_run": dry_run}
 
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
-            return environments.extend(rows, name, dry_run=dry_run, on_left=left, **options)
+            return environments.extend(rows, name, on_left=left, **options)
 
         return _write(table, asked(key), name, make)
 
@@ -212,6 +226,15 @@ def _add_declarations(app: APIGatewayHttpResolver, table: Callable[..., RoutingT
         plan = _plan(rows, body)
         changes = [*apply_plan(rows, plan, expected=body.plan, force=body.force)]
         return dataclasses.replace(_plan_document(plan), changes=list(map(change_document, changes)))
+
+
+def _if_tag(if_match: str | None) -> str | None:
+    if if_match is None:
+        return None
+    tag = re.fullmatch(r'\s*"?([0-9a-f]{16})"?\s*', if_match)
+    if not tag:
+        raise InvalidInput("If-Match takes one ETag of an environment, as GET answers it.")
+    return tag[1]
 
 
 def _plan(table: RoutingTable, body: Declaration) -> Plan:

@@ -8,6 +8,7 @@ from edge_handler.routes.route import Item
 from table_admin.changes import Change, revision_from
 from table_admin.contention import settled
 from table_admin.errors import NotFound, RevisionConflict
+from table_admin.ownership import EnvironmentMoved
 from table_admin.rollback import undoing
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import follow
@@ -44,7 +45,7 @@ def once(
     def attempt() -> Sequence[Change]:
         try:
             return write()
-        except (RevisionConflict, NotFound):
+        except (RevisionConflict, EnvironmentMoved, NotFound):
             # The same request, a moment earlier, on another connection.
             done = _made(table, request, domain, environment)
             if done:

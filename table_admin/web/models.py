@@ -16,6 +16,13 @@ DryRun = Annotated[bool, Query(description="Say what would be done, and do nothi
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="Write only over this revision: the ETag it was read with.")
 ]
+IfMatchAll = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        description="Write only where all its routes are at the revisions they were read with: the environment's ETag.",
+    ),
+]
 IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", description="`*`: write only if there is none.")]
 Key = Annotated[
     str | None,
@@ -93,10 +100,18 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class Extend:
-    """How long an environment is to live."""
+    """How long an environment is to live: one of the three."""
 
     expires_in: ExpiresIn = None
     permanent: Permanent = False
+    add: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="A duration as in 7d, added to what is left; what is permanent stays so. "
+            "With If-Match or an Idempotency-Key not twice.",
+        ),
+    ] = None
     note: Why = ""
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
-from table_admin.ownership import Taken
+from table_admin.ownership import EnvironmentMoved, Taken
 from table_admin.plan import PlanMoved, Unsafe
 from table_admin.promotions import StillServed
 from table_admin.web.models import Problem
@@ -21,6 +21,7 @@ _STATUS: dict[type[TableAdminError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
     RevisionConflict: HTTPStatus.CONFLICT,
     PlanMoved: HTTPStatus.CONFLICT,
+    EnvironmentMoved: HTTPStatus.PRECONDITION_FAILED,
     Taken: HTTPStatus.CONFLICT,
     StillServed: HTTPStatus.CONFLICT,
     Unsafe: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -1,6 +1,7 @@
 """The HTTP API through API Gateway's own events."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, environments
+from table_admin.environments import extend
 from table_admin.web.api import make_api, openapi
 from table_admin.web.problems import PROBLEM
 from tests.lambda_runtime import invoke
@@ -120,6 +122,96 @@ def test_who_names_no_source_does_not_change_what_a_source_made(ask: Ask) -> Non
     status, _, problem = ask("PUT", "/environments/env-1", up)
     assert (status, problem["type"]) == (409, "urn:table-admin:taken")
     assert ask("PUT", "/environments/env-1", {**up, "take_over": True})[2]["changes"][0]["after"]["source"] == ""
+
+
+def test_a_rollback_is_made_over_the_revision_that_was_seen(ask: Ask) -> None:
+    for target in (A, B):
+        ask("PUT", f"/routes/{HOST}", {"target": target})
+    ask("PUT", f"/routes/{HOST}", {"target": "s3://acme-static-sites/env-c", "note": "somebody else's"})
+    status, _, problem = ask("POST", f"/routes/{HOST}/rollback", {"to": 1}, if_match='"2"')
+    assert (status, problem["type"], problem["revision"]) == (412, "urn:table-admin:revision-conflict", 3)
+    assert ask("POST", f"/routes/{HOST}/rollback", {"to": 1}, if_none_match="*")[0] == 412
+    assert ask("POST", f"/routes/{HOST}/rollback", {"to": 1}, if_match='"3"')[2]["after"]["target"] == A
+    ask("DELETE", f"/routes/{HOST}")
+    assert ask("POST", f"/routes/{HOST}/rollback", {"to": 2}, if_match='"4"')[0] == 412
+    assert ask("POST", f"/routes/{HOST}/rollback", {"to": 2}, if_none_match="*")[0] == 201
+
+
+def test_an_environment_is_changed_only_as_it_was_seen(ask: Ask) -> None:
+    ask("PUT", "/environments/env-42", {"base": "example.com", "services": {"web": A, "api": B}, "expires_in": "1d"})
+    seen = ask("GET", "/environments/env-42")[1]["etag"]
+    assert ask("GET", "/environments/env-42")[1]["etag"] == seen
+    ask("PUT", "/routes/api-env-42.example.com", {"target": A})
+    for method, path, body in (
+        ("POST", "/environments/env-42/extend", {"add": "7d"}),
+        ("DELETE", "/environments/env-42", None),
+    ):
+        for dry_run in ("true", "false"):
+            status, _, problem = ask(method, path, body, {"dry_run": dry_run}, if_match=seen)
+            assert (status, problem["type"]) == (412, "urn:table-admin:environment-moved")
+        assert ask(method, path, body, if_match='"1"')[0] == 400
+    found = ask("GET", "/environments/env-42")
+    assert len(found[2]["routes"]) == 2
+    body = {"add": "7d"}
+    extended = ask("POST", "/environments/env-42/extend", body, if_match=found[1]["etag"], Idempotency_Key="k-1")
+    assert extended[0] == 200
+    again = ask("POST", "/environments/env-42/extend", body, if_match=found[1]["etag"], Idempotency_Key="k-1")
+    assert sorted(again[2]["changes"], key=str) == sorted(extended[2]["changes"], key=str)
+    now = ask("GET", "/environments/env-42")[1]["etag"]
+    assert now != found[1]["etag"]
+    assert len(ask("DELETE", "/environments/env-42", if_match=now)[2]["changes"]) == 2
+    assert ask("GET", "/environments/env-42")[0] == 404
+
+
+def test_an_extension_adds_to_what_is_left_and_leaves_permanent_what_is(ask: Ask) -> None:
+    up = {"base": "example.com", "services": {"web": A, "api": B}}
+    ask("PUT", "/environments/env-42", {**up, "expires_in": "30d"})
+    before = {found["domain"]: found["expires_at"] for found in ask("GET", "/environments/env-42")[2]["routes"]}
+    tried = ask("POST", "/environments/env-42/extend", {"add": "7d"}, {"dry_run": "true"})[2]["changes"]
+    done = ask("POST", "/environments/env-42/extend", {"add": "7d"})[2]["changes"]
+    for changes in (tried, done):
+        after = {change["domain"]: change["after"]["expires_at"] for change in changes}
+        assert after == {domain: expires_at + 7 * 86400 for domain, expires_at in before.items()}
+    ask("PUT", "/routes/api-env-42.example.com", {"target": B, "permanent": True})
+    mixed = ask("POST", "/environments/env-42/extend", {"add": "1d"})[2]
+    assert [change["domain"] for change in mixed["changes"]] == ["web-env-42.example.com"]
+    assert mixed["left"] == ["api-env-42.example.com: it is permanent"]
+    ask("POST", "/environments/env-42/extend", {"permanent": True})
+    status, _, problem = ask("POST", "/environments/env-42/extend", {"add": "1d"})
+    assert (status, "is permanent" in problem["detail"]) == (400, True)
+    assert {found["lifetime"] for found in ask("GET", "/environments/env-42")[2]["routes"]} == {"permanent"}
+    for wrong in ({"add": "1d", "expires_in": "1d"}, {"add": "1d", "permanent": True}, {}, {"add": "soon"}):
+        assert ask("POST", "/environments/env-42/extend", wrong)[0] == 400
+
+
+def test_what_has_expired_is_extended_from_now(ask: Ask, table: RoutingTable) -> None:
+    table.put(HOST, A, environment="env-1", expires_in="1h")
+    table.clock = lambda: time.time() + 86400
+    (change,) = extend(table, "env-1", add="2h")
+    assert change.after is not None
+    assert change.after.expires_at == pytest.approx(table.clock() + 7200, abs=60)
+
+
+def test_a_note_is_of_its_revision_alone(ask: Ask) -> None:
+    def newest() -> tuple[str, str]:
+        found = ask("GET", f"/routes/{HOST}/history", query={"limit": "1"})[2]["revisions"][0]
+        return found["action"], found["note"]
+
+    up = {"base": "example.com", "services": {"": A}, "expires_in": "1d"}
+    for write in (
+        ("PUT", f"/routes/{HOST}", {"target": B}),
+        ("POST", f"/routes/{HOST}/touch", {}),
+        ("POST", f"/routes/{HOST}/touch", {"note": ""}),
+        ("POST", "/environments/env-1/extend", {"add": "1d"}),
+        ("POST", "/environments/env-1/extend", {"expires_in": "3d"}),
+        ("PUT", "/environments/env-1", {**up, "services": {"": B}}),
+        ("DELETE", f"/routes/{HOST}"),
+        ("DELETE", "/environments/env-1"),
+    ):
+        assert ask("PUT", "/environments/env-1", {**up, "note": "why it is here"})[0] == 200
+        assert newest() == ("put", "why it is here")
+        assert ask(*write)[0] == 200
+        assert newest()[1] == "", write
 
 
 def test_a_retry_with_the_same_key_gets_the_first_ones_answer(ask: Ask) -> None:

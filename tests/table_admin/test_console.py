@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
-from table_admin.web.console import CONSOLE_HEADER, Answer, Console, serve
+from table_admin.web.console import Answer, Console, serve
+from table_admin.web.guard import CONSOLE_HEADER
 from table_admin.web.snapshot import Snapshot
 from tests.support import make_tables, wait_until
 
@@ -49,13 +50,13 @@ def test_a_search_finds_words_in_any_attribute(console: Console) -> None:
 
 
 def test_what_the_console_writes_is_found_at_once(console: Console, table: RoutingTable) -> None:
-    assert ask(console, "PUT", "/api/routes/new.example.com", {"target": A}).status == 201
+    assert ask(console, "PUT", "/api/routes/new.example.com", {"target": A}, if_none_match="*").status == 201
     assert "new.example.com" in found(console, "")
     assert table.get("new.example.com").updated_by == "tester"
-    ask(console, "DELETE", "/api/routes/env-1.example.com")
+    assert ask(console, "DELETE", "/api/routes/env-1.example.com", if_match='"1"').status == 200
     assert "env-1.example.com" not in found(console, "")
     changes = {"base": "example.com", "services": {"web": A}}
-    assert ask(console, "PUT", "/api/environments/env-9", changes).status == 200
+    assert ask(console, "PUT", "/api/environments/env-9", changes, if_none_match="*").status == 200
     assert "web-env-9.example.com" in found(console, "environment=env-9")
 
 
@@ -135,6 +136,56 @@ def test_other_pages_cannot_use_the_console(console: Console, table: RoutingTabl
     assert console.respond("GET", "/search", rebound, b"").status == 421
     assert console.respond("POST", "/", OWN, b"").status == 405
     assert table.get("env-1.example.com").target == A
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "http://localhost:8080"},
+        {"origin": "https://localhost:8765"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_page_of_another_origin_is_refused_whatever_it_sends(
+    console: Console, table: RoutingTable, headers: dict[str, str]
+) -> None:
+    asked = {**OWN, "if-match": '"1"', **headers}
+    body = json.dumps({"target": B}).encode()
+    assert console.respond("PUT", "/api/routes/env-1.example.com", asked, body).status == 403
+    for path in ("/api/routes/env-1.example.com", "/search", "/config"):
+        assert console.respond("GET", path, asked, b"").status == 403
+    assert table.get("env-1.example.com").revision == 1
+    # Who follows a link gets the page.
+    assert console.respond("GET", "/", asked, b"").status == 200
+
+
+def test_the_consoles_own_page_may_ask(console: Console) -> None:
+    own = {"origin": "http://localhost:8765", "sec-fetch-site": "same-origin"}
+    asked = {**OWN, "if-match": '"1"', **own}
+    body = json.dumps({"target": B}).encode()
+    assert console.respond("PUT", "/api/routes/env-1.example.com", asked, body).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PUT", "/api/routes/env-1.example.com", {"target": B}),
+        ("DELETE", "/api/routes/env-1.example.com", None),
+        ("POST", "/api/routes/env-1.example.com/touch", {}),
+        ("POST", "/api/routes/env-1.example.com/rollback", {"to": 1}),
+        ("POST", "/api/environments/shop/extend", {"expires_in": "7d"}),
+        ("DELETE", "/api/environments/shop", None),
+    ],
+)
+def test_a_write_that_does_not_say_over_what_is_refused(
+    console: Console, table: RoutingTable, method: str, path: str, body: Any
+) -> None:
+    assert ask(console, method, path, body).status == 428
+    assert table.get("env-1.example.com").revision == 1
 
 
 def test_it_is_served_on_this_machine(console: Console) -> None:

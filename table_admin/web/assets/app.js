@@ -60,9 +60,10 @@ byId('new').addEventListener('click', () => { location.hash = '#new'; });
 byId('search').addEventListener('submit', (event) => { event.preventDefault(); moveFocus(0); });
 addEventListener('hashchange', navigate);
 addEventListener('keydown', (event) => {
+  if (byId('review').open) return; // it closes itself, and what is behind it rests
   const typingIn = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement?.tagName ?? '');
   if (event.key === '/' && !typingIn) { event.preventDefault(); byId('words').focus(); }
-  else if (event.key === 'Escape' && !byId('confirm').open && location.hash.length > 1) {
+  else if (event.key === 'Escape' && location.hash.length > 1) {
     const last = chosen();
     location.hash = environment ? `#env/${encodeURIComponent(environment)}` : '#';
     document.querySelector(`[data-domain="${CSS.escape(last)}"] a`)?.focus();

@@ -1,32 +1,10 @@
 // One route: what it is, how its URL is answered, an edit that shows its diff first, its history.
 
-import { byId, confirmed, element, expiry, time } from './dom.js';
+import { byId, element, expiry, field, time } from './dom.js';
+import { SHOWN, diffTable, value } from './diff.js';
 import { get, route, send } from './http.js';
 import { drawnPath } from './path.js';
-
-const SHOWN = ['target', 'environment', 'service', 'owner', 'lifetime', 'expires_at', 'managed', 'source', 'note'];
-
-function value(name, found) {
-  const of = found ? found[name] : undefined;
-  if (of == null || of === '') return name === 'expires_at' && found ? 'never' : '(none)';
-  if (name === 'expires_at') return time(of);
-  return typeof of === 'object' ? Object.entries(of).map(([key, part]) => `${key}=${part}`).join(' ') : String(of);
-}
-
-function diffTable(change) {
-  const names = [...SHOWN, 'origin'].filter((name) => value(name, change.before) !== value(name, change.after));
-  if (!names.length) return element('p', { class: 'message' }, 'Nothing changes.');
-  return element('table', { class: 'diff' },
-    element('thead', {}, element('tr', {}, ...['Attribute', 'Now', 'After'].map((head) => element('th', { scope: 'col' }, head)))),
-    element('tbody', {}, ...names.map((name) => element('tr', {},
-      element('th', { scope: 'row' }, name),
-      element('td', {}, element('del', {}, value(name, change.before))),
-      element('td', {}, element('ins', {}, value(name, change.after)))))));
-}
-
-function field(label, name, attributes = {}) {
-  return element('label', {}, label, element('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', ...attributes }));
-}
+import { review } from './review.js';
 
 function asked(form, found) {
   const data = new FormData(form);
@@ -71,21 +49,51 @@ function editor(found, saved) {
   return form;
 }
 
-function historyList(domain, revisions, current, act) {
+function historyList(domain, revisions, current, back) {
   return element('ol', { class: 'history', 'aria-label': `History of ${domain}` }, ...revisions.map((entry) => element('li', {},
     element('div', {},
       element('b', {}, `${entry.revision} ${entry.action}`), ` ${entry.action === 'delete' ? '' : entry.route?.target ?? ''}`,
       element('div', { class: 'faint' }, `${entry.updated_at.slice(0, 16).replace('T', ' ')}Z by ${entry.updated_by}${entry.note ? `: ${entry.note}` : ''}`)),
     entry.revision === current ? element('span', { class: 'faint' }, 'now')
-      : element('button', { type: 'button', 'aria-label': `Roll back to revision ${entry.revision}`, onclick: () => act(() => send('POST', `${route(domain)}/rollback`, { to: entry.revision })) }, 'Roll back'))));
+      : element('button', { type: 'button', 'aria-label': `Roll back to revision ${entry.revision}`, onclick: () => back(entry.revision) }, 'Roll back'))));
+}
+
+// Each is made over the revision that is shown; where there is no route, only while there is none.
+function writesOf(domain, found, reload) {
+  const headers = found ? { 'if-match': `"${found.revision}"` } : { 'if-none-match': '*' };
+  const path = route(domain);
+  const tried = async (method, at, body) => {
+    const change = await send(method, at, body, { query: { dry_run: 'true' }, headers });
+    const message = change.message && element('p', { class: 'message' }, `${change.message[0].toUpperCase()}${change.message.slice(1)}.`);
+    return { shown: [message, diffTable(change)].filter(Boolean), changes: change.action !== 'unchanged' };
+  };
+  return {
+    touch: () => review({
+      title: `Empty the CDN of ${domain}? What it cached is asked for again, at the origin.`,
+      action: 'Empty the CDN',
+      preview: () => tried('POST', `${path}/touch`, {}),
+      write: ({ note }) => send('POST', `${path}/touch`, { note }, { headers }),
+      reload,
+    }),
+    remove: () => review({
+      title: `Remove ${domain}? Its history stays, and can bring it back.`,
+      action: 'Remove',
+      preview: () => tried('DELETE', path),
+      write: ({ note }) => send('DELETE', path, undefined, { query: { note }, headers }),
+      reload,
+    }),
+    back: (to) => review({
+      title: `Roll ${domain} back to revision ${to}?`,
+      action: 'Roll back',
+      preview: () => tried('POST', `${path}/rollback`, { to }),
+      write: ({ note }) => send('POST', `${path}/rollback`, { to, note }, { headers }),
+      reload,
+    }),
+  };
 }
 
 export async function showDetail(domain, { edge, changed }) {
   const place = byId('detail');
-  const message = element('p', { class: 'message', role: 'status' });
-  const act = async (work) => {
-    try { await work(); await changed(domain); } catch (error) { message.className = 'message bad'; message.textContent = error.message; }
-  };
   const close = element('button', { type: 'button', id: 'close', 'aria-label': 'Close', onclick: () => { location.hash = '#'; } }, '\u00d7');
   if (!domain) {
     place.replaceChildren(element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, 'New route'), close), editor(null, changed));
@@ -98,6 +106,7 @@ export async function showDetail(domain, { edge, changed }) {
     get('/api/explain', { url: edge.replace('{domain}', domain) }),
     get(`${route(domain)}/history`, { limit: 50 }).catch((error) => (error.status === 404 ? { revisions: [] } : Promise.reject(error))),
   ]);
+  const writes = writesOf(domain, found, () => changed(domain));
   const facts = found && element('dl', {}, ...SHOWN.flatMap((name) => [
     element('dt', {}, name.replace('_', ' ')), element('dd', {}, name === 'expires_at' ? expiry(found.expires_at) : value(name, found))]),
   element('dt', {}, 'revision'), element('dd', {}, `${found.revision}, ${found.updated_at.slice(0, 16).replace('T', ' ')}Z by ${found.updated_by}`));
@@ -108,12 +117,9 @@ export async function showDetail(domain, { edge, changed }) {
     element('h3', {}, 'How its URL is answered'), drawnPath(path),
     found && element('h3', {}, 'Edit'), found && editor(found, changed),
     found && element('div', { class: 'buttons' },
-      element('button', { type: 'button', onclick: () => act(() => send('POST', `${route(domain)}/touch`, {})) }, 'Empty the CDN of it'),
-      element('button', { type: 'button', class: 'danger', onclick: async () => {
-        if (await confirmed(`Remove ${domain}? Its history stays, and can bring it back.`, 'Remove')) await act(() => send('DELETE', route(domain)));
-      } }, 'Remove')),
-    message,
-    element('h3', {}, 'History'), historyList(domain, past.revisions, found?.revision, act)].filter(Boolean));
+      element('button', { type: 'button', onclick: writes.touch }, 'Empty the CDN of it'),
+      element('button', { type: 'button', class: 'danger', onclick: writes.remove }, 'Remove')),
+    element('h3', {}, 'History'), historyList(domain, past.revisions, found?.revision, writes.back)].filter(Boolean));
   place.hidden = false;
   place.focus({ preventScroll: true });
 }

@@ -24,11 +24,6 @@ export function expiry(seconds) {
   return element('span', { class: kind }, left <= 0 ? `expired ${time(seconds)}` : time(seconds));
 }
 
-export function confirmed(text, action) {
-  const dialog = byId('confirm');
-  byId('confirm-text').textContent = text;
-  dialog.querySelector('[value=yes]').textContent = action;
-  dialog.returnValue = 'no';
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true }));
+export function field(label, name, attributes = {}) {
+  return element('label', {}, label, element('input', { name, type: 'text', autocomplete: 'off', spellcheck: 'false', ...attributes }));
 }

@@ -1,24 +1,57 @@
-// An environment: its URLs, and what is done with them together.
+// An environment: its URLs, and what is done with them together, over the revisions that are shown.
 
-import { byId, confirmed, element } from './dom.js';
-import { get, send } from './http.js';
+import { byId, element, field, time } from './dom.js';
+import { changesTable } from './diff.js';
+import { send, tagged } from './http.js';
+import { review } from './review.js';
+
+const expires = (found) => time(found.expires_at);
+const whole = (found) => (found ? `${found.target}, expires: ${expires(found)}` : 'a row that is broken');
+
+function shownOf({ changes, left }, now, then) {
+  const kept = left.map((text) => element('li', {}, text));
+  return {
+    shown: [
+      changes.length ? changesTable(changes, now, then) : element('p', { class: 'message' }, 'Nothing changes.'),
+      kept.length ? element('p', {}, 'These stay as they are:') : '', kept.length ? element('ul', {}, ...kept) : ''],
+    changes: changes.length > 0,
+  };
+}
 
 export async function showEnvironment(name, edge, { changed, failed }) {
   const card = byId('environment');
   if (!name) { card.hidden = true; return; }
   const path = `/api/environments/${encodeURIComponent(name)}`;
-  const act = async (work) => { try { await work(); await changed(); } catch (error) { failed(error); } };
-  let routes = [];
-  try { ({ routes } = await get(path)); } catch (error) { if (error.status !== 404) failed(error); }
-  const urls = routes.map((found) => element('li', {}, element('a', { href: edge.replace('{domain}', found.domain), target: '_blank', rel: 'noopener' }, found.domain), found.service ? ` ${found.service}` : ''));
+  let found = { routes: [], tag: null };
+  try { found = await tagged(path); } catch (error) { if (error.status !== 404) failed(error); }
+  const headers = { 'if-match': found.tag };
+  const reload = async () => { await changed(); card.focus({ preventScroll: true }); };
+  const managed = found.routes.filter((route) => route.managed);
+  const urls = found.routes.map((route) => element('li', {}, element('a', { href: edge.replace('{domain}', route.domain), target: '_blank', rel: 'noopener' }, route.domain), route.service ? ` ${route.service}` : ''));
+
+  const extend = () => review({
+    title: `Extend ${name}`,
+    action: 'Extend',
+    fields: [field('Add to what is left', 'add', { required: true, placeholder: '12h, 7d or 2w' })],
+    preview: async ({ add }) => shownOf(await send('POST', `${path}/extend`, { add }, { query: { dry_run: 'true' }, headers }), expires, expires),
+    write: ({ add, note }) => send('POST', `${path}/extend`, { add, note }, { headers }),
+    reload,
+  });
+  const takeDown = () => review({
+    title: `Take down ${name}? The history of its routes stays.`,
+    action: 'Remove',
+    preview: async () => shownOf(await send('DELETE', path, undefined, { query: { dry_run: 'true' }, headers }), whole, () => '(none)'),
+    write: ({ note }) => send('DELETE', path, undefined, { query: { note }, headers }),
+    reload,
+  });
+
   card.replaceChildren(
     element('h2', {}, `Environment ${name}`),
     element('ul', { 'aria-label': `URLs of ${name}` }, ...urls),
+    managed.length && managed.every((route) => route.expires_at == null) ? element('p', { class: 'faint' }, 'It is permanent: there is no expiry to extend.') : '',
     element('div', { class: 'buttons' },
-      element('button', { type: 'button', onclick: () => act(() => send('POST', `${path}/extend`, { expires_in: '7d' })) }, 'Extend by 7 days from now'),
-      element('button', { type: 'button', class: 'danger', onclick: async () => {
-        if (await confirmed(`Remove the ${routes.filter((found) => found.managed).length} routes that ${name} manages? Their history stays.`, 'Remove')) await act(() => send('DELETE', path));
-      } }, 'Take down'),
+      managed.some((route) => route.expires_at != null) && element('button', { type: 'button', onclick: extend }, 'Extend'),
+      found.tag && element('button', { type: 'button', class: 'danger', onclick: takeDown }, 'Take down'),
       element('a', { href: '#' }, 'All environments')));
   card.hidden = false;
 }

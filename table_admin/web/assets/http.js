@@ -15,10 +15,18 @@ async function answer(response) {
   return body;
 }
 
-export async function get(path, query = {}) {
+function ask(path, query = {}) {
   const url = new URL(path, location.origin);
   for (const [name, value] of Object.entries(query)) if (value !== '' && value != null) url.searchParams.set(name, value);
-  return answer(await fetch(url, { headers: { 'x-table-admin': 'console' } }));
+  return fetch(url, { headers: { 'x-table-admin': 'console' } });
+}
+
+export const get = async (path, query) => answer(await ask(path, query));
+
+// With the ETag, which a write over it says again.
+export async function tagged(path) {
+  const response = await ask(path);
+  return { ...await answer(response), tag: response.headers.get('etag') };
 }
 
 export async function send(method, path, body, { query = {}, headers = {} } = {}) {
