@@ -119,5 +119,7 @@ def github(
 
 
 def expanded(text: Any, known: Mapping[str, str]) -> str:
-    """Return a text with its expressions' values."""
-    return _EXPRESSION.sub(lambda found: known[found[1]], str(text))
+    """Return a text with its expressions' values; an output that no step has made is empty."""
+    return _EXPRESSION.sub(
+        lambda found: known.get(found[1], "") if ".outputs." in found[1] else known[found[1]], str(text)
+    )
