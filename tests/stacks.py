@@ -2,7 +2,7 @@
 
 import copy
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from samcli.yamlhelper import yaml_parse
@@ -42,9 +42,13 @@ class _NoManagedPolicies:
         return {}
 
 
-def translated(name: str, code: str = "s3://artifacts/package.zip") -> Template:
-    """Return a template after the SAM translator, which `sam deploy` leaves to CloudFormation."""
+def translated(
+    name: str, code: str = "s3://artifacts/package.zip", change: Callable[[Template], None] | None = None
+) -> Template:
+    """Return a template after the SAM translator, which `sam deploy` leaves to CloudFormation. `change` it before."""
     template: Template = yaml_parse((ROOT / name).read_text())
+    if change:
+        change(template)
     if "Transform" not in template:
         return template
     for resource in template["Resources"].values():

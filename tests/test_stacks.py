@@ -128,6 +128,30 @@ def gateway_of(ec2: Any, route_table: str) -> str:
     return gateway
 
 
+def versions(template: dict[str, Any]) -> dict[str, str]:
+    """Return the version that the distribution names, by event type."""
+    config = template["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    associations = config["DefaultCacheBehavior"]["LambdaFunctionAssociations"]
+    return {association["EventType"]: association["LambdaFunctionARN"]["Ref"] for association in associations}
+
+
+def test_a_version_is_published_for_a_change_of_the_configuration_alone() -> None:
+    def runtime(template: dict[str, Any]) -> None:
+        template["Globals"]["Function"]["Runtime"] = "python3.12"
+
+    def memory(template: dict[str, Any]) -> None:
+        template["Resources"]["OriginRequestFunction"]["Properties"]["MemorySize"] = 512
+
+    before = versions(translated("template.yaml"))
+    assert versions(translated("template.yaml")) == before
+    other_runtime = versions(translated("template.yaml", change=runtime))
+    assert {event for event in before if before[event] != other_runtime[event]} == set(before)
+    more_memory = versions(translated("template.yaml", change=memory))
+    assert {event for event in before if before[event] != more_memory[event]} == {"origin-request"}
+    for version in before.values():
+        assert translated("template.yaml")["Resources"][version]["Type"] == "AWS::Lambda::Version"
+
+
 def test_nothing_is_left_out_that_the_templates_do_not_have() -> None:
     types = {
         resource["Type"]

@@ -102,6 +102,24 @@ def test_the_secret_cannot_be_told_to_load_balancers_of_everybody(domains: str, 
     assert bool(re.fullmatch(pattern, domains)) is accepted
 
 
+def test_what_the_builders_make_is_for_the_runtime_that_loads_it() -> None:
+    """Bytecode and native modules are of one version of Python; with another nothing would start."""
+    runtime = yaml_parse((ROOT / "template.yaml").read_text())["Globals"]["Function"]["Runtime"]
+    own = [name for name, body in resources("template.yaml").items() if "Runtime" in body.get("Properties", {})]
+    assert own == []
+    edge = re.search(r"^RUNTIME \?= (.+)$", (ROOT / "edge_handler" / "Makefile").read_text(), re.MULTILINE)
+    admin = re.search(r"--python-version (\S+)", (ROOT / "table_admin" / "Makefile").read_text())
+    assert edge
+    assert admin
+    assert [f"python{edge[1]}", f"python{admin[1]}"] == [runtime] * 2
+
+
+def test_the_admin_apis_alarm_counts_what_its_callers_get() -> None:
+    alarm = resources("template.yaml")["AdminErrorsAlarm"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApiGateway", "5xx")
+    assert alarm["Dimensions"] == [{"Name": "ApiId", "Value": {"Ref": "AdminApi"}}]
+
+
 def test_the_load_balancer_admits_cloudfront_only() -> None:
     group = resources("cluster.yaml")["LoadBalancerSecurityGroup"]["Properties"]
     (rule,) = group["SecurityGroupIngress"]
