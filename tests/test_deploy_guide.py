@@ -11,6 +11,7 @@ import yaml
 from botocore import xform_name
 from samcli.yamlhelper import yaml_parse
 
+from local_edge.template import load_template
 from tests.support import ROOT
 from tests.test_templates import BIN, ENVIRON
 
@@ -83,9 +84,44 @@ def test_every_parameter_that_is_named_exists_and_every_needed_one_is_named() ->
     assert table
     assert set(re.findall(r"`([A-Z]\w+)`", re.sub(r"`DistributionDomainName`", "", table[1]))) == set(edge)
     cluster = yaml_parse((ROOT / "cluster.yaml").read_text())["Parameters"]
-    (deploy,) = (command for command in COMMANDS if "cluster.yaml" in command and "parameter-overrides" in command)
+    deploy = next(command for command in COMMANDS if "cluster.yaml" in command and "parameter-overrides" in command)
     given = set(re.findall(r"([A-Z]\w+)=", deploy.partition("--parameter-overrides")[2]))
     assert {name for name, body in cluster.items() if "Default" not in body} <= given <= set(cluster)
+
+
+def accepted(parameters: dict[str, str]) -> list[str]:
+    """Return the secrets that the load balancer takes."""
+    allowed = yaml_parse((ROOT / "cluster.yaml").read_text())["Parameters"]
+    for name, value in parameters.items():
+        assert re.fullmatch(allowed[name]["AllowedPattern"], value), name
+    template = load_template(stack="c", bucket="b", parameters=parameters, path=ROOT / "cluster.yaml")
+    (condition,) = template.properties("ThroughCloudFront")["Conditions"]
+    values: list[str] = condition["HttpHeaderConfig"]["Values"]
+    return values
+
+
+def sent(parameters: dict[str, str]) -> str:
+    """Return the secret that CloudFront sends."""
+    return load_template(stack="s", bucket="b", parameters=parameters).distribution().origin_headers["x-origin-verify"]
+
+
+def test_the_secret_is_replaced_without_a_gap_and_in_the_end_the_old_one_is_refused() -> None:
+    old, new = "o" * 32, "n" * 32
+    edge, cluster = {"OriginSecret": old}, {"OriginSecret": old, "PreviousOriginSecret": ""}
+    update = GUIDE.partition("## Update")[2].partition("\n## ")[0]
+    steps = [step for step in re.findall(r"^\$ (.+)$", update, re.MULTILINE) if "--parameter-overrides" in step]
+    for step in steps:
+        given = dict(re.findall(r"(\w+)=(\w*)", step.partition("--parameter-overrides")[2]))
+        changed = {name: {"OLD": old, "NEW": new, "": ""}[value] for name, value in given.items()}
+        # What a step does not name keeps its value.
+        if "cluster.yaml" in step:
+            cluster |= changed
+        else:
+            assert sent(edge | changed) in accepted(cluster)  # while CloudFront moves, edge by edge, both are sent
+            edge |= changed
+        assert sent(edge) in accepted(cluster)
+    assert sent(edge) == new
+    assert accepted(cluster) == [new]
 
 
 def test_every_file_and_output_that_is_named_exists() -> None:
