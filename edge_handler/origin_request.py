@@ -7,6 +7,7 @@ from edge_handler.errors import BrokenStamp, MalformedPath
 from edge_handler.log import log, log_exception
 from edge_handler.origin_secret import DOMAINS_HEADER, is_listed
 from edge_handler.origin_secret import HEADER as SECRET_HEADER
+from edge_handler.routes import kind
 from edge_handler.routes.route import CustomOrigin, Origin, S3Origin
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
@@ -42,6 +43,7 @@ _FORGEABLE_HEADERS = (
     "x-rewrite-url",
     SECRET_HEADER,
     DOMAINS_HEADER,
+    kind.HEADER,
 )
 _KEEPALIVE_SECONDS = 5
 _READ_SECONDS = 30
@@ -121,6 +123,7 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, request_id: s
         name: values for name, values in request["headers"].items() if name in _WEBSITE_HEADERS
     }
     _set_header(headers, "host", origin.domain_name)
+    _set_header(headers, kind.HEADER, kind.WEBSITE)
     if isinstance(origin, CustomOrigin):
         request["uri"] = path
         request["origin"] = _custom(origin, {})

@@ -1,4 +1,4 @@
-"""CloudFront, played: viewer-request -> cache -> origin-request -> origin -> cache, for one distribution."""
+"""CloudFront, played for one distribution: viewer-request, cache, origin-request, origin, origin-response, cache."""
 
 import base64
 import secrets
@@ -17,7 +17,8 @@ from local_edge.events import VIA, cache_key, first, origin_request, viewer_requ
 from local_edge.functions import Function, FunctionFailed, Functions
 from local_edge.limits import HEAD_LIMITS, MAX_REQUEST_BYTES, MAX_URL_BYTES
 from local_edge.object_cache import MAX_OBJECT_BYTES, CachedObject, Key, ObjectCache, byte_range, is_unmodified
-from local_edge.origin import Locate, Origins, Refused, end_to_end_headers, opens_websocket
+from local_edge.origin import Locate, Origins, Refused, opens_websocket
+from local_edge.responses import OriginAnswer, made, seen
 from local_edge.template import Distribution
 from local_edge.websocket import Upgraded
 
@@ -147,7 +148,8 @@ class CloudFront:
         if upstream.status == 101:
             return Upgraded(upstream)
         async with upstream:
-            return await self._pass_on(asked, upstream, share_with_nobody, bucket="s3" in result["origin"])
+            answer = made(upstream, await self._invoke("origin-response", exchange, result, seen(upstream)))
+            return await self._pass_on(asked, upstream, answer, share_with_nobody, bucket="s3" in result["origin"])
 
     async def _look_up(self, asked: _Asked) -> web.StreamResponse:
         found, fresh = self.cache.find(asked.key, asked.viewer.method)
@@ -183,14 +185,15 @@ class CloudFront:
             return self._keep(asked, _error(exchange, status, f"The origin failed: {error}."), share, bucket=bucket)
         async with upstream:
             exchange.stages["origin"] = (time.perf_counter() - started) * 1000
-            if upstream.status == 304 and checked is not None:
+            answer = made(upstream, await self._invoke("origin-response", exchange, result, seen(upstream)))
+            if answer.status == 304 and checked is not None:
                 exchange.x_cache = "RefreshHit"
-                renewed = self.cache.refresh(asked.key, checked, upstream.headers)
+                renewed = self.cache.refresh(asked.key, checked, CIMultiDictProxy(answer.headers))
                 share(renewed)
                 return self._from_cache(renewed, viewer.method, asked.conditions)
-            if upstream.status >= 500 and stale is not None and self.cache.stands_in(stale):
-                return self._stand_in(asked, stale, upstream.status, share, bucket=bucket)
-            return await self._pass_on(asked, upstream, share, bucket=bucket)
+            if answer.status >= 500 and stale is not None and self.cache.stands_in(stale):
+                return self._stand_in(asked, stale, answer.status, share, bucket=bucket)
+            return await self._pass_on(asked, upstream, answer, share, bucket=bucket)
 
     def _keep(self, asked: _Asked, response: web.Response, share: Share, *, bucket: bool = False) -> web.Response:
         """Put what was made at the edge into the cache."""
@@ -210,18 +213,18 @@ class CloudFront:
         return self._from_cache(kept, asked.viewer.method, asked.conditions)
 
     async def _pass_on(
-        self, asked: _Asked, upstream: ClientResponse, share: Share, *, bucket: bool
+        self, asked: _Asked, upstream: ClientResponse, answer: OriginAnswer, share: Share, *, bucket: bool
     ) -> web.StreamResponse:
         """Stream an origin's answer to the viewer, and put it into the cache when it is whole."""
         exchange, viewer = asked.exchange, asked.viewer
-        headers = end_to_end_headers(upstream)
+        headers = answer.headers
         stored = CIMultiDictProxy(headers.copy())
-        if not self.cache.may_be_shared(upstream.status, stored):
+        if not self.cache.may_be_shared(answer.status, stored):
             share(None)
-        if upstream.status >= 400:
+        if answer.status >= 400:
             exchange.x_cache = "Error"
         headers.popall("content-length", None) if viewer.method != "HEAD" else None
-        response = web.StreamResponse(status=upstream.status, reason=upstream.reason, headers=headers)
+        response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
         self._add_headers(response, exchange)
         length = upstream.headers.get("content-length", "")
         if length.isdigit() and viewer.method != "HEAD":
@@ -242,7 +245,7 @@ class CloudFront:
             return response
         await response.write_eof()
         if asked.cacheable:
-            made = self.cache.store(asked.key, viewer.method, upstream.status, stored, bytes(kept), bucket=bucket)
+            made = self.cache.store(asked.key, viewer.method, answer.status, stored, bytes(kept), bucket=bucket)
             share(made)
         return response
 
@@ -265,9 +268,11 @@ class CloudFront:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(found.body)}"
         return web.Response(status=206, headers=headers, body=found.body[start:stop])
 
-    async def _invoke(self, event_type: str, exchange: Exchange, request: dict[str, Any]) -> dict[str, Any]:
+    async def _invoke(
+        self, event_type: str, exchange: Exchange, request: dict[str, Any], response: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         started = time.perf_counter()
-        result = await self._functions.invoke(event_type, exchange.request_id, request)
+        result = await self._functions.invoke(event_type, exchange.request_id, request, response)
         exchange.stages[event_type] = (time.perf_counter() - started) * 1000
         return result
 

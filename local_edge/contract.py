@@ -55,6 +55,7 @@ _READ_ONLY = {
             "via",
         ]
     ),
+    "origin-response": frozenset(("transfer-encoding", "via")),
 }
 _BODY_LIMIT = {"viewer-request": 40 * 1024, "origin-request": 1024 * 1024}
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
@@ -75,14 +76,16 @@ def is_disallowed(name: str) -> bool:
 
 
 def check_result(event_type: str, before: dict[str, Any], result: Any) -> None:
-    """Check what a viewer-request or origin-request function returned for the request `before`.
+    """Check what a function returned for the request `before`; origin-response's, for the response.
 
     Raises:
         ContractViolation: CloudFront would answer 502.
     """
     _require(isinstance(result, dict), "a result is a request or a response object")
     _check_headers(result.get("headers", {}))
-    if "status" in result:
+    if event_type == "origin-response":
+        _check_origin_response(before, result)
+    elif "status" in result:
         _check_response(event_type, result)
     else:
         _check_request(event_type, before, result)
@@ -106,9 +109,22 @@ def _check_headers(headers: Any) -> None:
             _require(not re.search(r"[\r\n\0]", pair["value"]), f"the header {name} has a line break")
 
 
-def _check_response(event_type: str, result: dict[str, Any]) -> None:
-    status = result["status"]
+def _check_origin_response(before: dict[str, Any], result: dict[str, Any]) -> None:
+    _check_status(result)
+    for name in _READ_ONLY["origin-response"]:
+        _require(
+            _values(result.get("headers", {}), name) == _values(before["headers"], name),
+            f"the header {name} is read-only in origin-response",
+        )
+
+
+def _check_status(result: dict[str, Any]) -> None:
+    status = result.get("status")
     _require(isinstance(status, str) and re.fullmatch(r"[2-5]\d\d", status) is not None, "status is a string, 200-599")
+
+
+def _check_response(event_type: str, result: dict[str, Any]) -> None:
+    _check_status(result)
     encoding = result.get("bodyEncoding", "text")
     _require(encoding in ("text", "base64"), "bodyEncoding is text or base64")
     body = result.get("body", "")

@@ -23,8 +23,10 @@ class Functions:
         # A Lambda sandbox handles one request at a time; so does the one that is played here.
         self._sandboxes = {event_type: asyncio.Lock() for event_type in functions}
 
-    async def invoke(self, event_type: str, request_id: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Return a function's result, the request itself where there is no function.
+    async def invoke(
+        self, event_type: str, request_id: str, request: dict[str, Any], response: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return a function's result, where there is no function the request itself, or the `response` to it.
 
         Raises:
             FunctionFailed: the function has no result.
@@ -32,15 +34,18 @@ class Functions:
         """
         function = self._functions.get(event_type)
         if function is None:
-            return request
+            return request if response is None else response
         config = {
             "distributionDomainName": "d111111abcdef8.cloudfront.net",
             "distributionId": "EDFDVBD6EXAMPLE",
             "eventType": event_type,
             "requestId": request_id,
         }
-        before = {**request, "headers": dict(request["headers"])}
+        subject = request if response is None else response
+        before = {**subject, "headers": dict(subject["headers"])}
         event = {"Records": [{"cf": {"config": config, "request": request}}]}
+        if response is not None:
+            event["Records"][0]["cf"]["response"] = response
         # As Lambda does: what comes and goes is JSON, and no object of the function's own.
         given = json.loads(json.dumps(event))
         try:

@@ -7,6 +7,7 @@ from tests.support import OWN_BUCKET, ROOT, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
 ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
+RESPONSE_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-response-*.json"))
 INGRESS = "demo-ingress-1.us-east-1.elb.amazonaws.com"
 ROUTES = {
     found.domain: found

@@ -39,7 +39,8 @@ def event(name: str) -> dict[str, Any]:
 
 def run(handler: Callable[[Any, Any], Any], given: dict[str, Any]) -> dict[str, Any]:
     """Invoke a handler as Lambda does, through JSON, and check its result against CloudFront's contract."""
-    before = copy.deepcopy(given["Records"][0]["cf"]["request"])
+    cf = given["Records"][0]["cf"]
+    before = copy.deepcopy(cf["response" if cf["config"]["eventType"] == "origin-response" else "request"])
     result: dict[str, Any] = json.loads(json.dumps(handler(json.loads(json.dumps(given)), None)))
     check_result(given["Records"][0]["cf"]["config"]["eventType"], before, result)
     return result

@@ -35,10 +35,18 @@ def test_a_room_imports_only_what_it_may(room: str) -> None:
 
 
 def test_the_edge_starts_without_what_is_slow_to_import() -> None:
-    script = "import sys, edge_handler.viewer_request, edge_handler.origin_request; print(*sys.modules)"
+    functions = ", ".join(f"edge_handler.{name}" for name in ("viewer_request", "origin_request", "origin_response"))
+    script = f"import sys, {functions}; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     slow = {"boto3", "botocore", "aws_lambda_powertools", "dataclasses", "inspect", "asyncio", "logging"}
     assert not slow & set(modules)
+
+
+def test_origin_response_starts_with_less_than_any_other() -> None:
+    script = "import sys, edge_handler.origin_response; print(*sys.modules)"
+    command = [sys.executable, "-S", "-E", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    assert not {"cachetools", "urllib.parse", "ssl", "socket", "hashlib", "edge_handler.settings"} & set(modules)
 
 
 def test_viewer_request_starts_without_what_parses_mail_and_entities() -> None:

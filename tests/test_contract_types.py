@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from edge_handler import origin_request, viewer_request
+from edge_handler import origin_request, origin_response, viewer_request
 from edge_handler.routes.resolver import Resolver
 from local_edge.embedded_aws import EmbeddedAws
-from tests.corpus import BROKEN_HOST, ORIGIN_EVENTS, VIEWER_EVENTS, changed, rows
+from tests.corpus import BROKEN_HOST, ORIGIN_EVENTS, RESPONSE_EVENTS, VIEWER_EVENTS, changed, rows
 from tests.support import ROOT, SETTINGS, Clock, Rows, event, need, run
 
 TSC = ROOT / "node_modules" / ".bin" / "tsc"
@@ -20,8 +20,8 @@ TSC = ROOT / "node_modules" / ".bin" / "tsc"
 OPTIONS = {"strict": True, "noEmit": True, "module": "node20", "types": [], "skipLibCheck": True}
 # The package's own result may be either, or nothing, and lets a response carry a request's fields.
 TYPES = """
-import type { CloudFrontRequest, CloudFrontRequestEvent, CloudFrontRequestResult, CloudFrontResultResponse }
-  from "aws-lambda";
+import type { CloudFrontRequest, CloudFrontRequestEvent, CloudFrontRequestResult, CloudFrontResponseEvent,
+  CloudFrontResponseResult, CloudFrontResultResponse } from "aws-lambda";
 type Response = Required<Pick<CloudFrontResultResponse, "status" | "statusDescription" | "headers">>
   & CloudFrontResultResponse;
 type ViewerRequest = Omit<CloudFrontRequest, "origin">;
@@ -49,6 +49,13 @@ def origin_results(s3_endpoint: str) -> Named:
         yield name, run(handler, event(name))
     for uri in ("/docs", "/../env-456/"):
         yield f"origin-request of {uri}", run(handler, changed("origin-request-static", uri=uri))
+
+
+def response_results() -> Named:
+    """Yield every sample's result, and what an event that cannot be read gets."""
+    for name in RESPONSE_EVENTS:
+        yield name, run(origin_response.handler, event(name))
+    yield "origin-response of nothing", origin_response.handler({}, None)
 
 
 @pytest.fixture
@@ -96,9 +103,20 @@ def test_every_result_is_one_that_the_types_of_lambda_edge_have(results: dict[st
     assert compile_types(tmp_path, constants(results)) == ""
 
 
+def test_every_result_of_origin_response_is_one_that_they_have(tmp_path: Path) -> None:
+    lines = [
+        f"export const {prefix}{number}: {kind} = {json.dumps(result)};"
+        for number, (_, result) in enumerate(response_results())
+        for prefix, kind in (("strict", "Response"), ("result", "CloudFrontResponseResult"))
+    ]
+    assert compile_types(tmp_path, "\n".join(lines)) == ""
+
+
 def test_every_sample_event_is_one_that_the_types_of_lambda_edge_have(tmp_path: Path) -> None:
     given = [json.dumps(event(name)) for name in (*VIEWER_EVENTS, *ORIGIN_EVENTS)]
     source = "\n".join(f"export const e{n}: CloudFrontRequestEvent = {text};" for n, text in enumerate(given))
+    given = [json.dumps(event(name)) for name in RESPONSE_EVENTS]
+    source += "\n" + "\n".join(f"export const r{n}: CloudFrontResponseEvent = {text};" for n, text in enumerate(given))
     assert compile_types(tmp_path, source) == ""
 
 

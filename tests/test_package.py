@@ -41,7 +41,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("function", ["ViewerRequestFunction", "OriginRequestFunction"])
+@pytest.mark.parametrize("function", ["ViewerRequestFunction", "OriginRequestFunction", "OriginResponseFunction"])
 def test_a_package_holds_the_handlers_and_cachetools_and_nothing_else(
     built: Path, function: str, tmp_path: Path
 ) -> None:
@@ -63,7 +63,11 @@ def assert_starts_alone(function: str, package: Path) -> None:
     assert done.stdout.startswith(str(package))
 
 
-MODULES = {"ViewerRequestFunction": "viewer_request", "OriginRequestFunction": "origin_request"}
+MODULES = {
+    "ViewerRequestFunction": "viewer_request",
+    "OriginRequestFunction": "origin_request",
+    "OriginResponseFunction": "origin_response",
+}
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -72,6 +76,7 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
     [
         ("ViewerRequestFunction", "viewer-request-wildcard-host", ("status", "400")),
         ("OriginRequestFunction", "origin-request-static", ("uri", "/env-123/index.html")),
+        ("OriginResponseFunction", "origin-response-static-304", ("status", "304")),
     ],
 )
 def test_where_the_functions_python_is_at_hand_the_package_is_its_bytecode(
@@ -114,10 +119,11 @@ def test_sams_own_events_get_a_result_the_contract_accepts(name: str) -> None:
 def test_every_sample_event_is_one_that_cloudfront_could_send() -> None:
     for file in sorted((ROOT / "events").glob("*.json")):
         given = event(file.stem)
-        config, request = given["Records"][0]["cf"]["config"], given["Records"][0]["cf"]["request"]
+        cf = given["Records"][0]["cf"]
+        config, subject = cf["config"], cf.get("response", cf["request"])
         assert file.stem.startswith(config["eventType"]), file
         # Unchanged, it must pass; only the wildcard host and the forged stamp are the viewer's own doing.
-        check_result(config["eventType"], request, request)
+        check_result(config["eventType"], subject, subject)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +131,7 @@ def test_every_sample_event_is_one_that_cloudfront_could_send() -> None:
     [
         ("ViewerRequestFunction", "viewer-request-wildcard-host", ("status", "400")),
         ("OriginRequestFunction", "origin-request-static", ("uri", "/env-123/index.html")),
+        ("OriginResponseFunction", "origin-response-static-304", ("status", "304")),
     ],
 )
 def test_the_built_package_answers_inside_lambdas_own_runtime(

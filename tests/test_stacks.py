@@ -61,7 +61,8 @@ def test_table_admin_works_on_the_tables_that_the_edge_stack_makes(aws: Embedded
     template = for_moto(translated("template.yaml", uploaded_package(aws)))
     outputs, resources = create(aws, "acme", template, parameters)
     assert outputs["RoutesTableName"] == "acme-routes"
-    assert {"EdgeRole", "ViewerRequestFunction", "OriginRequestFunction", "AdminFunction"} <= set(resources)
+    functions = {"ViewerRequestFunction", "OriginRequestFunction", "OriginResponseFunction", "AdminFunction"}
+    assert {"EdgeRole", *functions} <= set(resources)
 
     table = RoutingTable("acme", actor="tester", client=aws.client)
     table.put("env-1.acme.example", f"s3://{outputs['StaticBucketName']}/env-1", environment="shop")

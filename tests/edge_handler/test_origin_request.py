@@ -51,7 +51,7 @@ def test_the_own_bucket_stays_the_origin_and_only_the_uri_is_prefixed() -> None:
 def test_a_bucket_gets_nothing_a_viewer_could_steer_it_with() -> None:
     result = run(handler, event("origin-request-static-nested"))
     assert result["uri"] == "/env-123/docs/index.html"
-    assert set(result["headers"]) == {"host", "via", "accept-encoding"}
+    assert set(result["headers"]) == {"host", "via", "accept-encoding", "x-route-kind"}
     assert result["querystring"] == ""
 
 
@@ -198,6 +198,21 @@ def test_googles_storage_gets_its_own_name_and_the_index_document() -> None:
     assert header(result, "host") == "storage.googleapis.com"
     assert result["uri"] == "/docs/index.html"
     assert result["origin"]["custom"]["path"] == "/acme-sites/env-654"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("origin-request-static", "website"),
+        ("origin-request-other-bucket", "website"),
+        ("origin-request-google-storage", "website"),
+        ("origin-request-elb", None),
+    ],
+)
+def test_origin_response_is_told_what_it_is_about_and_not_by_a_viewer(name: str, kind: str | None) -> None:
+    given_event = event(name)
+    given_event["Records"][0]["cf"]["request"]["headers"]["x-route-kind"] = [{"value": "forged"}]
+    assert header(run(handler, given_event), "x-route-kind") == kind
 
 
 @pytest.mark.parametrize("name", ["origin-request-no-stamp", "origin-request-client-stamp"])

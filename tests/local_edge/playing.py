@@ -10,6 +10,7 @@ from aiohttp import ClientSession, web
 from yarl import URL
 
 from edge_handler.origin_request import handler as origin_request
+from edge_handler.origin_response import handler as origin_response
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import CustomOrigin
 from edge_handler.viewer_request import make_handler
@@ -90,7 +91,11 @@ async def playing(
 
         return invoke
 
-    made = {"viewer-request": make_handler(Resolver(ROWS, SETTINGS, Clock())), "origin-request": origin_request}
+    made = {
+        "viewer-request": make_handler(Resolver(ROWS, SETTINGS, Clock())),
+        "origin-request": origin_request,
+        "origin-response": origin_response,
+    }
     made |= functions or {}
     distribution = replace(Template(text, stack="s", bucket="acme-static-sites").distribution(), **changes)
     async with ClientSession() as session:

@@ -17,7 +17,7 @@ from edge_handler.viewer_request import make_handler
 from edge_handler.website import bucket
 from local_edge.functions import Function
 from tests.local_edge.playing import Answer, play, playing
-from tests.support import SETTINGS, Clock, Rows, route
+from tests.support import SETTINGS, STATIC, Clock, Rows, route
 
 OTHERS = {
     "other.localhost": S3Origin("other-sites.s3.eu-west-1.amazonaws.com", "eu-west-1", "/env-321"),
@@ -104,3 +104,50 @@ def test_without_cloudfronts_id_among_what_is_signed_s3_refuses() -> None:
     answer = ask("other.localhost", unsigned)
     assert answer.status == 403
     assert "not signed: x-amz-cf-id" in answer.text
+
+
+OF_S3 = {"x-amz-id-2": "a", "x-amz-request-id": "b", "x-amz-version-id": "c", "x-amz-meta-built-by": "d"}
+
+
+async def files(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer as S3 does for an object that is kept for five seconds and never changes."""
+    assert "x-amz-security-token" in request.headers or "authorization" in request.headers
+    unmodified = request.headers.get("if-none-match") == '"e"'
+    headers = {**OF_S3, "etag": '"e"', "cache-control": "max-age=5", "server": "AmazonS3"}
+    return web.Response(status=304 if unmodified else 200, headers=headers, body=None if unmodified else b"file")
+
+
+def headers_of_s3(answer: Answer) -> set[str]:
+    return {name for name in answer.headers if name.startswith("x-amz-") and name != "x-amz-cf-id"} | (
+        {"server"} if answer.headers.get("server") == "AmazonS3" else set()
+    )
+
+
+@pytest.mark.parametrize("host", ["site.localhost", "other.localhost"])
+@pytest.mark.parametrize("deployed", [True, False])
+def test_what_s3_says_about_itself_reaches_no_viewer_fresh_revalidated_or_unmodified(deployed: bool, host: str) -> None:
+    async def test() -> list[Answer]:
+        resolver = Resolver(Rows(route(host, OTHERS.get(host, STATIC))), SETTINGS, Clock())
+        functions: dict[str, Function] = {"viewer-request": make_handler(resolver)}
+        if not deployed:
+            functions["origin-response"] = lambda event, _: event["Records"][0]["cf"]["response"]
+        async with playing(files, functions=functions) as played:
+            # The bucket has it unmodified, and this edge has nothing yet.
+            answers = [await played.get("/x.css", host=host, if_none_match='"e"')]
+            answers.append(await played.get("/x.css", host=host))
+            answers.append(await played.get("/x.css", host=host))
+            played.clock.now += 5
+            answers.append(await played.get("/x.css", host=host))
+            answers.append(await played.get("/x.css", host=host, if_none_match='"e"'))
+            return answers
+
+    answers = play(test())
+    assert [(answer.status, answer.x_cache) for answer in answers] == [
+        (304, "Miss"),
+        (200, "Miss"),
+        (200, "Hit"),
+        (200, "RefreshHit"),
+        (304, "Hit"),
+    ]
+    assert [headers_of_s3(answer) == set() for answer in answers] == [deployed] * 5
+    assert all(answer.headers["etag"] == '"e"' for answer in answers)

@@ -104,3 +104,20 @@ def test_an_origin_request_result_that_breaks_a_rule_is_named(path: str, value: 
 def test_a_generated_response_that_breaks_a_rule_is_named(response: Any, rule: str) -> None:
     with pytest.raises(ContractViolation, match=rule):
         check_result("viewer-request", request(), response)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "rule"),
+    [
+        ("headers/via", pair("x"), "read-only in origin-response"),
+        ("headers/transfer-encoding", pair("chunked"), "read-only in origin-response"),
+        ("headers/x-cache", pair("Hit"), "disallowed"),
+        ("status", 200, "string"),
+        ("status", "100", "200-599"),
+    ],
+)
+def test_an_origin_response_result_that_breaks_a_rule_is_named(path: str, value: Any, rule: str) -> None:
+    before = event("origin-response-static")["Records"][0]["cf"]["response"]
+    check_result("origin-response", before, before)
+    with pytest.raises(ContractViolation, match=rule):
+        check_result("origin-response", before, changed(before, path, value))

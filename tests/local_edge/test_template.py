@@ -92,6 +92,7 @@ def test_the_distribution_is_read_with_its_conditions() -> None:
     assert distribution.functions == {
         "viewer-request": "edge_handler.viewer_request.handler",
         "origin-request": "edge_handler.origin_request.handler",
+        "origin-response": "edge_handler.origin_response.handler",
     }
     assert distribution.origin_domain_name == "acme.s3.us-east-1.amazonaws.com"
     assert distribution.origin_access_control
