@@ -8,6 +8,7 @@ from typing import TypedDict
 MAX_REQUEST_BYTES = 20_480
 """Request line and headers; an origin's response, without its body, may have as many."""
 MAX_URL_BYTES = 8_192
+# Of a request's body that page knows no limit; the functions ask for none (no Include Body), so it streams through.
 
 
 class HeadLimits(TypedDict):

@@ -28,7 +28,7 @@ def create_demo_world(aws: EmbeddedAws) -> str:
                 ContentType=mimetypes.guess_type(file.name)[0] or "application/octet-stream",
                 CacheControl="public, max-age=300",
             )
-    balancer = _create_load_balancer(aws)
+    balancer = create_load_balancer(aws, "demo-ingress")
     table = RoutingTable(STACK, actor="demo", client=aws.client)
     for environment in ("env-123", "env-456"):
         table.put(f"{environment}.localhost", f"s3://{BUCKET}/{environment}", note="a static site of the demo")
@@ -59,7 +59,8 @@ def _local(host: str) -> str:
     return host.replace(".example.com", ".localhost")
 
 
-def _create_load_balancer(aws: EmbeddedAws) -> Any:
+def create_load_balancer(aws: EmbeddedAws, name: str) -> Any:
+    """Make one with what it needs; return what AWS says of it."""
     ec2, elb = aws.client("ec2"), aws.client("elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -68,11 +69,9 @@ def _create_load_balancer(aws: EmbeddedAws) -> Any:
         ]
         for index, zone in enumerate("ab")
     ]
-    answer = elb.create_load_balancer(
-        Name="demo-ingress", Subnets=subnets, Scheme="internet-facing", Type="application"
-    )
+    answer = elb.create_load_balancer(Name=name, Subnets=subnets, Scheme="internet-facing", Type="application")
     balancer = answer["LoadBalancers"][0]
-    group = elb.create_target_group(Name="demo-ingress", Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
+    group = elb.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=vpc)["TargetGroups"][0]
     action = {"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}
     elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], Protocol="HTTP", Port=80, DefaultActions=[action])
     return balancer

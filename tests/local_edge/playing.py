@@ -17,6 +17,7 @@ from edge_handler.viewer_request import make_handler
 from local_edge.cloudfront import CloudFront
 from local_edge.functions import Function
 from local_edge.object_cache import ObjectCache
+from local_edge.origin import Locate
 from local_edge.template import TEMPLATE, Template
 from tests.support import SETTINGS, Clock, Rows, route
 
@@ -69,9 +70,16 @@ class Played:
 
 @asynccontextmanager
 async def playing(
-    origin: Serve, text: str = TEXT, functions: dict[str, Function] | None = None, **changes: Any
+    origin: Serve,
+    text: str = TEXT,
+    functions: dict[str, Function] | None = None,
+    locate: Locate | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Played]:
-    """Play a template. `functions` replace the real ones, `changes` what its distribution says."""
+    """Play a template.
+
+    `functions` replace the real ones, `locate` finds other origins than `origin`, `changes` what its distribution says.
+    """
     runners: list[web.ServerRunner] = []
 
     async def serve(runner: web.ServerRunner) -> int:
@@ -81,7 +89,9 @@ async def playing(
         port: int = runner.addresses[0][1]
         return port
 
-    def locate(url: URL) -> URL:
+    def at_origin(url: URL) -> URL:
+        if locate is not None:
+            return locate(url)
         return url.with_scheme("http").with_host("127.0.0.1").with_port(played.origin_port)
 
     def counted(event_type: str, function: Function) -> Function:
@@ -100,7 +110,11 @@ async def playing(
     distribution = replace(Template(text, stack="s", bucket="acme-static-sites").distribution(), **changes)
     async with ClientSession() as session:
         cloudfront = CloudFront(
-            distribution, {name: counted(name, made[name]) for name in made}, session, locate, lambda _: None
+            distribution,
+            {name: counted(name, made[name]) for name in made},
+            session,
+            locate or at_origin,
+            lambda _: None,
         )
         clock = Clock()
         cloudfront.cache = ObjectCache(distribution, clock)

@@ -1,5 +1,6 @@
 """What a developer sees: the three sites in Chromium."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -49,6 +50,15 @@ def test_a_link_to_a_nested_page_works(page: Page, port: int) -> None:
     expect(page.locator("h1")).to_have_text("The docs of env-123")
     assert page.goto(f"http://env-123.localhost:{port}/docs") is not None
     assert page.url.endswith("/docs/")
+
+
+def test_the_container_page_shows_what_comes_over_a_websocket(page: Page, port: int) -> None:
+    page.goto(f"http://env-789.localhost:{port}/")
+    found = page.locator("#live")
+    expect(found).to_have_text(re.compile(r"^\d+$"))
+    first = found.inner_text()
+    expect(found).not_to_have_text(first)
+    assert int(found.inner_text()) > int(first)
 
 
 def test_an_unknown_environment_is_a_page_for_people(page: Page, port: int) -> None:

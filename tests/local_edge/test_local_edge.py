@@ -1,5 +1,7 @@
 """What the first page of the README promises, asked of the running thing."""
 
+import hashlib
+import http.client
 import json
 import re
 import socket
@@ -7,12 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from edge_handler.routes.route import encode_route
+from local_edge.nginx import nginx_path
 from tests.local_edge.running import LocalEdge, local_edge
-from tests.support import route
+from tests.support import need, route
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +123,26 @@ def test_methods_and_bodies_reach_the_service(edge: LocalEdge, method: str) -> N
     answer = edge.get("env-789.localhost", "/echo", method, body)
     assert (answer.status, answer.headers["x-method"]) == (200, method)
     assert answer.body == body
+
+
+def test_an_upload_of_100_mb_in_chunks_passes_and_is_nowhere_held(edge: LocalEdge) -> None:
+    need(nginx_path(), "nginx (apt-get install nginx)")
+
+    def peak() -> int:
+        status = Path(f"/proc/{edge.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    chunk, chunks = bytes(range(256)) * 4096, 100
+    before = peak()
+    connection = http.client.HTTPConnection("127.0.0.1", edge.port)
+    connection.request("POST", "/upload", (chunk for _ in range(chunks)), {"Host": "env-789.localhost"})
+    answer = connection.getresponse()
+    assert (answer.status, json.loads(answer.read())) == (
+        200,
+        {"bytes": chunks * len(chunk), "sha256": hashlib.sha256(chunk * chunks).hexdigest()},
+    )
+    connection.close()
+    assert peak() - before < 30 * len(chunk)
 
 
 def test_a_request_is_as_long_as_cloudfront_takes_and_no_longer(edge: LocalEdge) -> None:

@@ -20,7 +20,8 @@ class EchoOrigin:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requests.append(request)
         if "upgrade" not in request.headers or request.path == "/closed":
-            return web.Response(status=403 if request.path == "/closed" else 200, text="no WebSocket")
+            status = 403 if request.path == "/closed" else 200
+            return web.Response(status=status, text="no WebSocket", headers={"cache-control": "max-age=60"})
         socket = web.WebSocketResponse(protocols=("chat",), max_msg_size=0)
         await socket.prepare(request)
         await socket.send_str("welcome")  # it may come in one packet with the 101
@@ -78,9 +79,11 @@ def test_each_opening_is_answered_by_the_origin_and_none_is_kept() -> None:
         async with playing(origin) as played:
             sockets = [await connect(played) for _ in range(2)]
             assert [await say(socket, "x") for socket in sockets] == ["welcome", "welcome"]
-            assert (await played.get("/live")).text == "no WebSocket"
             assert await refused(played, "/closed") == 403
+            assert (await played.get("/closed")).x_cache == "Error"  # an error that was kept has an age
             assert len(origin.requests) == 4
+            assert (await played.get("/live")).text == "no WebSocket"
+            assert await say(await connect(played), "x") == "welcome"
 
     play(test())
 
