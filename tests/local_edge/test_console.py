@@ -1,6 +1,7 @@
 """The console in Chromium, over 100,000 routes, with the site changing behind the local edge."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from edge_handler.routes.route import S3Origin, encode_route
+from table_admin import environments
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import OWN_BUCKET, ROOT, dynamodb_client, make_tables, need, route
 
@@ -79,6 +81,7 @@ def test_a_route_is_found_edited_seen_and_rolled_back(page: Page, edge: LocalEdg
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".history li")).to_have_count(2)
     page.get_by_role("button", name="Roll back to revision 2").click()
+    page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
     expect(page.locator(".history li")).to_have_count(3)
     assert edge.table.get(host).target == "s3://acme-static-sites/env-456"
     edge.until(lambda answer: "The moon observatory" in answer.text, host)
@@ -117,8 +120,16 @@ def test_an_environments_urls_are_shown_extended_and_taken_down(page: Page, edge
     page.goto(f"http://routes.localhost:{edge.port}/#env/env-4242")
     expect(page.get_by_role("list", name="URLs of env-4242").get_by_role("link")).to_have_count(10)
     expect(page.locator("#results tr")).to_have_count(10)
-    page.get_by_role("button", name="Extend by 7 days").click()
-    expect(page.locator("#results .soon, #results td:last-child span:not(.faint)").first).to_be_visible()
+    expect(page.get_by_role("button", name="Extend")).to_have_count(0)
+    environments.extend(edge.table, "env-4242", expires_in="7d")
+    page.reload()
+    page.get_by_role("button", name="Extend").click()
+    page.get_by_role("dialog").get_by_role("textbox", name="Add to what is left").fill("7d")
+    page.get_by_role("button", name="Review changes").click()
+    page.get_by_role("dialog").get_by_role("button", name="Extend").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    in_two_weeks = time.strftime("%Y-%m-%d", time.gmtime(edge.table.get("r42420.localhost").expires_at))
+    expect(page.locator("#results tr").first).to_contain_text(in_two_weeks)
     page.get_by_role("button", name="Take down").click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.locator("#results tr")).to_have_count(10)
@@ -172,14 +183,23 @@ def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
         bypass_csp=True,  # for the checker's own script
         reduced_motion="reduce",
     )
-    for hash_, ready in (("", "#results tr"), ("#env/env-7", "#environment li"), ("#/env-123.localhost", ".path")):
+    for hash_, ready, opens in (
+        ("", "#results tr", ""),
+        ("#env/env-7", "#environment li", ""),
+        ("#/env-123.localhost", ".path", ""),
+        ("#/env-456.localhost", ".path", "Remove"),
+        ("#env/env-8", "#environment li", "Take down"),
+    ):
         page.goto(f"http://routes.localhost:{edge.port}/{hash_}")
         expect(page.locator(ready).first).to_be_visible()
+        if opens:
+            page.get_by_role("button", name=opens).click()
+            expect(page.get_by_role("dialog").locator(".diff")).to_be_visible()
         page.add_script_tag(path=AXE)
         found = page.evaluate("axe.run()")
         assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
-        shot = page.screenshot(path=tmp_path / f"{scheme}-{width}{hash_[:5].strip('#/')}.png", full_page=True)
+        shot = page.screenshot(path=tmp_path / f"{scheme}-{width}{hash_[:5].strip('#/')}{opens}.png", full_page=True)
         assert len(shot) > 10_000
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(20, 23, 28)" if scheme == "dark" else "rgb(245, 246, 248)")

@@ -44,6 +44,7 @@ async function show() {
 }
 
 async function navigate() {
+  byId('review').close(); // it is of what was shown before
   const wanted = location.hash.startsWith('#env/') ? decodeURIComponent(location.hash.slice(5)) : '';
   if (wanted !== environment && !chosen() && location.hash !== '#new') {
     environment = wanted;
