@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import Locator, Page, Request, Route, expect
 
 from tests.local_edge.running import LocalEdge, local_edge
 
@@ -92,7 +92,7 @@ def test_what_somebody_else_just_did_is_not_undone(
     console.show(f"#/{host}", ".path")
     console.press(opens)
     expect(console.dialog.get_by_role("button", name=confirms, exact=True)).to_be_visible()
-    edge.table.touch(host, note="somebody else's")
+    edge.table.put(host, A, expires_in="30d", note="somebody else's")
     console.confirm(confirms)
     expect(console.dialog.get_by_role("alert")).to_contain_text("changed by somebody else, to revision 3")
     assert edge.table.get(host).note == "somebody else's"
@@ -198,3 +198,32 @@ def test_a_dialog_is_left_with_escape_and_goes_back_to_where_it_was_opened(conso
     expect(console.page.locator("#detail")).to_be_visible()
     assert [dry for _, dry, _ in console.writes] == [True]
     assert edge.table.get("escape.localhost").revision == 1
+
+
+def test_what_is_shown_is_what_was_asked_for_last_and_rests_until_then(console: Console, edge: LocalEdge) -> None:
+    for host in ("first.localhost", "slow.localhost"):
+        edge.table.put(host, A)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    console.page.route("**/api/routes/slow.localhost", hold)
+    console.show("#/first.localhost", ".path")
+    title, panel = console.page.locator("#detail-title"), console.page.locator("#detail")
+    with console.page.expect_request("**/api/routes/slow.localhost"):
+        console.page.evaluate("location.hash = '#/slow.localhost'")
+    expect(title).to_have_text("first.localhost")
+    assert panel.evaluate("panel => panel.inert")
+    with console.page.expect_response("**/api/explain?*"):
+        console.page.evaluate("location.hash = '#/first.localhost'")
+    expect(panel).to_be_focused()
+    with console.page.expect_request_finished(lambda request: request == held[0].request):
+        held[0].continue_()
+    console.page.evaluate("fetch('/config').then((answer) => answer.text())")  # by then the page has done with it
+    expect(title).to_have_text("first.localhost")
+    assert not panel.evaluate("panel => panel.inert")
+    console.press("Remove")
+    expect(console.dialog.locator(".diff")).to_be_visible()
+    console.page.evaluate("location.hash = '#'")
+    expect(console.dialog).to_be_hidden()

@@ -92,12 +92,21 @@ function writesOf(domain, found, reload) {
   };
 }
 
-export async function showDetail(domain, { edge, changed }) {
+let turn = 0;
+
+// Where another is asked for meanwhile, that one is shown; until then nothing is done with what is shown still.
+export async function showDetail(domain, options) {
+  const mine = ++turn;
+  byId('detail').inert = true;
+  try { await draw(domain, options, () => mine === turn); } finally { if (mine === turn) byId('detail').inert = false; }
+}
+
+async function draw(domain, { edge, changed }, isWanted) {
   const place = byId('detail');
   const close = element('button', { type: 'button', id: 'close', 'aria-label': 'Close', onclick: () => { location.hash = '#'; } }, '\u00d7');
   if (!domain) {
     place.replaceChildren(element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, 'New route'), close), editor(null, changed));
-    place.hidden = false;
+    place.hidden = place.inert = false;
     place.querySelector('input').focus();
     return;
   }
@@ -106,6 +115,7 @@ export async function showDetail(domain, { edge, changed }) {
     get('/api/explain', { url: edge.replace('{domain}', domain) }),
     get(`${route(domain)}/history`, { limit: 50 }).catch((error) => (error.status === 404 ? { revisions: [] } : Promise.reject(error))),
   ]);
+  if (!isWanted()) return;
   const writes = writesOf(domain, found, () => changed(domain));
   const facts = found && element('dl', {}, ...SHOWN.flatMap((name) => [
     element('dt', {}, name.replace('_', ' ')), element('dd', {}, name === 'expires_at' ? expiry(found.expires_at) : value(name, found))]),
@@ -120,10 +130,11 @@ export async function showDetail(domain, { edge, changed }) {
       element('button', { type: 'button', onclick: writes.touch }, 'Empty the CDN of it'),
       element('button', { type: 'button', class: 'danger', onclick: writes.remove }, 'Remove')),
     element('h3', {}, 'History'), historyList(domain, past.revisions, found?.revision, writes.back)].filter(Boolean));
-  place.hidden = false;
+  place.hidden = place.inert = false;
   place.focus({ preventScroll: true });
 }
 
 export function hideDetail() {
+  turn += 1;
   byId('detail').hidden = true;
 }

@@ -18,12 +18,16 @@ function shownOf({ changes, left }, now, then) {
   };
 }
 
+let asked = 0;
+
 export async function showEnvironment(name, edge, { changed, failed }) {
   const card = byId('environment');
+  const mine = ++asked;
   if (!name) { card.hidden = true; return; }
   const path = `/api/environments/${encodeURIComponent(name)}`;
   let found = { routes: [], tag: null };
   try { found = await tagged(path); } catch (error) { if (error.status !== 404) failed(error); }
+  if (mine !== asked) return; // another is asked for by now
   const headers = { 'if-match': found.tag };
   const reload = async () => { await changed(); card.focus({ preventScroll: true }); };
   const managed = found.routes.filter((route) => route.managed);
