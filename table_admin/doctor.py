@@ -4,7 +4,7 @@ import http.client
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from edge_handler.errors import BrokenRow
@@ -12,22 +12,14 @@ from edge_handler.routes.route import Route, S3Origin, decode_route
 from table_admin.asking import ask
 from table_admin.changes import is_live
 from table_admin.errors import TableAdminError
+from table_admin.finding import Finding
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.origin_secret import verdicts
 from table_admin.routing_table import RoutingTable
+from table_admin.sharing import read_cache_policy, sharing
 from table_admin.targets import objects_under
 
 _ANSWER_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one step of the way says; `mend` is what to do about it, empty where nothing is."""
-
-    step: str
-    status: Literal["ok", "wrong", "unknown"]
-    text: str
-    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +28,8 @@ class _Distribution:
     domain_name: str
     aliases: tuple[str, ...]
     certificate: str
+    cache_policy: str
+    """Its id; empty where the default behavior has none."""
 
 
 def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iterator[Finding]:
@@ -58,7 +52,9 @@ def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iter
         elif route.target.startswith("arn:"):
             yield from _load_balancer(table, route)
         yield from _secret(table, route)
-    yield from _answer(domain, edge)
+    headers = yield from _answer(domain, edge)
+    if headers is not None and route is not None and not route.origin.website:
+        yield from _sharing(table, headers, distribution)
 
 
 def _row(table: RoutingTable, domain: str) -> Iterator[Finding] | Any:
@@ -109,7 +105,8 @@ def _distributions(table: RoutingTable) -> Iterator[tuple[_Distribution, str]]:
         for item in page["DistributionList"].get("Items", ()):
             certificate = item.get("ViewerCertificate", {}).get("ACMCertificateArn", "")
             aliases = tuple(item.get("Aliases", {}).get("Items", ()))
-            yield _Distribution(item["Id"], item["DomainName"], aliases, certificate), item.get("Comment", "")
+            policy = item["DefaultCacheBehavior"].get("CachePolicyId", "")
+            yield _Distribution(item["Id"], item["DomainName"], aliases, certificate, policy), item.get("Comment", "")
 
 
 def _certificate(table: RoutingTable, domain: str, distribution: _Distribution) -> Iterator[Finding]:
@@ -240,7 +237,8 @@ def _secret(table: RoutingTable, route: Route) -> Iterator[Finding]:
         yield Finding("secret", "ok" if found.told else "unknown", f"{found.text}.", found.mend)
 
 
-def _answer(domain: str, edge: str | None) -> Iterator[Finding]:
+def _answer(domain: str, edge: str | None) -> Iterator[Finding] | Any:
+    """Ask for the first page; return its headers where it is no error."""
     parts = urlsplit(edge or f"https://{domain}")
     secure = parts.scheme == "https"
     make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -251,16 +249,27 @@ def _answer(domain: str, edge: str | None) -> Iterator[Finding]:
         body = response.read(10_000)
     except (OSError, http.client.HTTPException) as error:
         yield Finding("answer", "wrong", f"Nobody answers: {error}.", "Mend the steps above first.")
-        return
+        return None
     finally:
         connection.close()
     served = response.getheader("x-cache", "an unknown server")
     if response.status < 400:
         yield Finding("answer", "ok", f"{response.status}, {served}")
-        return
+        return response.getheaders()
     mend = "The ingress has no such host: kubectl get ingress --all-namespaces" if response.status == 404 else ""
     text = f"{response.status}, {served}: {body[:200].decode('utf-8', 'replace')}"
     yield Finding("answer", "wrong", " ".join(text.split()), mend or "Mend the steps above first.")
+    return None
+
+
+def _sharing(
+    table: RoutingTable, headers: list[tuple[str, str]], distribution: _Distribution | None
+) -> Iterator[Finding]:
+    policy, problem = None, "no distribution with a cache policy is known"
+    if distribution is not None and distribution.cache_policy:
+        cloudfront = table.client("cloudfront")
+        policy, problem = ask(lambda: read_cache_policy(cloudfront, distribution.cache_policy))
+    yield from sharing(headers, policy, problem, table.clock())
 
 
 def covers(name: str, domain: str) -> bool:

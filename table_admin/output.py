@@ -9,10 +9,10 @@ import click
 
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, differences
-from table_admin.doctor import Finding
 from table_admin.documents import change_document, route_document
 from table_admin.environments import Environment
 from table_admin.explain import Explanation
+from table_admin.finding import Finding
 from table_admin.inputs import epoch_text
 from table_admin.plan import Plan
 from table_admin.terminal import Progress as progress  # noqa: N813  # a function to who calls it

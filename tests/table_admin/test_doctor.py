@@ -9,7 +9,8 @@ import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
-from table_admin.doctor import Finding, covers, doctor
+from table_admin.doctor import covers, doctor
+from table_admin.finding import Finding
 from tests.table_admin.test_targets import balancer
 
 HOST = "env-1.acme.example"
