@@ -114,4 +114,4 @@ def test_doctor_says_whether_an_origin_gets_the_secret(
 
 def test_an_ingress_is_explained(run: Run) -> None:
     run("put", "a.example.com", TARGET, "--keep-host")
-    assert "asks https://lb.acme.example:443/x as Host a.example.com" in run("explain", "https://a.example.com/x")[1]
+    assert "asks https://lb.acme.example/x as Host a.example.com" in run("explain", "https://a.example.com/x")[1]
