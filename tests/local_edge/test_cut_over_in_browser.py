@@ -13,6 +13,7 @@ from playwright.sync_api import Page
 from yarl import URL
 
 from edge_handler.aws.sigv4 import Credentials
+from edge_handler.origin_secret import DOMAINS_HEADER
 from edge_handler.routes.resolver import Resolver
 from edge_handler.table.reader import Replica, RoutesTable
 from edge_handler.viewer_request import make_handler
@@ -77,7 +78,7 @@ async def running(aws: EmbeddedAws, table: RoutingTable) -> AsyncIterator[World]
 
         replica = Replica(table.tables.routes, "us-east-1", aws.endpoint, Credentials("local", "local", ""))
         functions = {"viewer-request": make_handler(Resolver(RoutesTable([replica]), SETTINGS, clock))}
-        headers = {ORIGIN_VERIFY: SECRET}
+        headers = {ORIGIN_VERIFY: SECRET, DOMAINS_HEADER: ",".join(ports)}
         played = await stack.enter_async_context(
             playing(nobody, functions=functions, locate=locate, origin_headers=headers)
         )
