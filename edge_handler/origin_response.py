@@ -8,7 +8,7 @@ from edge_handler.routes.kind import HEADER, WEBSITE
 
 # What S3 and Google's storage say about themselves and their objects: metadata, versions, encryption, request ids.
 # An application's headers are its own.
-_OF_A_BUCKET = ("x-amz-", "x-goog-", "x-guploader-")
+_OF_A_BUCKET = ("x-amz", "x-goog-", "x-guploader-")
 _NOT_FOR_EVERYBODY = ("private", "no-store", "no-cache")
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from aiohttp import ClientSession, DummyCookieJar, web
+from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
 from yarl import URL
 
 from local_edge.cloudfront import CloudFront, Exchange
@@ -80,7 +80,7 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         Ingress(
             demo_upstreams({"frontend": frontend}), secret, controller_entries(), load_balancer_attributes()
         ) as ingress,
-        ClientSession(auto_decompress=False, cookie_jar=DummyCookieJar(), **HEAD_LIMITS) as session,
+        _session() as session,
     ):
 
         def locate(url: URL) -> URL:
@@ -100,6 +100,12 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         await _until_interrupted()
         await runner.cleanup()
     aws.close()
+
+
+def _session() -> ClientSession:
+    """Return what asks origins, on as many connections as it takes: open WebSockets keep nobody waiting."""
+    connector = TCPConnector(limit=0)
+    return ClientSession(connector=connector, auto_decompress=False, cookie_jar=DummyCookieJar(), **HEAD_LIMITS)
 
 
 def _console(aws: EmbeddedAws, port: int) -> "Console":

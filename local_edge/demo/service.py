@@ -65,9 +65,12 @@ def make_frontend(backend: str) -> web.Application:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         counting = asyncio.create_task(_count(socket))
-        async for message in socket:
-            await socket.send_json({"echo": message.data})
-        counting.cancel()
+        try:
+            async for message in socket:
+                if message.type is web.WSMsgType.TEXT:
+                    await socket.send_json({"echo": message.data})
+        finally:
+            counting.cancel()
         return socket
 
     async def upload(request: web.Request) -> web.Response:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -50,8 +52,10 @@ def test_without_cache_control_nothing_is_fresh_for_a_page_may_depend_on_a_cooki
     assert stored(etag='"x"')[0].find(KEY, "GET")[1] is False
 
 
-def test_errors_are_kept_for_ten_seconds() -> None:
-    cache, clock = stored(404)
+def test_errors_are_kept_for_ten_seconds_where_the_distribution_does_not_say() -> None:
+    clock = Clock()
+    cache = ObjectCache(replace(DISTRIBUTION, error_caching_min_ttls={}), clock)
+    cache.store(KEY, "GET", 404, headers(), b"0123456789")
     assert cache.find(KEY, "GET")[1]
     clock.now += 10
     assert not cache.find(KEY, "GET")[1]

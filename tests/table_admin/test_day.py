@@ -91,6 +91,7 @@ class Day:
             table.clock = lambda: self.now
         self.table = self.tables[0]
         self.dynamodb = dynamodb
+        self.s3 = aws.client("s3")
         self.environ = {
             **os.environ,
             "AWS_ENDPOINT_URL": aws.endpoint,
@@ -103,6 +104,7 @@ class Day:
         self.production: dict[str, Production] = {}
         for domain in PRODUCTION:
             target = f"s3://acme-static-sites/{domain}"
+            self.publish(target)
             self.table.put(domain, target)
             self.production[domain] = Production([(target, "")], [target])
 
@@ -111,6 +113,7 @@ class Day:
     def push(self, pull_request: PullRequest) -> None:
         """A commit: the first makes the preview, one after its expiry makes it again."""
         pull_request.commit += 1
+        self.publish(pull_request.target)
         pull_request.open = True
         service = {"": pull_request.target}
         command = ["env", "up", "--branch", pull_request.branch, "--base", BASE, "--service", pull_request.target]
@@ -171,6 +174,11 @@ class Day:
                 pull_request.expires_at = 0.0
         self.check_all()
 
+    def publish(self, target: str) -> None:
+        """Put files where a target is: nothing goes back to where there are none."""
+        bucket, _, prefix = target.removeprefix("s3://").partition("/")
+        self.s3.put_object(Bucket=bucket, Key=f"{prefix}/index.html", Body=b"")
+
     def pushed(self, pull_request: PullRequest) -> None:
         """A commit, at a time like any other."""
         if 0 < pull_request.expires_at <= self.now and self.chance.random() < 0.5:
@@ -184,6 +192,7 @@ class Day:
             pushed = []
             for table, found in zip(self.tables, (one, other), strict=True):
                 found.commit += 1
+                self.publish(found.target)
                 found.expires_at = int(self.now) + 3 * HOUR
                 up = partial(branches.up, table, found.branch, BASE, {"": found.target})
                 pushed.append(threads.submit(up, expires_in="3h"))
