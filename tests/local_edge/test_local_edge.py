@@ -1,5 +1,6 @@
 """What the first page of the README promises, asked of the running thing."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -285,3 +286,18 @@ def test_known_hosts_outlive_the_table_and_changes_are_seen_when_it_is_back() ->
         proxy.cut = False
         edge.until(lambda answer: "The moon observatory" in answer.text, "env-123.localhost")
         assert edge.get("never-seen.localhost").status == 404
+
+
+def test_many_open_websockets_keep_nobody_waiting(edge: LocalEdge) -> None:
+    opening = (
+        "GET /live HTTP/1.1\r\nHost: env-789.localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n"
+    )
+    edge.get("env-789.localhost")  # the route is known from now on
+    with contextlib.ExitStack() as stack:
+        for _ in range(120):
+            viewer = stack.enter_context(socket.create_connection(("127.0.0.1", edge.port)))
+            viewer.sendall(opening.encode())
+            assert viewer.recv(12) == b"HTTP/1.1 101"
+        assert edge.get("env-123.localhost", "/?other").status == 200
+        assert edge.get("env-789.localhost", "/headers").status == 200
