@@ -7,7 +7,7 @@ production's `docs.example.com` under docs say, are left alone and named, until 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from edge_handler.routes.route import Item, Route, encode_route
+from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import (
     Change,
     Put,
@@ -15,7 +15,6 @@ from table_admin.changes import (
     expired,
     first_expiry,
     is_live,
-    promoted_from,
     unchanged,
 )
 from table_admin.contention import replanned
@@ -28,10 +27,12 @@ from table_admin.ownership import (
     check_source,
     nothing_managed,
     refuse_moved,
-    refuse_others,
     refuse_source,
+    refuse_taken,
     routes_of,
     rows_of,
+    source_of,
+    taken_over,
     tell_others,
 )
 from table_admin.promotions import refuse_promoted
@@ -103,7 +104,7 @@ def up(
     targets = {url_domain(name, service, base): (service, target) for service, target in services.items()}
     rows = rows_of(table, name)
     items = table.tables.read(targets)
-    _refuse_taken(table, name, rows, items, source, take_over)
+    refuse_taken(table, name, rows, items, source, take_over)
     said = expires_at is not None or permanent
     inherited = None if said else _inherited(table, name, rows, default)
     wanted = []
@@ -112,7 +113,7 @@ def up(
         if not said and not is_live(before, table.clock()):
             expiry = inherited if inherited or before is None else default
         put = Put(domain, target, environment=name, service=service, permanent=permanent, note=note or None)
-        wanted.append(replace(put, expires_at=expiry, managed=True, source=_source(before, source, take_over)))
+        wanted.append(replace(put, expires_at=expiry, managed=True, source=source_of(before, source, take_over)))
     extra = {domain: item for domain, item in rows.managed.items() if domain not in targets}
     writes: list[Write] = []
     if prune and extra:
@@ -120,25 +121,12 @@ def up(
             refuse_promoted(table, name, routes_of(extra.values()), whole=False)
         writes = [table.plan_delete(domain, item, note or "not named any more") for domain, item in extra.items()]
     elif take_over:
-        writes = _taken_over(table, extra, source, note)
+        writes = taken_over(table, extra, source, note)
     changes = commit_all(table, wanted, items, dry_run, also=writes)
     for domain in () if prune else extra:
         on_left(domain, "it is not named; --prune removes it")
     tell_others(name, {domain: item for domain, item in rows.others.items() if domain not in targets}, on_left)
     return changes
-
-
-def _refuse_taken(
-    table: RoutingTable, name: str, rows: Rows, items: Mapping[str, Item], source: str | None, take_over: bool
-) -> None:
-    """Raise Taken where another source made the environment, or one of the URLs is not the environment's."""
-    live = [route for route in routes_of(items.values()) if is_live(route, table.clock())]
-    if not take_over:
-        refuse_source(table, name, rows.routes(), source)
-    for route in live:
-        refuse_others(route, name)
-    if not take_over:  # the index that named `rows` may be behind
-        refuse_source(table, name, live, source)
 
 
 def _inherited(table: RoutingTable, name: str, rows: Rows, default: int | None) -> int | None:
@@ -152,24 +140,6 @@ def _inherited(table: RoutingTable, name: str, rows: Rows, default: int | None) 
     if routes and default is None:
         raise InvalidInput(expired(f"The environment {name}"))
     return default
-
-
-def _source(before: Route | None, source: str | None, take_over: bool) -> str | None:
-    """Return where a URL is from; what is taken over by nobody in particular is nobody's, and None: as it was."""
-    if source is not None or before is None or not take_over or promoted_from(before):
-        return source
-    return ""
-
-
-def _taken_over(table: RoutingTable, extra: Mapping[str, Item], source: str | None, note: str) -> list[Write]:
-    """Return the writes that take over what is not named: else the next run would be refused for it."""
-    writes = []
-    for route in routes_of(extra.values()):
-        whose = _source(route, source, take_over=True)
-        if whose is not None and route.source not in ("", whose) and is_live(route, table.clock()):
-            row = encode_route(table.stamped(route._replace(source=whose), note))
-            writes.append(table.write("put", route.domain, extra[route.domain], row, False))
-    return writes
 
 
 def show(table: RoutingTable, name: str, on_broken: OnBroken | None = None) -> list[Route]:

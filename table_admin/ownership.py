@@ -2,15 +2,15 @@
 
 import hashlib
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_handler.routes.route import Item, Route
+from edge_handler.routes.route import Item, Route, encode_route
 from table_admin.changes import Put, decode, is_live, is_managed, promoted_from
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_environment
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import follow, revision_of
+from table_admin.tables import Write, follow, revision_of
 
 OnLeft = Callable[[str, str], object]
 """Told of each domain that is left as it is, and why."""
@@ -126,6 +126,37 @@ def refuse_others(route: Route, environment: str) -> None:
             f"{route.domain} is not managed by the environment {environment}; choose another name, or take it in "
             f"with: table-admin env adopt {environment}"
         )
+
+
+def refuse_taken(
+    table: RoutingTable, name: str, rows: Rows, items: Mapping[str, Item], source: str | None, take_over: bool
+) -> None:
+    """Raise Taken where another source made the environment, or one of the URLs is not the environment's."""
+    live = [route for route in routes_of(items.values()) if is_live(route, table.clock())]
+    if not take_over:
+        refuse_source(table, name, rows.routes(), source)
+    for route in live:
+        refuse_others(route, name)
+    if not take_over:  # the index that named `rows` may be behind
+        refuse_source(table, name, live, source)
+
+
+def source_of(before: Route | None, source: str | None, take_over: bool) -> str | None:
+    """Return where a URL is from; what is taken over by nobody in particular is nobody's, and None: as it was."""
+    if source is not None or before is None or not take_over or promoted_from(before):
+        return source
+    return ""
+
+
+def taken_over(table: RoutingTable, extra: Mapping[str, Item], source: str | None, note: str) -> list[Write]:
+    """Return the writes that take over what is not named: else the next run would be refused for it."""
+    writes = []
+    for route in routes_of(extra.values()):
+        whose = source_of(route, source, take_over=True)
+        if whose is not None and route.source not in ("", whose) and is_live(route, table.clock()):
+            row = encode_route(table.stamped(route._replace(source=whose), note))
+            writes.append(table.write("put", route.domain, extra[route.domain], row, False))
+    return writes
 
 
 def unmanaged(table: RoutingTable, put: Put, item: Item | None) -> Put:

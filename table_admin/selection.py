@@ -65,5 +65,9 @@ def _matches(wanted: str | None, text: str) -> bool:
     if wanted is None:
         return True
     wanted, text = wanted.lower(), text.lower()
-    # A [ is no pattern's here: it would be one of fnmatch's.
-    return fnmatchcase(text, wanted.replace("[", "[[]")) if set(wanted) & {"*", "?"} else wanted in text
+    return fits(text, wanted) if set(wanted) & {"*", "?"} else wanted in text
+
+
+def fits(text: str, pattern: str) -> bool:
+    """Tell whether a text is as a pattern with `*` and `?` says; a [ is no pattern's here, as it is for fnmatch."""
+    return fnmatchcase(text, pattern.replace("[", "[[]"))

@@ -22,11 +22,11 @@ from table_admin.cli.options import (
     warn,
 )
 from table_admin.documents import explanation_document, revision_document, route_document
+from table_admin.environment_rollback import rollback_environment
 from table_admin.explain import explain as explain_url
+from table_admin.history import diff as diff_revisions
 from table_admin.removal import delete_many
-from table_admin.rollback import diff as diff_revisions
 from table_admin.rollback import rollback as rollback_domains
-from table_admin.rollback import rollback_environment
 from table_admin.routing_table import RoutingTable
 
 _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")

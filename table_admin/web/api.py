@@ -25,8 +25,9 @@ from table_admin.documents import (
 )
 from table_admin.errors import InvalidInput, RevisionConflict
 from table_admin.explain import explain
+from table_admin.history import diff
 from table_admin.inputs import parse_domain
-from table_admin.rollback import diff, rollback
+from table_admin.rollback import rollback
 from table_admin.routing_table import RoutingTable
 from table_admin.web import environments_api, upkeep_api
 from table_admin.web.idempotency import once, request_of

@@ -13,12 +13,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from table_admin import branches, environments
 from table_admin.changes import Change
 from table_admin.documents import change_document, route_document
+from table_admin.environment_rollback import rollback_environment
 from table_admin.errors import InvalidInput, NotFound
 from table_admin.manifest import load_manifest
 from table_admin.ownership import OnLeft, routes_of, rows_of
 from table_admin.plan import Plan, apply_plan, make_plan
 from table_admin.promotions import promote
-from table_admin.rollback import rollback_environment
 from table_admin.routing_table import RoutingTable
 from table_admin.web.idempotency import once
 from table_admin.web.models import (

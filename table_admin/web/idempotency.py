@@ -8,8 +8,8 @@ from edge_handler.routes.route import Item
 from table_admin.changes import Change, revision_from
 from table_admin.contention import settled
 from table_admin.errors import NotFound, RevisionConflict
+from table_admin.history import undoing
 from table_admin.ownership import EnvironmentMoved
-from table_admin.rollback import undoing
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import follow
 from table_admin.web.problems import KeyReused

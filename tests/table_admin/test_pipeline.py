@@ -23,8 +23,9 @@ import yaml
 from edge_handler.routes.route import decode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
+from table_admin.environment_rollback import rollback_environment
 from table_admin.promotions import promote
-from table_admin.rollback import rollback, rollback_environment
+from table_admin.rollback import rollback
 from table_admin.tables import TRANSACTION_ROWS, Write, follow
 from table_admin.upkeep import sweep
 

@@ -2,8 +2,10 @@ import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable, TargetRefused, environments
+from table_admin.environment_rollback import rollback_environment
+from table_admin.history import diff
 from table_admin.promotions import promote
-from table_admin.rollback import diff, rollback, rollback_environment
+from table_admin.rollback import rollback
 from tests.support import Clock
 
 A, B, C = (f"s3://acme-static-sites/env-{name}" for name in "abc")
