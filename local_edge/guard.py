@@ -4,6 +4,8 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from table_admin.web.guard import foreign_page
+
 _NAMES = ("localhost", "host.docker.internal")
 """The second is what a container calls this machine, `sam local`'s for one."""
 _ENDINGS = (".localhost", ".amazonaws.com")
@@ -12,18 +14,13 @@ _ENDINGS = (".localhost", ".amazonaws.com")
 def refusal(environ: Mapping[str, Any]) -> str | None:
     """Return why a request (a WSGI environment) is refused, None where it is not.
 
-    A page of another origin says so in `Origin`, or in `Sec-Fetch-Site` where a browser sends no `Origin`: an image, a
-    link. A page whose own name was made to lead here (DNS rebinding) asks for that name in `Host`.
+    A page whose own name was made to lead here (DNS rebinding) asks for that name in `Host`.
     """
     host = environ.get("HTTP_HOST", "")
     if not _is_ours(host):
         return f"This is the embedded AWS of make run, and not {host[:100]!r}."
-    origin = environ.get("HTTP_ORIGIN")
-    if origin is not None and origin.lower() != f"http://{host}".lower():
-        return f"A page of {origin[:100]!r} may not ask the embedded AWS of make run."
-    if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
-        return "A page of another site may not ask the embedded AWS of make run."
-    return None
+    origin, site = environ.get("HTTP_ORIGIN"), environ.get("HTTP_SEC_FETCH_SITE")
+    return foreign_page(host, origin, site, "the embedded AWS of make run")
 
 
 def _is_ours(host: str) -> bool:

@@ -4,20 +4,18 @@ from collections.abc import Mapping
 
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, web
 
+from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from local_edge.kubernetes import IngressRule
 from local_edge.limits import HEAD_LIMITS
 from local_edge.origin import HOP_BY_HOP, UPGRADE, end_to_end_headers, opens_websocket
 from local_edge.websocket import Upgraded
-
-ORIGIN_VERIFY = "x-origin-verify"
-"""The header by which the load balancer knows what came through CloudFront, see cluster.yaml."""
 
 
 def stand_in(upstreams: Mapping[str, tuple[str, IngressRule]], secret: str) -> web.Server:
     """Return a server; see `nginx_conf` for the arguments."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get(ORIGIN_VERIFY) != secret:
+        if request.headers.get(SECRET_HEADER) != secret:
             return web.Response(status=403, text="not through CloudFront\n")
         host = request.headers.get("host", "")
         if host not in upstreams:
@@ -29,7 +27,7 @@ def stand_in(upstreams: Mapping[str, tuple[str, IngressRule]], secret: str) -> w
 
 async def _pass_on(request: web.BaseRequest, upstream: str, rule: IngressRule) -> web.StreamResponse:
     headers = request.headers.copy()
-    for name in (ORIGIN_VERIFY, *HOP_BY_HOP):
+    for name in (SECRET_HEADER, *HOP_BY_HOP):
         headers.popall(name, None)
     if rule.websocket and opens_websocket(request):
         headers.update(UPGRADE)

@@ -13,7 +13,7 @@ from table_admin import files
 from table_admin.changes import Change, Put, unchanged
 from table_admin.errors import RevisionConflict, TableAdminError
 from table_admin.files import Format
-from table_admin.lines import changed_fields, put_over, read_rows, values_of
+from table_admin.lines import changed_fields, read_rows, values_of
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
 
@@ -217,9 +217,8 @@ def _write_together(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: b
     outcomes: _Outcomes = []
     writes: list[Write] = []
     for line, put in puts:
-        item = items.get(put.domain)
         try:
-            write = table.plan_put(put_over(put, item, table.clock()), item)
+            write = table.plan_put(put, items.get(put.domain))
         except TableAdminError as error:
             outcomes.append(Rejected(line, str(error)))
             continue

@@ -171,7 +171,7 @@ def is_live(route: Route | None, now: float) -> bool:
 
 def expired(what: str) -> str:
     """Return what is said where it is not said how long something lives that had expired."""
-    return f"{what} had expired; say how long it is to live: --expires-in 7d, or --permanent."
+    return f"{what} had expired; say how long it is to live: --expires-in 7d, or --permanent; in a file, expires_at."
 
 
 def first_expiry(routes: Iterable[Route], now: float) -> int | None:

@@ -1,15 +1,13 @@
 """A line of a file of routes: what it asks for, and how a route is written as one."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, TextIO
 
-from edge_handler.routes.route import Item, Route
+from edge_handler.routes.route import Route
 from table_admin import files
-from table_admin.changes import Change, Put, decode, is_live, is_managed, iso, keeps_host
+from table_admin.changes import Change, Put, is_managed, iso, keeps_host
 from table_admin.errors import InvalidInput
 from table_admin.files import Format
-from table_admin.inputs import epoch_text
 from table_admin.manifest import NEVER, complaint, route_put, validator
 
 
@@ -26,25 +24,6 @@ def read_rows(stream: TextIO, form: Format, bucket: str = "") -> Iterator[tuple[
             if first != line:
                 outcome = f"{outcome.domain} is in line {first} already."
         yield line, outcome
-
-
-def put_over(put: Put, item: Item | None, now: float) -> Put:
-    """Return what a line asks of a row that is there: of many rows nobody sees what `put` decides for a single one.
-
-    Raises:
-        InvalidInput: it has expired, and the line does not say until when it is from now on.
-    """
-    until_unsaid = put.expires_at is None and not put.permanent
-    host_unsaid = put.keep_host is None and put.target.startswith("https://")
-    if item is None or not (host_unsaid or (until_unsaid and "expires_at" in item)):
-        return put
-    before = decode(item)
-    if before is None:
-        return put
-    if until_unsaid and not is_live(before, now):
-        expired = epoch_text(before.expires_at)
-        raise InvalidInput(f"{put.domain} expired at {expired}; say its expires_at: a time, or {NEVER}.")
-    return replace(put, keep_host=keeps_host(before)) if host_unsaid else put
 
 
 def values_of(route: Route) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import boto3
 
@@ -240,7 +239,7 @@ class RoutingTable:
 
     # ---- What plans of many rows are made with
 
-    def plan_put(self, wanted: Put, item: Item | None, action: Literal["put", "rollback"] = "put") -> Write | None:
+    def plan_put(self, wanted: Put, item: Item | None) -> Write | None:
         """Return the write that makes a domain what is wanted, over the row `item`; None where it already is.
 
         Raises:
@@ -250,7 +249,7 @@ class RoutingTable:
             raise InvalidInput("A route expires or is permanent, not both.")
         before, now = decode(item), self.clock()
         keep_host = wanted.keep_host
-        if keep_host is None and before is not None and before.target == wanted.target:
+        if keep_host is None and before is not None and wanted.target.startswith("https://"):
             keep_host = keeps_host(before)
         origin = self.targets.resolve(wanted.target, keep_host=bool(keep_host))
         live = is_live(before, now)
@@ -280,9 +279,9 @@ class RoutingTable:
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin
-        return self.write(action, wanted.domain, item, encode_route(after), new_generation)
+        return self.write("put", wanted.domain, item, encode_route(after), new_generation)
 
-    def plan_delete(self, domain: str, item: Item, note: str = "", action: Action = "delete") -> Write:
+    def plan_delete(self, domain: str, item: Item, note: str = "") -> Write:
         """Return the write that removes a row, also a broken one."""
         row = {
             **item,
@@ -290,7 +289,7 @@ class RoutingTable:
             "updated_by": {"S": self.actor},
             "note": {"S": parse_note(note)},
         }
-        return self.write(action, domain, item, row, False)
+        return self.write("delete", domain, item, row, False)
 
     def commit(self, writes: Iterable[Write], *, dry_run: bool = False) -> Sequence[Change]:
         """Write up to TRANSACTION_ROWS rows with their history, all or nothing.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from local_edge.embedded_aws import REGION, EmbeddedAws
 from local_edge.kubernetes import IngressRule, ingress_rules
 from table_admin import RoutingTable
@@ -44,7 +45,7 @@ def _record_stack(aws: EmbeddedAws, domains: str) -> None:
     template = {
         "Parameters": {"OriginSecretDomains": {"Type": "String"}},
         "Resources": {},
-        "Outputs": {"OriginSecretHeader": {"Value": "x-origin-verify"}},
+        "Outputs": {"OriginSecretHeader": {"Value": SECRET_HEADER}},
     }
     given = [{"ParameterKey": "OriginSecretDomains", "ParameterValue": domains}]
     aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)

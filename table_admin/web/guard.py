@@ -13,7 +13,7 @@ def refusal(hosts: Set[str], method: str, path: str, headers: Mapping[str, str])
     host, reads = headers.get("host", ""), method in ("GET", "HEAD")
     if host not in hosts and host.rpartition(":")[0] not in hosts:
         return HTTPStatus.MISDIRECTED_REQUEST, "Ask the console by its own name."
-    foreign = _foreign(host, headers)
+    foreign = foreign_page(host, headers.get("origin"), headers.get("sec-fetch-site"), "the console")
     # A link to the console may be anywhere: the page itself is for whoever follows one.
     if foreign and (path.startswith(_DATA) or not reads):
         return HTTPStatus.FORBIDDEN, foreign
@@ -26,14 +26,13 @@ def refusal(hosts: Set[str], method: str, path: str, headers: Mapping[str, str])
     return None
 
 
-def _foreign(host: str, headers: Mapping[str, str]) -> str | None:
-    """Return why a page of another origin is refused, None where it is the console's own, or no page.
+def foreign_page(host: str, origin: str | None, fetch_site: str | None, asked: str) -> str | None:
+    """Return why a page of another origin is refused, None where it is `asked`'s own, or no page.
 
-    It says so in `Origin`, or in `Sec-Fetch-Site` where a browser sends no `Origin`.
+    It says so in `Origin`, or in `Sec-Fetch-Site` where a browser sends no `Origin`: an image, a link.
     """
-    origin = headers.get("origin")
     if origin is not None and origin.lower() != f"http://{host}".lower():
-        return f"A page of {origin[:100]!r} may not ask the console."
-    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        return "A page of another site may not ask the console."
+        return f"A page of {origin[:100]!r} may not ask {asked}."
+    if fetch_site not in (None, "none", "same-origin"):
+        return f"A page of another site may not ask {asked}."
     return None

@@ -14,6 +14,7 @@ from yarl import URL
 
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.origin_secret import DOMAINS_HEADER
+from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from edge_handler.routes.resolver import Resolver
 from edge_handler.table.reader import Replica, RoutesTable
 from edge_handler.viewer_request import make_handler
@@ -23,7 +24,6 @@ from local_edge.embedded_aws import EmbeddedAws
 from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries, ingress_rules, load_balancer_attributes
 from local_edge.nginx import nginx_path
-from local_edge.stand_in import ORIGIN_VERIFY
 from table_admin import RoutingTable
 from tests.local_edge.playing import playing
 from tests.support import SETTINGS, Clock, need
@@ -78,7 +78,7 @@ async def running(aws: EmbeddedAws, table: RoutingTable) -> AsyncIterator[World]
 
         replica = Replica(table.tables.routes, "us-east-1", aws.endpoint, Credentials("local", "local", ""))
         functions = {"viewer-request": make_handler(Resolver(RoutesTable([replica]), SETTINGS, clock))}
-        headers = {ORIGIN_VERIFY: SECRET, DOMAINS_HEADER: ",".join(ports)}
+        headers = {SECRET_HEADER: SECRET, DOMAINS_HEADER: ",".join(ports)}
         played = await stack.enter_async_context(
             playing(nobody, functions=functions, locate=locate, origin_headers=headers)
         )

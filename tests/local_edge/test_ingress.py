@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
+from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from local_edge import ingress as ingress_module
 from local_edge.demo.service import make_backend, make_frontend, serving
 from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries, ingress_rules, load_balancer_attributes
 from local_edge.nginx import nginx_path
-from local_edge.stand_in import ORIGIN_VERIFY
 from tests.support import need
 
 SECRET = "s" * 32
-ADMITTED = {ORIGIN_VERIFY: SECRET}
+ADMITTED = {SECRET_HEADER: SECRET}
 
 
 @pytest.fixture(params=["nginx", "stand-in"])
@@ -69,7 +69,7 @@ def test_a_host_that_no_ingress_names_is_404(player: str) -> None:
 
 def test_what_did_not_come_through_cloudfront_is_refused(player: str) -> None:
     host = {"host": "env-789.example.com"}
-    answers = ask({"headers": host}, {"headers": {**host, ORIGIN_VERIFY: "guessed"}})
+    answers = ask({"headers": host}, {"headers": {**host, SECRET_HEADER: "guessed"}})
     assert answers == [(403, "not through CloudFront\n")] * 2
 
 

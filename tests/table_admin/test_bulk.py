@@ -211,9 +211,8 @@ def test_a_route_that_has_expired_is_not_made_permanent_in_passing(table: Routin
     for target in (A, B):
         row = {"domain": "a.example.com", "target": target}
         assert counts(imported(table, written([row], "jsonl"), on_rejected=rejected.append)) == (0, 0, 0, 1)
-    assert {one.reason for one in rejected} == {
-        "a.example.com expired at 2020-01-01 00:00:00Z; say its expires_at: a time, or never."
-    }
+    (reason,) = {one.reason for one in rejected}
+    assert reason.startswith("a.example.com had expired; say how long")
     # A second run of the file that made it says what it says.
     assert counts(imported(table, written([expired], "jsonl"))) == (0, 0, 1, 0)
     assert imported(table, written([expired | {"expires_at": "never"}], "jsonl")).changed == {"expires_at": 1}

@@ -8,7 +8,8 @@ import pytest
 
 from table_admin import InvalidInput, RoutingTable, environments
 from table_admin.config import Setting, settings
-from tests.table_admin.test_cli import A, Command, command  # noqa: F401  # a fixture
+from tests.table_admin.conftest import Command
+from tests.table_admin.test_cli import A
 
 pytestmark = pytest.mark.usefixtures("command")
 
@@ -44,7 +45,7 @@ def test_an_option_wins_over_a_variable_and_a_variable_over_the_nearest_file(tmp
     ],
 )
 def test_a_wrong_file_is_one_line_with_file_and_key(
-    command: Command,  # noqa: F811
+    command: Command,
     tmp_path: Path,
     text: str,
     says: str,
@@ -75,7 +76,7 @@ def test_anothers_pyproject_is_not_read(tmp_path: Path) -> None:
         settings({}, {}, tmp_path)
 
 
-def test_config_shows_what_holds_and_where_it_comes_from(command: Command, tmp_path: Path) -> None:  # noqa: F811
+def test_config_shows_what_holds_and_where_it_comes_from(command: Command, tmp_path: Path) -> None:
     (tmp_path / "table-admin.toml").write_text('base = "example.com"')
     shown = {line.split()[0]: line.split()[1:] for line in command("config", "--actor", "me")[1].splitlines()}
     assert shown["base"] == ["example.com", str(tmp_path / "table-admin.toml")]
@@ -85,7 +86,7 @@ def test_config_shows_what_holds_and_where_it_comes_from(command: Command, tmp_p
 
 
 def test_base_bucket_and_expiry_of_the_file_are_used(
-    command: Command,  # noqa: F811
+    command: Command,
     table: RoutingTable,
     tmp_path: Path,
 ) -> None:
@@ -103,7 +104,7 @@ def test_base_bucket_and_expiry_of_the_file_are_used(
 
 
 def test_the_expiry_of_the_file_is_of_every_environment_without_a_live_route(
-    command: Command,  # noqa: F811
+    command: Command,
     table: RoutingTable,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,37 +1,19 @@
 """Who is told the origin's secret, as the stack says it - the real template's, made by moto."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
-from table_admin.cli import main
 from table_admin.doctor import doctor
 from tests.stacks import for_moto, translated
 from tests.support import NOBODY
+from tests.table_admin.conftest import Command
 from tests.table_admin.test_targets import balancer
 
 SECRET = "s" * 32
 TARGET = "https://lb.acme.example"
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(
-    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    monkeypatch.setenv("TABLE_ADMIN_STACK", table.stack)
-
-    def called(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(list(arguments))
-        out, err = capsys.readouterr()
-        return int(caught.value.code or 0), out, err
-
-    return called
 
 
 def deploy(aws: EmbeddedAws, stack: str, **parameters: str) -> None:
@@ -46,51 +28,53 @@ def deploy(aws: EmbeddedAws, stack: str, **parameters: str) -> None:
     )
 
 
-def test_put_says_when_its_target_will_not_get_the_secret(run: Run, table: RoutingTable, aws: EmbeddedAws) -> None:
+def test_put_says_when_its_target_will_not_get_the_secret(
+    command: Command, table: RoutingTable, aws: EmbeddedAws
+) -> None:
     deploy(aws, table.stack, OriginSecret=SECRET, OriginSecretDomains="one.example,*.ingress.example")
-    status, out, err = run("put", "a.example.com", TARGET, "--keep-host")
+    status, out, err = command("put", "a.example.com", TARGET, "--keep-host")
     assert (status, out.startswith("created a.example.com")) == (0, True)
     assert err == (
         "table-admin: lb.acme.example will not get the origin's secret: OriginSecretDomains of the stack "
         f"{table.stack} does not list it. If it is yours, deploy template.yaml with it in OriginSecretDomains.\n"
     )
     for listed in ("https://one.example", "https://eu.ingress.example:8443"):
-        assert run("put", "a.example.com", listed, "--keep-host")[2] == ""
+        assert command("put", "a.example.com", listed, "--keep-host")[2] == ""
 
 
-def test_a_load_balancer_is_no_exception(run: Run, table: RoutingTable, aws: EmbeddedAws) -> None:
+def test_a_load_balancer_is_no_exception(command: Command, table: RoutingTable, aws: EmbeddedAws) -> None:
     deploy(aws, table.stack, OriginSecret=SECRET)
     arn = balancer(aws, f"unlisted-{table.stack}", [("HTTP", 80)])
-    status, _, err = run("put", "a.example.com", arn, "--dry-run", "--json")
+    status, _, err = command("put", "a.example.com", arn, "--dry-run", "--json")
     assert (status, err.count("\n")) == (0, 1)
     assert f"unlisted-{table.stack}" in err
     assert "will not get the origin's secret" in err
 
 
-def test_env_up_says_it_once_for_each_origin(run: Run, table: RoutingTable, aws: EmbeddedAws) -> None:
+def test_env_up_says_it_once_for_each_origin(command: Command, table: RoutingTable, aws: EmbeddedAws) -> None:
     deploy(aws, table.stack, OriginSecret=SECRET)
     arn = balancer(aws, f"env-up-{table.stack}", [("HTTP", 80)])
     services = [f"--service={name}={arn}" for name in ("web", "api")]
-    status, _, err = run("env", "up", "env-1", "--base", "example.com", *services)
+    status, _, err = command("env", "up", "env-1", "--base", "example.com", *services)
     assert (status, err.count("will not get the origin's secret")) == (0, 1)
 
 
-def test_where_the_stack_may_not_be_asked_it_says_that_it_does_not_know(run: Run) -> None:
-    status, _, err = run("put", "a.example.com", TARGET, "--keep-host")
+def test_where_the_stack_may_not_be_asked_it_says_that_it_does_not_know(command: Command) -> None:
+    status, _, err = command("put", "a.example.com", TARGET, "--keep-host")
     assert (status, err.count("\n")) == (0, 1)
     assert err.startswith("table-admin: whether lb.acme.example gets the origin's secret is unknown: ValidationError: ")
     assert "cloudformation:DescribeStacks" in err
 
 
-def test_nothing_is_said_where_there_is_no_secret(run: Run, table: RoutingTable, aws: EmbeddedAws) -> None:
+def test_nothing_is_said_where_there_is_no_secret(command: Command, table: RoutingTable, aws: EmbeddedAws) -> None:
     deploy(aws, table.stack)
-    assert run("put", "a.example.com", TARGET, "--keep-host")[2] == ""
+    assert command("put", "a.example.com", TARGET, "--keep-host")[2] == ""
 
 
 @pytest.mark.parametrize("target", ["s3://acme-static-sites/env-a", TARGET, "https://storage.googleapis.com/b"])
-def test_who_never_gets_the_secret_is_not_spoken_of(run: Run, target: str) -> None:
+def test_who_never_gets_the_secret_is_not_spoken_of(command: Command, target: str) -> None:
     """No stack is there: asking it would be said."""
-    assert run("put", "a.example.com", target)[2] == ""
+    assert command("put", "a.example.com", target)[2] == ""
 
 
 @pytest.mark.parametrize(
@@ -112,6 +96,6 @@ def test_doctor_says_whether_an_origin_gets_the_secret(
     assert bool(found.mend) is (status != "ok")
 
 
-def test_an_ingress_is_explained(run: Run) -> None:
-    run("put", "a.example.com", TARGET, "--keep-host")
-    assert "asks https://lb.acme.example/x as Host a.example.com" in run("explain", "https://a.example.com/x")[1]
+def test_an_ingress_is_explained(command: Command) -> None:
+    command("put", "a.example.com", TARGET, "--keep-host")
+    assert "asks https://lb.acme.example/x as Host a.example.com" in command("explain", "https://a.example.com/x")[1]

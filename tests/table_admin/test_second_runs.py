@@ -1,39 +1,20 @@
 """A second run of a command finds what it wants, says so, and ends with status 0."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable
-from table_admin.cli import main
+from table_admin.environment_rollback import rollback_environment
 from table_admin.inputs import NOTE_CHARACTERS, parse_note
 from table_admin.removal import delete_many
-from table_admin.rollback import rollback, rollback_environment
+from table_admin.rollback import rollback
 from tests.support import Clock
+from tests.table_admin.conftest import Command
 
 A, B, C = (f"s3://acme-static-sites/env-{name}" for name in "abc")
 HOST, OTHER = "env-1.example.com", "env-2.example.com"
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(
-    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Command:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
-    monkeypatch.setenv("TABLE_ADMIN_STACK", table.stack)
-    monkeypatch.setenv("TABLE_ADMIN_ACTOR", "tester")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main([*arguments])
-        status = caught.value.code
-        assert isinstance(status, int)
-        return status, *capsys.readouterr()
-
-    return run
 
 
 def released(table: RoutingTable, *targets: str) -> None:
@@ -51,7 +32,7 @@ def test_a_rollback_says_what_it_undoes_and_a_second_one_does_nothing(table: Rou
         code, out, _ = command("rollback", HOST)
         assert (code, table.get(HOST).target, table.get(HOST).revision) == (0, A, 3)
         assert "unchanged" in out
-        assert "its newest change is a rollback to revision 1 by tester" in out
+        assert "its newest change is a rollback to revision 1 by pipeline" in out
         assert "--further" in out
 
 
