@@ -53,8 +53,11 @@ def promote(
     wanted = []
     for domain, source in sources.items():
         put = Put(domain, source.target, keep_host=put_of(source).keep_host, permanent=True)
-        put = replace(put, note=note or f"promoted from {name}", source=f"{PROMOTED}{name}")
-        wanted.append(unmanaged(table, put, items.get(domain)))
+        put = unmanaged(table, replace(put, note=note or None, source=f"{PROMOTED}{name}"), items.get(domain))
+        if not note and table.plan_put(put, items.get(domain)) is not None:
+            # Only of what changes: after a rollback to it, say, it is as it was promoted, but for the note.
+            put = replace(put, note=f"promoted from {name}")
+        wanted.append(put)
     own = {**rows.managed, **rows.others}
     marks = [_mark(table, own[domain], sources) for domain in {route.domain for route in sources.values()} - {*sources}]
     return commit_all(table, wanted, items, dry_run, beside=marks)

@@ -1,4 +1,4 @@
-"""What several verbs take."""
+"""What several verbs take, and what they say beside their result."""
 
 from collections.abc import Iterable
 

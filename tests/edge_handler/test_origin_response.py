@@ -60,6 +60,19 @@ def test_a_private_answer_does_not_stand_in_for_an_application_that_fails(
     assert header(run(handler, saying("origin-response-elb", cache_control=said)), "cache-control") == goes_on
 
 
+def test_of_several_lines_any_may_make_an_answer_private_and_the_last_one_says_the_rest() -> None:
+    found = saying("origin-response-elb", cache_control=None)
+    lines = [{"value": "max-age=60"}, {"value": "private"}]
+    found["Records"][0]["cf"]["response"]["headers"]["cache-control"] = lines
+    said = [pair["value"] for pair in run(handler, found)["headers"]["cache-control"]]
+    assert said == ["max-age=60", "private, stale-if-error=0"]
+
+
+def test_an_answer_that_says_nothing_of_caches_is_nothing_to_log(capsys: pytest.CaptureFixture[str]) -> None:
+    run(handler, saying("origin-response-elb", cache_control=None))
+    assert capsys.readouterr().out == ""
+
+
 def test_what_goes_wrong_is_logged_and_the_answer_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     broken = event("origin-response-static")
     del broken["Records"][0]["cf"]["request"]["headers"]
@@ -67,6 +80,12 @@ def test_what_goes_wrong_is_logged_and_the_answer_goes_on(capsys: pytest.Capture
     result = handler(broken, None)
     assert result["status"] == "200"
     assert "KeyError" in json.loads(capsys.readouterr().out)["error"]
+
+
+@pytest.mark.parametrize("response", [{}, None, "status", ["status"]])
+def test_what_is_no_response_goes_no_further(response: Any) -> None:
+    nothing_known = {"Records": [{"cf": {"request": {}, "response": response}}]}
+    assert handler(nothing_known, None)["status"] == "502"
 
 
 @given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))

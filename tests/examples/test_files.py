@@ -69,9 +69,14 @@ def test_a_job_has_the_rights_that_it_uses_and_what_builds_has_none() -> None:
     for name, job in jobs():
         steps = job["steps"]
         used = {step["uses"].partition("@")[0] for step in steps if "uses" in step}
-        role = "aws-actions/configure-aws-credentials" in used
-        assert role == ("id-token" in job["permissions"]), name
-        if any("make site" in step.get("run", "") for step in steps):
+        says = "\n".join(step.get("run", "") for step in steps)
+        needed = {
+            "contents": "read" if "actions/checkout" in used else "",
+            "id-token": "write" if "aws-actions/configure-aws-credentials" in used else "",
+            "pull-requests": "write" if "gh pr comment" in says else "read" if "gh " in says else "",
+        }
+        assert job["permissions"] == {right: level for right, level in needed.items() if level}, name
+        if "make site" in says:
             assert job["permissions"] == {"contents": "read"}, name
         for step in steps:
             assert ("GH_TOKEN" in step.get("env", {})) == ("gh " in step.get("run", "")), name

@@ -185,10 +185,10 @@ def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
     )
     for hash_, ready, opens in (
         ("", "#results tr", ""),
-        ("#env/env-7", "#environment li", ""),
+        ("#env/env-7", "#environment h2:text-is('Environment env-7')", ""),
         ("#/env-123.localhost", ".path", ""),
         ("#/env-456.localhost", ".path", "Remove"),
-        ("#env/env-8", "#environment li", "Take down"),
+        ("#env/env-8", "#environment h2:text-is('Environment env-8')", "Take down"),
     ):
         page.goto(f"http://routes.localhost:{edge.port}/{hash_}")
         expect(page.locator(ready).first).to_be_visible()

@@ -227,3 +227,25 @@ def test_what_is_shown_is_what_was_asked_for_last_and_rests_until_then(console: 
     expect(console.dialog.locator(".diff")).to_be_visible()
     console.page.evaluate("location.hash = '#'")
     expect(console.dialog).to_be_hidden()
+
+
+def test_an_environment_rests_until_the_one_that_is_asked_for_is_shown(console: Console, edge: LocalEdge) -> None:
+    for name in ("rests", "slow"):
+        edge.table.put(f"{name}.localhost", A, environment=name)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    console.page.route("**/api/environments/slow", hold)
+    card = console.page.locator("#environment")
+    console.show("#env/rests", "#environment h2")
+    with console.page.expect_request("**/api/environments/slow"):
+        console.page.evaluate("location.hash = '#env/slow'")
+    expect(card).to_contain_text("Environment rests")
+    assert card.evaluate("card => card.inert")
+    with console.page.expect_request_finished(lambda request: request == held[0].request):
+        held[0].continue_()
+    expect(card).to_contain_text("Environment slow")
+    console.press("Take down")
+    expect(console.dialog).to_contain_text("Take down slow?")

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
+from aiohttp import ClientTimeout, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError, web
 
+from local_edge import origin as origin_module
 from local_edge import websocket
 from tests.local_edge.playing import Played, play, playing
 
@@ -137,4 +138,17 @@ def test_an_origin_that_is_silent_for_too_long_is_cut_off(monkeypatch: pytest.Mo
             await origin.closed.wait()
 
     monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.2)
+    play(test())
+
+
+def test_an_origin_may_be_silent_for_longer_than_it_may_before_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with playing(EchoOrigin()) as played:
+            socket = await connect(played)
+            assert await socket.receive_str() == "welcome"
+            for text in ("one", "two"):
+                await asyncio.sleep(1)
+                assert await say(socket, text) == text
+
+    monkeypatch.setattr(origin_module, "ClientTimeout", lambda **_: ClientTimeout(sock_read=0.5))
     play(test())

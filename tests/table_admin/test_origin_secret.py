@@ -1,14 +1,17 @@
 """Who is told the origin's secret, as the stack says it - the real template's, made by moto."""
 
 import json
+from typing import Any
 
 import pytest
 
+from edge_handler.routes.route import CustomOrigin
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.doctor import doctor
+from table_admin.origin_secret import verdicts
 from tests.stacks import for_moto, translated
-from tests.support import NOBODY
+from tests.support import NOBODY, STATIC
 from tests.table_admin.conftest import Command
 from tests.table_admin.test_targets import balancer
 
@@ -64,6 +67,7 @@ def test_where_the_stack_may_not_be_asked_it_says_that_it_does_not_know(command:
     assert (status, err.count("\n")) == (0, 1)
     assert err.startswith("table-admin: whether lb.acme.example gets the origin's secret is unknown: ValidationError: ")
     assert "cloudformation:DescribeStacks" in err
+    assert ".." not in err
 
 
 def test_nothing_is_said_where_there_is_no_secret(command: Command, table: RoutingTable, aws: EmbeddedAws) -> None:
@@ -75,6 +79,21 @@ def test_nothing_is_said_where_there_is_no_secret(command: Command, table: Routi
 def test_who_never_gets_the_secret_is_not_spoken_of(command: Command, target: str) -> None:
     """No stack is there: asking it would be said."""
     assert command("put", "a.example.com", target)[2] == ""
+
+
+def test_the_stack_is_asked_only_if_it_matters(table: RoutingTable, aws: EmbeddedAws) -> None:
+    asked: list[str] = []
+
+    def client(service: str, **options: Any) -> Any:
+        asked.append(service)
+        return aws.client(service, **options)
+
+    counting = RoutingTable(table.stack, client=client)
+    ingress = CustomOrigin("lb.acme.example", "https", 443, "", "viewer", website=False)
+    assert verdicts(counting, [STATIC, ingress._replace(host_header="origin"), ingress._replace(website=True)]) == []
+    assert "cloudformation" not in asked
+    assert len(verdicts(counting, [ingress])) == 1
+    assert asked.count("cloudformation") == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable
 from table_admin.environment_rollback import rollback_environment
 from table_admin.inputs import NOTE_CHARACTERS, parse_note
+from table_admin.promotions import promote
 from table_admin.removal import delete_many
 from table_admin.rollback import rollback
 from tests.support import Clock
@@ -43,6 +44,17 @@ def test_neither_touch_nor_a_note_makes_a_second_rollback_bring_the_broken_relea
     table.put(HOST, A, note="looked at it")
     assert rollback(table, [HOST])[0].action == "unchanged"
     assert table.get(HOST).target == A
+
+
+def test_what_was_gone_back_to_is_promoted_already(table: RoutingTable) -> None:
+    for name, target in (("pr-1", A), ("pr-2", B)):
+        table.put(f"{name}.example.com", target, environment=name, expires_in="3h")
+        promote(table, name, {"www.example.com": ""})
+    rollback(table, ["www.example.com"])
+    assert [change.action for change in promote(table, "pr-1", {"www.example.com": ""})] == ["unchanged"]
+    assert table.get("www.example.com").revision == 3
+    promote(table, "pr-1", {"www.example.com": ""}, note="looked at it")
+    assert table.get("www.example.com").note == "looked at it"
 
 
 def test_further_goes_one_step_back_from_what_was_gone_back_to(table: RoutingTable) -> None:

@@ -24,6 +24,7 @@ export async function showEnvironment(name, edge, { changed, failed }) {
   const card = byId('environment');
   const mine = ++asked;
   if (!name) { card.hidden = true; return; }
+  card.inert = card.dataset.name !== name; // nobody takes down what was shown before
   const path = `/api/environments/${encodeURIComponent(name)}`;
   let found = { routes: [], tag: null };
   try { found = await tagged(path); } catch (error) { if (error.status !== 404) failed(error); }
@@ -57,5 +58,6 @@ export async function showEnvironment(name, edge, { changed, failed }) {
       managed.some((route) => route.expires_at != null) && element('button', { type: 'button', onclick: extend }, 'Extend'),
       found.tag && element('button', { type: 'button', class: 'danger', onclick: takeDown }, 'Take down'),
       element('a', { href: '#' }, 'All environments')));
-  card.hidden = false;
+  card.dataset.name = name;
+  card.hidden = card.inert = false;
 }
