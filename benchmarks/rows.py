@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from edge_handler.routes.route import Item, Route, S3Origin, decode_route, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import S3Origin
+from edge_handler.routes.route import Route, decode_route, encode_route
 
 
 def row(domain: str, generation: int = 1) -> Item:

@@ -25,6 +25,10 @@ class BrokenStamp(EdgeError):
     """The `x-route` header did not arrive at origin-request as viewer-request wrote it."""
 
 
+class BrokenListing(EdgeError):
+    """A deployment's list that cannot be read, or is another one's."""
+
+
 class Unreadable(EdgeError):
     """A server's answer that says nothing, or answers another question: a new connection may do better."""
 

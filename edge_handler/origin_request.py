@@ -8,7 +8,7 @@ from edge_handler.log import log, log_exception
 from edge_handler.origin_secret import DOMAINS_HEADER, is_listed
 from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from edge_handler.routes import kind
-from edge_handler.routes.route import CustomOrigin, Origin, S3Origin
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
 from edge_handler.website.bucket import address, exists, signed
@@ -62,6 +62,8 @@ def make_handler(s3_endpoint: str | None) -> Handler:
             request: Request = cf["request"]
             request_id = cf["config"]["requestId"]
             host, origin = _stamped(request)
+            if isinstance(origin, DeploymentOrigin):
+                return answer(503, "deployments are not read yet", request_id, host)
             if origin.website:
                 return _to_website(request, origin, request_id, s3_endpoint)
             assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
@@ -83,8 +85,8 @@ def _stamped(request: Request) -> tuple[str, Origin]:
     stamp = request["headers"].pop(HEADER, None)
     if not stamp:
         raise BrokenStamp(f"no {HEADER} header: is it in the cache policy?")
-    host, _generation, origin = decode_stamp(stamp[0]["value"])
-    return host, origin
+    found = decode_stamp(stamp[0]["value"])
+    return found.host, found.origin
 
 
 def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result:

@@ -4,7 +4,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge_handler.routes.route import CustomOrigin, Route, S3Origin
+    from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
+    from edge_handler.routes.route import Route
     from table_admin.changes import Change, Put, Revision
     from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
     from table_admin.routing_table import RoutingTable
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Change",
     "CustomOrigin",
+    "DeploymentOrigin",
     "InvalidInput",
     "NotFound",
     "Put",
@@ -24,7 +26,8 @@ __all__ = [
     "TargetRefused",
 ]
 _HOMES = {
-    "edge_handler.routes.route": ("CustomOrigin", "Route", "S3Origin"),
+    "edge_handler.routes.origin": ("CustomOrigin", "DeploymentOrigin", "S3Origin"),
+    "edge_handler.routes.route": ("Route",),
     "table_admin.changes": ("Change", "Put", "Revision"),
     "table_admin.errors": ("InvalidInput", "NotFound", "RevisionConflict", "TableAdminError", "TargetRefused"),
     "table_admin.routing_table": ("RoutingTable",),

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.route import Item, Route, decode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.route import Route, decode_route
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"

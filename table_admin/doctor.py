@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.route import Route, S3Origin, decode_route
+from edge_handler.routes.origin import S3Origin
+from edge_handler.routes.route import Route, decode_route
 from table_admin.asking import ask
 from table_admin.changes import is_live
 from table_admin.errors import TableAdminError

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edge_handler.routes.route import Origin, Route, S3Origin
+from edge_handler.routes.origin import DeploymentOrigin, Origin, S3Origin
+from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, is_managed
 from table_admin.explain import Explanation
 from table_admin.tables import Action
@@ -20,6 +21,18 @@ class S3OriginDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentOriginDocument:
+    """A deployment: a list of files over blobs of a bucket that are named by their content."""
+
+    domain_name: str
+    region: str
+    deployment: str
+    query: Literal["files", "pages", "all"]
+    cors: str
+    kind: Literal["deployment"] = "deployment"
+
+
+@dataclass(frozen=True, slots=True)
 class CustomOriginDocument:
     """Anything else that speaks HTTP: a load balancer, an ingress, a storage service."""
 
@@ -33,12 +46,21 @@ class CustomOriginDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerDocument:
+    """A deployment that a domain had before, and whose files it still answers with."""
+
+    deployment: str
+    until: int
+    """Epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteDocument:
     """One row: which origin answers for a domain, and what people want to know about it."""
 
     domain: str
     target: str
-    origin: S3OriginDocument | CustomOriginDocument
+    origin: S3OriginDocument | DeploymentOriginDocument | CustomOriginDocument
     environment: str
     service: str
     owner: str
@@ -53,6 +75,8 @@ class RouteDocument:
     """Whether its environment changes and removes it."""
     source: str
     """What made it: a branch, a pull request, the environment it was promoted from."""
+    former: list[FormerDocument]
+    """Deployments it had before, for pages that are still open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +121,9 @@ class ExplanationDocument:
 
 def route_document(route: Route) -> RouteDocument:
     """Return a route as it is shown."""
-    origin, managed = _origin_document(route.origin), is_managed(route)
-    return RouteDocument(**{**route._asdict(), "origin": origin, "managed": managed})
+    shown = {"origin": _origin_document(route.origin), "managed": is_managed(route)}
+    former = [FormerDocument(*one) for one in route.former]
+    return RouteDocument(**{**route._asdict(), **shown, "former": former})
 
 
 def change_document(change: Change) -> ChangeDocument:
@@ -128,7 +153,9 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
     return ExplanationDocument(found.url, found.domain, row, found.reason, found.viewer_request, found.origin_request)
 
 
-def _origin_document(origin: Origin) -> S3OriginDocument | CustomOriginDocument:
+def _origin_document(origin: Origin) -> S3OriginDocument | DeploymentOriginDocument | CustomOriginDocument:
     if isinstance(origin, S3Origin):
         return S3OriginDocument(*origin)
+    if isinstance(origin, DeploymentOrigin):
+        return DeploymentOriginDocument(*origin)
     return CustomOriginDocument(*origin)

@@ -3,7 +3,8 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from edge_handler.routes.route import Item, Route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, decode, is_live, is_managed, iso
 from table_admin.contention import replanned
 from table_admin.errors import NotFound, TableAdminError

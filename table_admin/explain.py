@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 from edge_handler.answers import Result
 from edge_handler.errors import BrokenRow, UnreadableRow
+from edge_handler.routes.attributes import Item
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import Item, Route, read_row
+from edge_handler.routes.route import Route, read_row
 from edge_handler.routes.stamp import HEADER
 from edge_handler.settings import Settings, load_settings
 from table_admin.errors import InvalidInput

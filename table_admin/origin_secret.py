@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_handler.origin_secret import is_listed
-from edge_handler.routes.route import CustomOrigin, Origin
+from edge_handler.routes.origin import CustomOrigin, Origin
 from table_admin.asking import ask
 from table_admin.routing_table import RoutingTable
 

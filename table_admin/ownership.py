@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_handler.routes.route import Item, Route, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import Put, decode, is_live, is_managed, promoted_from
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_environment

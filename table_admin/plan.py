@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.route import Item, decode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.route import decode_route
 from table_admin.changes import Change, change_of, content, decode, is_live, same_but_note
 from table_admin.contention import settled
 from table_admin.errors import RevisionConflict, TableAdminError

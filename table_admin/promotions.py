@@ -3,7 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from edge_handler.routes.route import Item, Origin, Route, S3Origin, decode_route, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import Origin, S3Origin
+from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import PROMOTED, Change, Put, decode, is_live, is_managed, promoted_from, put_of, unchanged
 from table_admin.contention import replanned
 from table_admin.errors import NotFound, TableAdminError

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import Origin, S3Origin
+from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import (
     Change,
     Revision,

@@ -9,7 +9,9 @@ from functools import partial
 import boto3
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.route import Item, Origin, Route, decode_route, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import Origin
+from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import (
     Change,
     Put,

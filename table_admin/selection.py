@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from edge_handler.routes.route import Item, Route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.route import Route
 from table_admin.errors import InvalidInput
 from table_admin.tables import Page, cursor_at
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_handler.routes.route import Item
+from edge_handler.routes.attributes import Item
 from table_admin.contention import pause
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote, urlsplit
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from edge_handler.routes.route import (
+from edge_handler.routes.origin import (
     ORIGIN_DOMAIN_NAME,
     CustomOrigin,
     Origin,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from edge_handler.routes.route import Item, decode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.route import decode_route
 from table_admin.changes import Change, Put, unchanged
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write

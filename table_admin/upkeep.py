@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from edge_handler.routes.route import Route, S3Origin
+from edge_handler.routes.origin import S3Origin
+from edge_handler.routes.route import Route
 from table_admin.changes import Change, is_live, promoted_from, put_of
 from table_admin.errors import RevisionConflict, TargetRefused
 from table_admin.inputs import epoch_text, parse_note

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from edge_handler.routes.route import CustomOrigin, Item, S3Origin, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import CustomOrigin, S3Origin
+from edge_handler.routes.route import encode_route
 from tests.support import OWN_BUCKET, ROOT, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))

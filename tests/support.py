@@ -16,7 +16,9 @@ import boto3
 import pytest
 
 from edge_handler.errors import BrokenRow, TableUnreachable
-from edge_handler.routes.route import Item, Origin, Route, S3Origin, encode_route, read_row
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import Origin, S3Origin
+from edge_handler.routes.route import Route, encode_route, read_row
 from edge_handler.settings import Settings
 from local_edge.contract import check_result
 from local_edge.embedded_aws import create_tables

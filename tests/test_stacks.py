@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_handler.aws.sigv4 import Credentials
-from edge_handler.routes.route import CustomOrigin
+from edge_handler.routes.origin import CustomOrigin
 from edge_handler.table.reader import Replica, RoutesTable
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable

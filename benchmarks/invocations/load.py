@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from edge_handler.routes.route import CustomOrigin, Item, Origin, Route, S3Origin, encode_route
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin
+from edge_handler.routes.route import Route, encode_route
 from edge_handler.routes.stamp import encode_stamp
 from tests.corpus import INGRESS, ORIGIN_EVENTS, VIEWER_EVENTS
 from tests.support import OWN_BUCKET, event, route
@@ -179,6 +181,7 @@ class OriginLoad:
         path = PATHS.get(uri, uri)
         if isinstance(path, int):
             return Case(given, str(path), None)
+        assert not isinstance(origin, DeploymentOrigin)
         prefix = origin.prefix if isinstance(origin, S3Origin) else origin.path
         signed = " signed" if origin.domain_name == OTHER_BUCKET else ""
         there = f"{origin.domain_name} at {origin.domain_name}{prefix}{path}{signed}"

@@ -55,7 +55,8 @@ class Known(list[dict[str, str]]):
     __slots__ = ("expires_at", "fresh_from", "fresh_until", "read_at", "website")
 
     def __init__(self, host: str, route: Route, now: float, fresh_until: float) -> None:
-        super().__init__(({"key": HEADER, "value": encode_stamp(host, route.generation, route.origin)},))
+        former = tuple(one.deployment for one in route.former if now < one.until)
+        super().__init__(({"key": HEADER, "value": encode_stamp(host, route.generation, route.origin, former)},))
         self.fresh_from = now
         self.fresh_until = fresh_until
         self.read_at: float | None = None

@@ -4,28 +4,48 @@ Self-contained (origin-request asks nobody) and unambiguous: a different host, g
 is a different stamp, so a cached object can never be filed under another route's key.
 """
 
+from typing import NamedTuple
+
 from edge_handler.errors import BrokenRow, BrokenStamp, MalformedHost
 from edge_handler.routes.host import normalise_host
-from edge_handler.routes.route import Origin, S3Origin, decode_origin
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin, decode_origin, is_deployment
+from edge_handler.routes.route import MAX_FORMER
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
 HEADER = "x-route"
 _VERSION = "1"
+_FIELDS = {
+    "s3": S3Origin._fields,
+    "deployment": (*DeploymentOrigin._fields, "former"),
+    "custom": CustomOrigin._fields,
+}
 
 
-def encode_stamp(host: str, generation: int, origin: Origin) -> str:
+class Stamp(NamedTuple):
+    """What viewer-request knows of a request's route."""
+
+    host: str
+    generation: int
+    origin: Origin
+    former: tuple[str, ...] = ()
+    """Deployments that pages which are still open may be of, see `Route.former`."""
+
+
+def encode_stamp(host: str, generation: int, origin: Origin, former: tuple[str, ...] = ()) -> str:
     """Return the header's value. `;` separates the fields: none of them can hold one."""
     fields = [_VERSION, host, str(generation)]
     if isinstance(origin, S3Origin):
         fields += ["s3", *origin]
+    elif isinstance(origin, DeploymentOrigin):
+        fields += ["deployment", *origin, ",".join(former)]
     else:
         website = "website" if origin.website else "application"
         fields += ["custom", *map(str, origin[:-1]), website]
     return ";".join(fields)
 
 
-def decode_stamp(value: str) -> tuple[str, int, Origin]:
-    """Return host, generation and origin.
+def decode_stamp(value: str) -> Stamp:
+    """Return what a stamp says.
 
     Raises:
         BrokenStamp: the value is not one that `encode_stamp` wrote.
@@ -34,23 +54,24 @@ def decode_stamp(value: str) -> tuple[str, int, Origin]:
         version, host, number, kind, *rest = value.split(";")
         if version != _VERSION:
             raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSION}")
-        generation, origin = int(number), _decode_origin(kind, rest)
-        if normalise_host(host) != host or generation < 1 or encode_stamp(host, generation, origin) != value:
+        fields = dict(zip(_FIELDS.get(kind, ()), rest, strict=True))
+        former = tuple(filter(None, fields.pop("former", "").split(",")))
+        stamp = Stamp(host, int(number), _decode_origin(kind, fields), former)
+        if len(former) > MAX_FORMER or not all(map(is_deployment, former)):
+            raise BrokenStamp("the stamp's former deployments cannot be read")
+        if normalise_host(host) != host or stamp.generation < 1 or encode_stamp(*stamp) != value:
             raise BrokenStamp("the stamp is not as it would be written")
     except (ValueError, BrokenRow, MalformedHost) as error:
         raise BrokenStamp(f"the stamp cannot be read: {error}") from error
-    return host, generation, origin
+    return stamp
 
 
-def _decode_origin(kind: str, fields: list[str]) -> Origin:
+def _decode_origin(kind: str, fields: dict[str, str]) -> Origin:
     """Check with the row's own codec: what it refuses in a row, it refuses here."""
-    names: tuple[str, ...] = ("domain_name", "region", "prefix")
-    if kind == "custom":
-        *fields, website = fields
-        if website not in ("website", "application"):
-            raise BrokenStamp(f"the stamp says {website[:20]!r}")
-        names = ("domain_name", "protocol", "port", "path", "host_header")
+    website = fields.pop("website", "website")
+    if website not in ("website", "application"):
+        raise BrokenStamp(f"the stamp says {website[:20]!r}")
     item: dict[str, dict[str, object]] = {
-        name: {"N" if name == "port" else "S": value} for name, value in zip(names, fields, strict=True)
+        name: {"N" if name == "port" else "S": value} for name, value in fields.items()
     }
-    return decode_origin({**item, "kind": {"S": kind}, "website": {"BOOL": kind == "custom" and website == "website"}})
+    return decode_origin({**item, "kind": {"S": kind}, "website": {"BOOL": website == "website"}})

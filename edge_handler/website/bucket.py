@@ -6,7 +6,7 @@ from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Signer, load_credentials
 from edge_handler.errors import Refused, Unreadable
 from edge_handler.log import log
-from edge_handler.routes.route import S3Origin
+from edge_handler.routes.origin import S3Origin
 
 # The viewer may have waited for viewer-request before.
 SECONDS = 0.6

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 
-from edge_handler.routes.route import Item
+from edge_handler.routes.attributes import Item
 from table_admin.changes import Change, revision_from
 from table_admin.contention import settled
 from table_admin.errors import NotFound, RevisionConflict

@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
+from edge_handler.routes.origin import S3Origin
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import S3Origin, encode_route
+from edge_handler.routes.route import encode_route
 from edge_handler.routes.stamp import HEADER, encode_stamp
 from edge_handler.table.reader import RoutesTable
 from edge_handler.viewer_request import make_handler

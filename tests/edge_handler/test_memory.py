@@ -7,8 +7,8 @@ import pytest
 
 from edge_handler import origin_request
 from edge_handler.aws.sigv4 import Credentials
+from edge_handler.routes.attributes import Item
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import Item
 from edge_handler.table.reader import Replica, RoutesTable
 from edge_handler.viewer_request import make_handler
 from tests.support import NOBODY, ROOT, SETTINGS, Clock, Rows, event, route

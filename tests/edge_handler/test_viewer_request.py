@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import CustomOrigin
 from edge_handler.viewer_request import make_handler
 from tests.support import SETTINGS, Clock, Rows, event, header, route, run
 

@@ -11,8 +11,8 @@ from yarl import URL
 
 from edge_handler.origin_request import handler as origin_request
 from edge_handler.origin_response import handler as origin_response
+from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import CustomOrigin
 from edge_handler.viewer_request import make_handler
 from local_edge.cloudfront import CloudFront
 from local_edge.functions import Function

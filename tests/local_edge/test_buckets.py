@@ -11,8 +11,8 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from edge_handler.origin_request import handler as origin_request
+from edge_handler.routes.origin import S3Origin
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import S3Origin
 from edge_handler.viewer_request import make_handler
 from edge_handler.website import bucket
 from local_edge.functions import Function

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from edge_handler.routes.route import S3Origin, encode_route
+from edge_handler.routes.origin import S3Origin
+from edge_handler.routes.route import encode_route
 from table_admin import environments
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import OWN_BUCKET, ROOT, dynamodb_client, make_tables, need, route

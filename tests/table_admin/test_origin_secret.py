@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from edge_handler.routes.route import CustomOrigin
+from edge_handler.routes.origin import CustomOrigin
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.doctor import doctor

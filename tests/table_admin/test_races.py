@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_handler.routes.route import Item
+from edge_handler.routes.attributes import Item
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.manifest import load_manifest
 from table_admin.plan import PlanMoved, apply_plan, make_plan

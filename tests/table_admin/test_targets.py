@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.route import CustomOrigin, Origin, S3Origin, decode_origin, encode_origin
+from edge_handler.routes.origin import CustomOrigin, Origin, S3Origin, decode_origin, encode_origin
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, TargetRefused
 from table_admin.targets import TargetResolver

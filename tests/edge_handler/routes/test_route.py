@@ -9,29 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow, BrokenStamp, UnreadableRow
-from edge_handler.routes.route import (
+from edge_handler.routes.origin import (
     CustomOrigin,
+    DeploymentOrigin,
     Origin,
-    Route,
     S3Origin,
     _is_bucket_domain_name,
     bucket_domain_name,
-    decode_route,
-    encode_route,
     is_origin_path,
-    read_row,
 )
-from edge_handler.routes.stamp import decode_stamp, encode_stamp
+from edge_handler.routes.route import Former, Route, decode_route, encode_route, read_row
+from edge_handler.routes.stamp import Stamp, decode_stamp, encode_stamp
 from tests.support import STATIC, route
 
 PATHS = st.from_regex(r"(/([A-Za-z0-9._~-]|%[2-9A-F][0-9A-F]){1,20}){0,5}", fullmatch=True).filter(is_origin_path)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?\.[a-z0-9]{1,5}\.[a-z]{2,5}", fullmatch=True)
+DEPLOYMENTS = st.from_regex(r"[0-9a-f]{32}", fullmatch=True)
 ORIGINS: st.SearchStrategy[Origin] = st.one_of(
     st.builds(
         lambda bucket, region, path: S3Origin(bucket_domain_name(bucket, region), region, path),
         st.from_regex(r"[a-z0-9]([a-z0-9-]|\.(?!\.)){1,20}[a-z0-9]", fullmatch=True),
         st.sampled_from(["us-east-1", "eu-west-3", "ap-southeast-2", "cn-north-1", "us-iso-east-1"]),
         PATHS,
+    ),
+    st.builds(
+        lambda bucket, region, *rest: DeploymentOrigin(bucket_domain_name(bucket, region), region, *rest),
+        st.from_regex(r"[a-z0-9]([a-z0-9-]|\.(?!\.)){1,20}[a-z0-9]", fullmatch=True),
+        st.sampled_from(["us-east-1", "eu-west-3"]),
+        DEPLOYMENTS,
+        st.sampled_from(["files", "pages", "all"]),
+        st.sampled_from(["", "*", "https://app.example.com", "http://localhost:3000"]),
     ),
     st.builds(
         CustomOrigin,
@@ -60,6 +67,7 @@ ROUTES = st.builds(
     st.text(),
     st.none() | st.booleans(),
     st.text(),
+    st.lists(st.builds(Former, DEPLOYMENTS, st.integers(0, 2**40)), max_size=2).map(tuple),
 )
 ATTRIBUTE: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -100,8 +108,8 @@ def test_an_unknown_attribute_is_ignored() -> None:
 
 
 def test_a_row_of_a_newer_schema_is_broken() -> None:
-    with pytest.raises(BrokenRow, match="schema 2"):
-        decode_route({**encode_route(route()), "schema": {"N": "2"}})
+    with pytest.raises(BrokenRow, match="schema 3"):
+        decode_route({**encode_route(route()), "schema": {"N": "3"}})
 
 
 @pytest.mark.parametrize(
@@ -196,10 +204,14 @@ def test_no_path_of_a_row_leads_out_of_itself_once_it_is_decoded(path: str) -> N
     assert not {".", ".."} & set(decoded.replace("\\", "/").split("/"))
 
 
-@given(NAMES, st.integers(1, 2**40), ORIGINS)
-def test_a_stamp_says_exactly_what_was_stamped(host: str, generation: int, origin: Origin) -> None:
-    stamp = encode_stamp(host, generation, origin)
-    assert decode_stamp(stamp) == (host, generation, origin)
+@given(NAMES, st.integers(1, 2**40), ORIGINS, st.lists(DEPLOYMENTS, max_size=2).map(tuple))
+def test_a_stamp_says_exactly_what_was_stamped(
+    host: str, generation: int, origin: Origin, former: tuple[str, ...]
+) -> None:
+    if not isinstance(origin, DeploymentOrigin):
+        former = ()
+    stamp = encode_stamp(host, generation, origin, former)
+    assert decode_stamp(stamp) == Stamp(host, generation, origin, former)
     assert stamp.isascii()
     assert stamp.isprintable()
 
@@ -209,13 +221,45 @@ def test_two_routes_never_share_a_stamp(one: tuple[str, int, Origin], other: tup
     assert (encode_stamp(*one) == encode_stamp(*other)) == (one == other)
 
 
-@given(st.text() | st.from_regex(r"1;[a-z.]{0,5};[0-9]{0,3};(s3|custom)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True))
+@given(
+    st.text() | st.from_regex(r"1;[a-z.]{0,5};[0-9]{0,3};(s3|custom|deployment)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
+)
 def test_any_other_stamp_is_refused(value: str) -> None:
     try:
-        host, generation, origin = decode_stamp(value)
+        stamp = decode_stamp(value)
     except BrokenStamp:
         return
-    assert encode_stamp(host, generation, origin) == value
+    assert encode_stamp(*stamp) == value
+
+
+DEPLOYMENT = f"1;env-123.localhost;1;deployment;sites.s3.us-east-1.amazonaws.com;us-east-1;{'a' * 32};all;*;{'b' * 32}"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("a" * 32, "a" * 31),
+        ("a" * 32, "A" * 32),
+        ("b" * 32, ",".join("bcd") * 11),
+        ("b" * 32, f"{'b' * 32},"),
+        ("b" * 32, ",".join([c * 32 for c in "bcd"])),
+        (";all;", ";some;"),
+        (";*;", ";https://x.example/path;"),
+        (";*;", ";null;"),
+        ("us-east-1;", "eu-west-1;"),
+    ],
+)
+def test_what_names_no_deployment_is_no_stamp(good: str, bad: str) -> None:
+    decode_stamp(DEPLOYMENT)
+    assert good in DEPLOYMENT
+    with pytest.raises(BrokenStamp):
+        decode_stamp(DEPLOYMENT.replace(good, bad, 1))
+
+
+@given(ROUTES)
+def test_a_reader_of_before_deployments_reads_every_other_row(given_route: Route) -> None:
+    is_deployed = isinstance(given_route.origin, DeploymentOrigin)
+    assert encode_route(given_route)["schema"] == {"N": "2" if is_deployed else "1"}
 
 
 GOOD = "1;env-123.localhost;1;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;/env-123"
