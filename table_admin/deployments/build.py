@@ -1,0 +1,153 @@
+"""What a directory is once it is a site: its files with their hashes and types, its rules, its list."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edge_handler.website.listing import File, Listing, Options, Site, encode_listing
+from table_admin.deployments import headers, redirects
+from table_admin.deployments.caching import is_immutable
+from table_admin.deployments.content_types import content_type, without_charset
+from table_admin.deployments.files import printable, shown, walk
+from table_admin.deployments.options import INDEX, MISSING, options_of
+from table_admin.errors import InvalidInput
+
+_WORKERS = 4
+_AT_ONCE = 128
+# Larger ones are read piece by piece, and are taken for UTF-8.
+_WHOLE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file of the directory, and what the deployment says of it."""
+
+    where: str
+    size: int
+    sha256: str
+    content_type: str
+    immutable: bool
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return Path(self.where)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A directory as it will be deployed."""
+
+    files: Mapping[str, LocalFile]
+    """By path, which begins with a slash."""
+    options: Options
+    listing: Listing
+    notes: tuple[str, ...]
+    """What whoever deploys should know."""
+
+
+def build(directory: Path, *, spa: bool = False, force: bool = False, former: Sequence[Site] = ()) -> Build:
+    """Return a directory as a site.
+
+    Args:
+        directory: what a generator wrote.
+        spa: paths that are not there are answered with 200.html or index.html, with status 200.
+        force: also without an index.html.
+        former: deployments that are kept; a name that had other bytes there is not kept by browsers.
+
+    Raises:
+        InvalidInput: with what cannot be served, and why.
+    """
+    walked = walk(directory)
+    rules = {name: _read(walked.files.pop(f"/{name}", None)) for name in (redirects.NAME, headers.NAME)}
+    if INDEX not in walked.files and not force:
+        raise InvalidInput(_no_index(directory, walked.files))
+    options, notes = options_of(rules[redirects.NAME], rules[headers.NAME], walked.files, spa=spa)
+    files = _looked_at(walked.files, former)
+    if not options.fallback and _same(files.get(INDEX), files.get(MISSING)):
+        notes = (
+            *notes,
+            "404.html is the same as index.html: with --spa what it answers has status 200, without it 404.",
+        )
+    if walked.left_out:
+        notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
+    says = {path: File(file.sha256, file.content_type, file.immutable, file.size) for path, file in files.items()}
+    return Build(files, options, encode_listing(says, options), notes)
+
+
+def _same(one: LocalFile | None, other: LocalFile | None) -> bool:
+    return one is not None and other is not None and one.sha256 == other.sha256
+
+
+def _read(where: str | None) -> bytes:
+    try:
+        return Path(where).read_bytes() if where else b""
+    except OSError as error:
+        raise InvalidInput(f"{printable(str(where))} cannot be read: {error.strerror}.") from None
+
+
+def _no_index(directory: Path, files: Iterable[str]) -> str:
+    inner = sorted(path for path in files if path.endswith(INDEX))
+    hint = f" There is one in {printable(inner[0][1:].rpartition('/')[0])}: deploy that directory?" if inner else ""
+    return (
+        f"{directory} has no index.html, so the site would have no first page.{hint} --force deploys it all the same."
+    )
+
+
+def _looked_at(paths: Mapping[str, str], former: Sequence[Site]) -> dict[str, LocalFile]:
+    """Read every file. Threads: most of the time goes by in the kernel and in the hash."""
+    items = sorted(paths.items())
+    groups = [items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE)]
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        results = list(pool.map(_look_at_some, groups))
+    wrong = [why for result in results for why in result if isinstance(why, str)]
+    if wrong:
+        more = [f"{len(wrong) - 10} more files cannot be read."] if len(wrong) > 10 else []
+        raise InvalidInput("\n".join(wrong[:10] + more))
+    found = (file for result in results for file in result if isinstance(file, LocalFile))
+    return {path: _with_past(path, file, former) for (path, _), file in zip(items, found, strict=True)}
+
+
+def _with_past(path: str, file: LocalFile, former: Sequence[Site]) -> LocalFile:
+    if not file.immutable:
+        return file
+    before = [known for known in (site.find(path) for site in former) if known]
+    return file if all(known.blob == file.sha256 for known in before) else replace(file, immutable=False)
+
+
+def _look_at_some(items: Sequence[tuple[str, str]]) -> list[LocalFile | str]:
+    return [_look_at(path, where) for path, where in items]
+
+
+def _look_at(path: str, where: str) -> LocalFile | str:
+    kind = content_type(path)
+    try:
+        file = os.open(where, os.O_RDONLY | os.O_CLOEXEC)  # half the time that a file object takes
+        try:
+            size = os.fstat(file).st_size
+            if size > _WHOLE:
+                with open(file, "rb", closefd=False) as large:
+                    digest = hashlib.file_digest(large, "sha256").hexdigest()
+                return LocalFile(where, size, digest, kind, is_immutable(path))
+            content = os.read(file, size + 1)
+        finally:
+            os.close(file)
+    except OSError as error:
+        return f"{printable(path[1:])} cannot be read: {(error.strerror or str(error)).lower()}."
+    if len(content) != size:
+        return f"{printable(path[1:])} changed while it was read; deploy again when the build has ended."
+    if kind != without_charset(kind) and not _is_utf8(content):
+        kind = without_charset(kind)
+    return LocalFile(where, size, hashlib.sha256(content).hexdigest(), kind, is_immutable(path))
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Where it is not, the file's own word counts, a meta tag's say: a header would win over it."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

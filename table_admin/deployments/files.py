@@ -1,0 +1,175 @@
+"""The files of a directory, under the paths that viewers ask for. What cannot be served is refused, not left out."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from unicodedata import normalize
+from urllib.parse import quote
+
+from edge_handler.errors import MalformedPath
+from edge_handler.website.paths import MAX_KEY_BYTES, decode_path
+from table_admin.errors import InvalidInput
+
+MAX_FILES = 500_000
+# What one request may put (S3's quotas).
+MAX_FILE_BYTES = 5 * 1024**3
+WELL_KNOWN = ".well-known"
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What is in a directory."""
+
+    files: dict[str, str]
+    """By path: NFC, beginning with a slash; where each is."""
+    left_out: tuple[str, ...]
+    """Names that begin with a dot, relative to the directory."""
+
+
+def walk(directory: Path) -> Walked:
+    """Return the files of a directory.
+
+    Raises:
+        InvalidInput: with what cannot be served, and why.
+    """
+    try:
+        root = directory.resolve(strict=True)
+        is_directory = root.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InvalidInput(f"{printable(str(directory))} cannot be opened: {_why(error)}.") from None
+    if not is_directory:
+        raise InvalidInput(f"{printable(str(directory))} is no directory.")
+    walking = _Walk(str(root))
+    walking.enter(str(root), "")
+    walking.check_names()
+    if walking.wrong:
+        lines = walking.wrong[:_SHOWN]
+        if len(walking.wrong) > _SHOWN:
+            lines.append(f"{len(walking.wrong) - _SHOWN} more files cannot be deployed.")
+        raise InvalidInput("\n".join(lines))
+    return Walked(walking.files, tuple(walking.left_out))
+
+
+@dataclass(slots=True)
+class _Walk:
+    root: str
+    files: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    _folded: dict[str, str] = field(default_factory=dict)
+    _inside: set[tuple[int, int]] = field(default_factory=set)
+    """The directories that the walk is in: one that comes again is a loop."""
+
+    def enter(self, where: str, before: str) -> None:
+        """Take in what is in a directory, whose path is `before`."""
+        try:
+            status = os.stat(where)
+            entries = sorted(os.scandir(where), key=lambda entry: entry.name)
+        except OSError as error:
+            self._refuse(before, f"cannot be read: {_why(error)}")
+            return
+        identity = status.st_dev, status.st_ino
+        if identity in self._inside:
+            self._refuse(before, "is a link to a directory that it is in, a loop")
+            return
+        self._inside.add(identity)
+        for entry in entries:
+            self._take(entry, f"{before}/{entry.name}")
+        self._inside.remove(identity)
+
+    def _take(self, entry: os.DirEntry[str], path: str) -> None:
+        lower = entry.name.lower()
+        if lower == ".env" or lower.startswith(".env."):
+            self._refuse(path, "holds secrets where it is what its name says; is this the directory that was built?")
+        elif entry.name.startswith(".") and entry.name != WELL_KNOWN:
+            self.left_out.append(printable(path[1:]))
+        elif self._is_text(entry.name, path) and self._is_inside(entry, path):
+            try:
+                mode = os.stat(entry.path)
+            except OSError as error:
+                self._refuse(path, f"cannot be read: {_why(error)}")
+                return
+            if stat.S_ISDIR(mode.st_mode):
+                self.enter(entry.path, path)
+            elif stat.S_ISREG(mode.st_mode):
+                self._keep(entry.path, path, mode.st_size)
+            else:
+                self._refuse(path, "is neither a file nor a directory")
+
+    def _is_text(self, name: str, path: str) -> bool:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            self._refuse(path, "has a name that is not UTF-8, so no address is its own; rename it")
+            return False
+        return True
+
+    def _is_inside(self, entry: os.DirEntry[str], path: str) -> bool:
+        """Tell whether a link may be followed: to what would be deployed by its own name."""
+        if not entry.is_symlink():
+            return True
+        try:
+            target = os.path.realpath(entry.path, strict=True)
+        except OSError as error:
+            self._refuse(path, f"is a link that leads nowhere: {_why(error)}")
+            return False
+        if target != self.root and not target.startswith(os.path.join(self.root, "")):
+            self._refuse(path, "is a link out of the directory; copy what it leads to")
+            return False
+        names = os.path.relpath(target, self.root).split(os.sep)
+        if any(name.startswith(".") and name not in (".", WELL_KNOWN) for name in names):
+            self._refuse(path, f"is a link to {printable('/'.join(names))}, which is left out")
+            return False
+        return True
+
+    def _keep(self, where: str, path: str, size: int) -> None:
+        path = normalize("NFC", path)
+        if size > MAX_FILE_BYTES:
+            self._refuse(path, f"is larger than 5 GiB, which is what S3 takes at once: {size:,} bytes")
+        elif len(path.encode()) > MAX_KEY_BYTES:
+            self._refuse(path, f"has a path of more than {MAX_KEY_BYTES:,} bytes")
+        elif path in self.files:
+            self._refuse(path, "is there twice, in two forms of Unicode (NFC and NFD); the same address is for both")
+        elif len(self.files) >= MAX_FILES:
+            raise InvalidInput(f"There are more than {MAX_FILES:,} files; is this the directory that was built?")
+        else:
+            self.files[path] = where
+
+    def check_names(self) -> None:
+        """Refuse what no request could ask for, and what only a careful reader could tell apart."""
+        for path in self.files:
+            if "\\" in path:  # what else no request can ask for begins with a dot
+                self._check_can_be_asked(path)
+            folded = normalize("NFC", path.casefold())
+            other = self._folded.setdefault(folded, path)
+            if other != path:
+                self._refuse(path, f"differs from {printable(other[1:])} only by case; on many machines they are one")
+
+    def _check_can_be_asked(self, path: str) -> None:
+        try:
+            decode_path(quote(path))
+        except MalformedPath as error:
+            self._refuse(path, f"cannot be asked for: {error}")
+
+    def _refuse(self, path: str, why: str) -> None:
+        self.wrong.append(f"{printable(path[1:]) or 'The directory'} {why}.")
+
+
+def shown(names: tuple[str, ...]) -> Iterator[str]:
+    """Yield the first of many names, and how many there are."""
+    yield from names[:3]
+    if len(names) > 3:
+        yield f"{len(names) - 3} more"
+
+
+def _why(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def printable(text: str) -> str:
+    """Return a name as it can be written anywhere: no half of a character, no control character."""
+    shorter = text if len(text) <= 200 else f"{text[:100]}...{text[-90:]}"
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in shorter)

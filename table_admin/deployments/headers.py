@@ -1,0 +1,142 @@
+"""`_headers`: Netlify's and Cloudflare's syntax. Every line is of a block, a comment, or refused with its number."""
+
+import re
+
+from edge_handler.website.listing import HeaderRule
+from table_admin.deployments.rule_lines import WrongLine, check_characters, check_pattern, numbered, refuse, short
+
+NAME = "_headers"
+MAX_BLOCKS = 500
+MAX_LINE = 4096
+CORS = "access-control-allow-origin"
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PRINTABLE = re.compile(r"[\t\x20-\x7e]+")
+_ORIGIN = re.compile(r"\*|https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
+# What CloudFront keeps from functions (Restrictions on all edge functions), a response to the last.
+_CLOUDFRONTS = frozenset(
+    [
+        *("connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
+        *("trailer", "transfer-encoding", "upgrade", "via", "warning", "x-accel-buffering", "x-accel-charset"),
+        *("x-accel-limit-rate", "x-accel-redirect", "x-amzn-auth", "x-amzn-cf-billing", "x-amzn-cf-id"),
+        *("x-amzn-cf-xff", "x-amzn-errortype", "x-amzn-fle-profile", "x-amzn-header-count", "x-amzn-header-order"),
+        *("x-amzn-lambda-integration-tag", "x-amzn-requestid", "x-cache", "x-forwarded-proto", "x-real-ip"),
+    ]
+)
+_BEGINNINGS = ("x-edge-", "x-amz-", "x-route-")
+# What an answer says of itself, and would say wrongly.
+_OF_THE_ANSWER = frozenset(
+    ["accept-ranges", "age", "content-length", "content-range", "date", "etag", "last-modified", "location", "server"]
+)
+_REASONS = {
+    "set-cookie": "the answer is kept and given to everybody, the cookie with it",
+    "set-cookie2": "the answer is kept and given to everybody, the cookie with it",
+    "basic-auth": "there is no protection by a password here, and a page that looks protected would not be",
+}
+
+
+def parse_headers(text: str) -> list[tuple[int, HeaderRule]]:
+    """Return each block with the line of its path.
+
+    Raises:
+        InvalidInput: with what is wrong in which line.
+    """
+    reading = _Reading()
+    for number, line in numbered(text):
+        try:
+            reading.read(number, line)
+        except WrongLine as error:
+            reading.wrong.append((number, str(error)))
+    reading.close()
+    if len(reading.blocks) > MAX_BLOCKS:
+        reading.wrong.append((reading.blocks[MAX_BLOCKS][0], f"it is the first of more than {MAX_BLOCKS} blocks."))
+    if reading.wrong:
+        refuse(NAME, reading.wrong)
+    return reading.blocks
+
+
+def cors_of(rules: list[HeaderRule]) -> str:
+    """Return which origin may read the site's files, empty where no rule lets one."""
+    return next((value for rule in rules for name, value in rule.set if name == CORS), "")
+
+
+class _Reading:
+    """The blocks so far, and the one that is being read."""
+
+    def __init__(self) -> None:
+        self.blocks: list[tuple[int, HeaderRule]] = []
+        self.wrong: list[tuple[int, str]] = []
+        self._origin = (0, "")
+        self._begin(0, "")
+
+    def _begin(self, line: int, pattern: str) -> None:
+        self._line = line
+        self._pattern = pattern
+        self._set: list[tuple[str, str]] = []
+        self._remove: list[str] = []
+        self._says_something = False
+
+    def read(self, number: int, line: str) -> None:
+        """Take a line in. Raises WrongLine."""
+        if re.match("/|https?://", line):
+            self.close()
+            self._begin(number, line)
+            check_characters(line)
+            check_pattern(line)
+            return
+        if not self._line:
+            raise WrongLine("it comes before the first path; a block begins with a path, /* for instance.")
+        self._says_something = True
+        check_characters(line)
+        if line.startswith("!"):
+            name = _name(line[1:].strip())
+            if name == "content-type":
+                raise WrongLine("without a Content-Type browsers guess one; set another instead.")
+            self._remove.append(name)
+        else:
+            self._set.append(self._header(number, line))
+
+    def close(self) -> None:
+        """End the block; one without a header is a mistake."""
+        if self._line and not self._says_something:
+            self.wrong.append((self._line, f"no header follows {short(self._pattern)}."))
+        elif self._line:
+            self.blocks.append((self._line, HeaderRule(self._pattern, tuple(self._set), tuple(self._remove))))
+
+    def _header(self, number: int, line: str) -> tuple[str, str]:
+        if len(line) > MAX_LINE:
+            raise WrongLine(f"it is longer than {MAX_LINE:,} characters.")
+        written, colon, value = line.partition(":")
+        if not colon:
+            raise WrongLine(f"{short(line)} is neither a path nor a header; write Name: value.")
+        name, value = _name(written.strip()), value.strip()
+        if not value:
+            raise WrongLine(f"{short(written)} has no value; write ! {short(written)} to remove it.")
+        if not _PRINTABLE.fullmatch(value):
+            raise WrongLine(f"the value of {short(written)} is not ASCII, which is all that a header is safe with.")
+        if name == CORS:
+            self._check_origin(number, value)
+        return name, value
+
+    def _check_origin(self, number: int, value: str) -> None:
+        if not _ORIGIN.fullmatch(value):
+            raise WrongLine(f"{short(value)} is neither * nor an origin as https://app.example.com; one is written.")
+        before, origin = self._origin
+        if origin not in ("", value):
+            raise WrongLine(
+                f"line {before} allows {origin}; a site allows * or one origin, for its preflights' answer."
+            )
+        if not origin:
+            self._origin = number, value
+
+
+def _name(written: str) -> str:
+    name = written.lower()
+    if not _TOKEN.fullmatch(name):
+        raise WrongLine(f"{short(written)!r} is no header's name.")
+    if name in _REASONS:
+        raise WrongLine(f"{written} cannot be used: {_REASONS[name]}.")
+    if name in _CLOUDFRONTS or name.startswith(_BEGINNINGS):
+        raise WrongLine(f"{short(written)} is CloudFront's; an answer with it would be refused.")
+    if name in _OF_THE_ANSWER:
+        raise WrongLine(f"{short(written)} is said by who answers, and cannot be set or removed.")
+    return name
