@@ -14,12 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.attributes import Item
 from table_admin.contention import pause
-from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
+from table_admin.deployments.keys import key_of_row
+from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError, TargetRefused
 
 Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
-TRANSACTION_ROWS = 50
-"""A transaction takes 100 items, and every row comes with its history."""
+TRANSACTION_ROWS = 33
+"""A transaction takes 100 items; every row comes with its history, and with a check of its deployment."""
 BATCH_KEYS = 100
 _ATTEMPTS = 8
 _PAUSE_SECONDS = 0.05
@@ -87,12 +88,13 @@ class Tables:
     def __init__(self, stack: str, dynamodb: Any) -> None:
         self.routes = f"{stack}-routes"
         self.history = f"{stack}-route-history"
-        self._dynamodb = dynamodb
+        self.deployments = f"{stack}-deployments"
+        self.dynamodb = dynamodb
 
     @property
     def is_here(self) -> bool:
         """Whether this machine keeps the tables, as `make run` does, and not AWS."""
-        host = urlsplit(self._dynamodb.meta.endpoint_url).hostname or ""
+        host = urlsplit(self.dynamodb.meta.endpoint_url).hostname or ""
         return host == "::1" or host.startswith("127.") or host.rpartition(".")[2] == "localhost"
 
     def read(self, domains: Iterable[str]) -> dict[str, Item]:
@@ -104,7 +106,7 @@ class Tables:
             while keys:
                 request = {self.routes: {"Keys": keys, "ConsistentRead": True}}
                 with plain_errors():
-                    answer = self._dynamodb.batch_get_item(RequestItems=request)
+                    answer = self.dynamodb.batch_get_item(RequestItems=request)
                 found |= {item["domain"]["S"]: item for item in answer["Responses"].get(self.routes, ())}
                 keys = answer.get("UnprocessedKeys", {}).get(self.routes, {}).get("Keys", [])
                 if keys:
@@ -114,7 +116,7 @@ class Tables:
 
     def scan(self, limit: int | None = None, cursor: str | None = None, *, consistent: bool = False) -> Page[Item]:
         """Return a page of all rows; `consistent`: as they are now, for twice the price."""
-        return self._page(self._dynamodb.scan, {"TableName": self.routes, "ConsistentRead": consistent}, limit, cursor)
+        return self._page(self.dynamodb.scan, {"TableName": self.routes, "ConsistentRead": consistent}, limit, cursor)
 
     def by_index(
         self, index: Literal["environment", "owner"], value: str, limit: int | None = None, cursor: str | None = None
@@ -127,7 +129,7 @@ class Tables:
             "ExpressionAttributeNames": {"#key": index},
             "ExpressionAttributeValues": {":key": {"S": value}},
         }
-        return self._page(self._dynamodb.query, request, limit, cursor)
+        return self._page(self.dynamodb.query, request, limit, cursor)
 
     def revisions(self, domain: str, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
         """Return a page of a domain's history, newest first."""
@@ -139,7 +141,7 @@ class Tables:
             "ScanIndexForward": False,
             "ConsistentRead": True,
         }
-        return self._page(self._dynamodb.query, request, limit, cursor)
+        return self._page(self.dynamodb.query, request, limit, cursor)
 
     def changed_domains(self, environment: str, since: str) -> list[str]:
         """Return the domains of an environment that were written since a time (ISO 8601), removed ones too."""
@@ -150,7 +152,7 @@ class Tables:
             "ExpressionAttributeNames": {"#environment": "environment"},
             "ExpressionAttributeValues": {":environment": {"S": environment}, ":since": {"S": since}},
         }
-        pages = follow(lambda cursor: self._page(self._dynamodb.query, request, None, cursor))
+        pages = follow(lambda cursor: self._page(self.dynamodb.query, request, None, cursor))
         return list(dict.fromkeys(item["domain"]["S"] for item in pages))
 
     def environment_history(self, environment: str) -> Iterator[Item]:
@@ -163,15 +165,13 @@ class Tables:
             "ExpressionAttributeValues": {":environment": {"S": environment}},
             "ScanIndexForward": False,
         }
-        return follow(lambda cursor: self._page(self._dynamodb.query, request, None, cursor))
+        return follow(lambda cursor: self._page(self.dynamodb.query, request, None, cursor))
 
     def revision(self, domain: str, revision: int) -> Item | None:
         """Return one row of the history."""
         key = {"domain": {"S": domain}, "revision": {"N": str(revision)}}
         with plain_errors():
-            item: Item | None = self._dynamodb.get_item(TableName=self.history, Key=key, ConsistentRead=True).get(
-                "Item"
-            )
+            item: Item | None = self.dynamodb.get_item(TableName=self.history, Key=key, ConsistentRead=True).get("Item")
         return item
 
     def last_revision(self, domain: str) -> int:
@@ -186,21 +186,27 @@ class Tables:
 
         Raises:
             RevisionConflict: a row is not what it was when it was read; nothing was written.
+            TargetRefused: a row names a deployment that is not ready; nothing was written.
         """
         writes = list(writes)
+        checked = [*dict.fromkeys(filter(None, (key_of_row(write.after()) for write in writes)))]
         for attempt in range(_ATTEMPTS):
-            reasons = self._transact(writes)
-            if reasons is None:
+            found = self._transact(writes, checked)
+            if found is None:
                 return writes
-            moved = [write for write, (row, _) in zip(writes, reasons, strict=True) if row == "ConditionalCheckFailed"]
-            taken = [
-                write for write, (_, past) in zip(writes, reasons, strict=True) if past == "ConditionalCheckFailed"
-            ]
+            reasons, checks = found
+            moved = [write for write, (row, _) in zip(writes, reasons, strict=True) if row == _FAILED]
+            taken = [write for write, (_, past) in zip(writes, reasons, strict=True) if past == _FAILED]
             # It may be our own transaction, whose answer was lost: then history has it, word for word.
             if taken and all(self.revision(write.domain, write.revision) == write.record() for write in taken):
                 return writes
             if moved:
                 raise RevisionConflict(moved[0].domain, self.last_revision(moved[0].domain))
+            if unready := [key for key, code in zip(checked, checks, strict=True) if code == _FAILED]:
+                raise TargetRefused(
+                    f"The deployment {unready[0].rpartition('/')[2]} is not ready: its files are still being sent, or "
+                    "were removed because nobody needed them; nothing was written. Deploy it again."
+                )
             if taken:
                 past = {write.domain for write in taken}
                 writes = [
@@ -212,22 +218,46 @@ class Tables:
                 time.sleep(random.uniform(0.5, 1) * pause(_PAUSE_SECONDS, attempt, _MOST_SECONDS))
         raise TableAdminError(f"The table is too busy with {writes[0].domain}; nothing was written. Try again.")
 
-    def _transact(self, writes: Sequence[Write]) -> list[tuple[str, str]] | None:
-        """Return None where it went through, else why not: for each write what its row and its history said."""
+    def _transact(
+        self, writes: Sequence[Write], checked: Sequence[str]
+    ) -> tuple[list[tuple[str, str]], list[str]] | None:
+        """Return None where it went through, else why not.
+
+        That is for each write what its row and its history said, and what the deployment of each key said.
+        """
         items = [item for write in writes for item in self._items(write)]
+        # One for several rows: a transaction takes no item twice.
+        items += [self._check(key) for key in checked]
         try:
-            self._dynamodb.transact_write_items(TransactItems=items)
+            self.dynamodb.transact_write_items(TransactItems=items)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in ("TransactionCanceledException", "TransactionConflictException"):
+            code = error.response["Error"]["Code"]
+            if code == "ResourceNotFoundException" and checked:
+                raise TargetRefused(_NO_DEPLOYMENTS) from error
+            if code not in ("TransactionCanceledException", "TransactionConflictException"):
                 with plain_errors():
                     raise
             codes = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", ())]
             codes += ["None"] * (len(items) - len(codes))
-            return list(zip(codes[::2], codes[1::2], strict=True))
+            rows = 2 * len(writes)
+            if "ResourceNotFoundException" in codes[rows:]:
+                raise TargetRefused(_NO_DEPLOYMENTS) from error
+            return list(zip(codes[:rows:2], codes[1:rows:2], strict=True)), codes[rows:]
         except BotoCoreError:
             with plain_errors():
                 raise
         return None
+
+    def _check(self, key: str) -> dict[str, Any]:
+        return {
+            "ConditionCheck": {
+                "TableName": self.deployments,
+                "Key": {"deployment": {"S": key}},
+                "ConditionExpression": "#state = :ready",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": {":ready": {"S": "ready"}},
+            }
+        }
 
     def _items(self, write: Write) -> Iterator[dict[str, Any]]:
         condition: dict[str, Any] = {
@@ -308,6 +338,10 @@ class plain_errors:  # noqa: N801  # reads as the statement it is
             raise TableAdminError(f"DynamoDB does not answer: {error}") from error
 
 
+_NO_DEPLOYMENTS = (
+    "The tables for it do not exist here; check --stack, the region and the account. A stack of before deployments has "
+    "none for them: update it."
+)
 _NO_CURSOR = "The cursor is none that a page of this listing ended with."
 
 

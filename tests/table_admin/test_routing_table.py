@@ -151,13 +151,13 @@ def test_a_domain_that_came_and_went_meanwhile_goes_on_from_its_history(
 
 
 def test_an_answer_that_was_lost_is_no_conflict(table: RoutingTable, monkeypatch: pytest.MonkeyPatch) -> None:
-    write: Callable[..., Any] = table.tables._dynamodb.transact_write_items
+    write: Callable[..., Any] = table.tables.dynamodb.transact_write_items
 
     def twice(**arguments: Any) -> Any:
         write(**arguments)
         return write(**arguments)  # what a retry after a lost answer does
 
-    monkeypatch.setattr(table.tables._dynamodb, "transact_write_items", twice)
+    monkeypatch.setattr(table.tables.dynamodb, "transact_write_items", twice)
     assert table.put(HOST, A).revision == 1
     assert revisions(table) == [1]
 
@@ -190,7 +190,7 @@ def test_list_reads_page_by_page(table: RoutingTable, aws: EmbeddedAws) -> None:
     for start in range(0, len(items), 25):
         aws.client("dynamodb").batch_write_item(RequestItems={table.tables.routes: items[start : start + 25]})
     calls: list[str] = []
-    table.tables._dynamodb.meta.events.register("before-call.dynamodb.Scan", lambda **_: calls.append("scan"))
+    table.tables.dynamodb.meta.events.register("before-call.dynamodb.Scan", lambda **_: calls.append("scan"))
     listing = table.list()
     next(listing)
     assert len(calls) == 1
