@@ -120,7 +120,8 @@ def revision_from(item: Item) -> Revision:
 
 def content(route: Route) -> Route:
     """Return what a second run of the same command must find unchanged."""
-    return route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
+    asked = route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
+    return asked._replace(former=())  # nobody asks for it: it comes of what the domain had
 
 
 def same_but_note(one: Route | None, other: Route | None) -> bool:
@@ -141,7 +142,7 @@ def differences(before: Route | None, after: Route | None) -> dict[str, tuple[An
     """Return what is different for people, by attribute: before and after."""
     found = {}
     for name in Route._fields:
-        if name not in ("domain", "revision", "generation", "updated_at", "updated_by"):
+        if name not in ("domain", "revision", "generation", "updated_at", "updated_by", "former"):
             one, other = (_shown(route, name) for route in (before, after))
             if one != other:
                 found[name] = (one, other)

@@ -17,6 +17,7 @@ from table_admin.changes import (
     unchanged,
 )
 from table_admin.contention import replanned
+from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
@@ -225,5 +226,6 @@ def _refuse_gone(table: RoutingTable, entry: Revision, origin: Origin) -> None:
 def _restored(table: RoutingTable, state: Route, item: Item | None, current: Route | None, note: str) -> Write:
     same = current is not None and is_live(current, table.clock()) and current.origin == state.origin
     generation = current.generation if current is not None else 1
-    route = table.stamped(state._replace(generation=generation), note)
+    former = former_of(current, state.origin, table.clock())
+    route = table.stamped(state._replace(generation=generation, former=former), note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)

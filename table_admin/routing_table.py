@@ -30,6 +30,7 @@ from table_admin.changes import (
     unchanged,
 )
 from table_admin.contention import replanned
+from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
 from table_admin.inputs import parse_domain, parse_duration, parse_environment, parse_label, parse_moment, parse_note
 from table_admin.selection import Selection, selected_page
@@ -277,6 +278,7 @@ class RoutingTable:
             owner=_first(wanted.owner, before and before.owner),
             managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
             source=_source(wanted, before, origin),
+            former=former_of(before, origin, now),
         )
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None

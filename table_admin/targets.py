@@ -11,12 +11,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from edge_handler.routes.origin import (
     ORIGIN_DOMAIN_NAME,
     CustomOrigin,
+    DeploymentOrigin,
     Origin,
     S3Origin,
     bucket_domain_name,
     is_origin_path,
     is_origin_port,
 )
+from table_admin.deployments.keys import bucket_of, deployment_at, is_ours
+from table_admin.deployments.lists import NoList, read_head
 from table_admin.errors import InvalidInput, TableAdminError, TargetRefused
 
 if TYPE_CHECKING:
@@ -41,13 +44,14 @@ class TargetResolver:
         self._client = client
         self._regions: dict[str, str] = {}
         self._balancers: dict[str, CustomOrigin] = {}
+        self._deployments: dict[tuple[str, str], DeploymentOrigin] = {}
 
     def resolve(self, target: str, *, keep_host: bool = False) -> Origin:
         """Return the origin that a target stands for now.
 
         Args:
-            target: `s3://bucket/prefix`, the ARN of an application or network load balancer, or
-                `https://host[:port][/path]`.
+            target: `s3://bucket/prefix`, `s3://bucket/_deployments/ID` for a deployment, the ARN of an application or
+                network load balancer, or `https://host[:port][/path]`.
             keep_host: for an `https://` target: it is an ingress that routes by the viewer's host.
 
         Raises:
@@ -57,11 +61,7 @@ class TargetResolver:
         if keep_host and not target.startswith("https://"):
             raise InvalidInput("--keep-host goes with an https:// target: load balancers get the viewer's host anyway.")
         if target.startswith("s3://"):
-            bucket, path = _parse_bucket(target)
-            if bucket not in self._regions:
-                self._regions[bucket] = _bucket_region(bucket, self._client)
-            region = self._regions[bucket]
-            return S3Origin(bucket_domain_name(bucket, region), region, path)
+            return self._resolve_bucket(*_parse_bucket(target))
         if target.startswith("arn:"):
             if target not in self._balancers:
                 self._balancers[target] = _resolve_load_balancer(target, self._client)
@@ -72,10 +72,33 @@ class TargetResolver:
             f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]."
         )
 
+    def region(self, bucket: str) -> str:
+        """Return the region that a bucket is in. Raises TargetRefused."""
+        if bucket not in self._regions:
+            self._regions[bucket] = _bucket_region(bucket, self._client)
+        return self._regions[bucket]
+
+    def _resolve_bucket(self, bucket: str, path: str) -> Origin:
+        deployment = deployment_at(path)
+        if deployment is None and is_ours(path):
+            raise InvalidInput(f"s3://{bucket}{path} is no deployment, and no site is served from where they are kept.")
+        region = self.region(bucket)
+        name = bucket_domain_name(bucket, region)
+        if deployment is None:
+            return S3Origin(name, region, path)
+        if (bucket, deployment) not in self._deployments:
+            try:
+                options = read_head(self._client("s3", region_name=region), bucket, deployment).options
+            except NoList as error:
+                raise TargetRefused(str(error)) from error
+            found = DeploymentOrigin(name, region, deployment, options.query, options.cors)  # type: ignore[arg-type]
+            self._deployments[bucket, deployment] = found
+        return self._deployments[bucket, deployment]
+
 
 def objects_under(client: ClientFactory, origin: S3Origin) -> bool:
     """Tell whether a bucket has anything under a prefix. Raises TableAdminError where it does not say."""
-    bucket = origin.domain_name.partition(".s3.")[0]
+    bucket = bucket_of(origin.domain_name)
     prefix = f"{unquote(origin.prefix).removeprefix('/')}/" if origin.prefix else ""
     try:
         answer = client("s3", region_name=origin.region).list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)

@@ -21,16 +21,20 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from botocore.exceptions import ClientError
 
+from edge_handler.routes.origin import DeploymentOrigin
 from table_admin.changes import iso
 from table_admin.contention import pause
 from table_admin.deployments.condemned import condemned_blobs
-from table_admin.deployments.keys import deployment_key, list_target, split_key
+from table_admin.deployments.keys import bucket_of, deployment_key, list_target, split_key
+from table_admin.deployments.lists import NoList, read_head
 from table_admin.errors import NotFound, TableAdminError
 from table_admin.inputs import parse_note
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import plain_errors
 
 State = Literal["uploading", "ready", "condemned", "gone"]
+SWEEP = "_sweep"
+"""The key of an item that is no deployment: who sweeps."""
 LEASE_SECONDS = 6 * 3600
 """After so long without a word an upload is thought to have been given up."""
 _ATTEMPTS = 20
@@ -182,26 +186,28 @@ class Deployments:
         while True:
             with self._errors():
                 answer = self._dynamodb.scan(TableName=self._name, ConsistentRead=True, **more)
-            yield from map(_decode, answer["Items"])
+            yield from (_decode(item) for item in answer["Items"] if item["deployment"]["S"] != SWEEP)
             if not answer.get("LastEvaluatedKey"):
                 return
             more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
-    def change(self, bucket: str, deployment: str, how: Callable[[Deployment | None], Deployment | None]) -> Deployment:
-        """Write what `how` makes of a deployment as it is now, over just that. Raises what `how` raises.
-
-        Where `how` returns None nothing is written.
-        """
+    def change(self, bucket: str, deployment: str, how: Callable[[Deployment | None], Deployment]) -> Deployment:
+        """Write what `how` makes of a deployment as it is now, over just that. Raises what `how` raises."""
         for attempt in range(_ATTEMPTS):
             before = self.find(bucket, deployment)
             after = how(before)
-            if after is None or after == before:
-                return before or Deployment(bucket, deployment, "", "gone", "", "", 0, 0)
-            after = replace(after, version=after.version + 1)
-            if self._put(before, after):
+            if after == before:
                 return after
+            written = self.change_seen(before, after)
+            if written is not None:
+                return written
             time.sleep(pause(_PAUSE_SECONDS, attempt, _MOST_SECONDS))
         raise TableAdminError(f"The deployment {deployment} is being changed by many at once; try again.")
+
+    def change_seen(self, seen: Deployment | None, after: Deployment) -> Deployment | None:
+        """Write over what was seen; return what was written, None where it is not what was seen any more."""
+        after = replace(after, version=after.version + 1)
+        return after if self._put(seen, after) else None
 
     def _put(self, before: Deployment | None, after: Deployment) -> bool:
         condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(deployment)"}
@@ -272,6 +278,21 @@ class _errors(plain_errors):  # noqa: N801  # reads as the statement it is
         if isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise NoDeployments(no_table(self._stack)) from error
         super().__exit__(kind, error, traceback)
+
+
+def why_not_served(table: RoutingTable, origin: DeploymentOrigin) -> str:
+    """Return why a deployment cannot be served, empty where it can. Raises TableAdminError where nobody knows."""
+    bucket = bucket_of(origin.domain_name)
+    found = Deployments(table).find(bucket, origin.deployment)
+    if found is None:
+        return "Nothing is known of this deployment."
+    if found.state != "ready":
+        return f"The deployment is {found.state}, not ready."
+    try:
+        read_head(table.client("s3", region_name=origin.region), bucket, origin.deployment)
+    except NoList as error:
+        return str(error)
+    return ""
 
 
 def no_table(stack: str) -> str:

@@ -2,11 +2,11 @@
 
 import re
 
-from edge_handler.routes.route import Item
+from edge_handler.routes.attributes import Item
+from edge_handler.website.listing import list_key
 
-LISTS = "_deployments/"
-BLOBS = "_blobs/"
-_TARGET = re.compile(r"s3://([^/]+)/_deployments/([0-9a-f]{32})/?")
+_PATH = re.compile(r"/_deployments/([0-9a-f]{32})")
+_OURS = re.compile(r"/(?:_deployments|_blobs|_condemned)(?:/|\Z)")
 
 
 def deployment_key(bucket: str, deployment: str) -> str:
@@ -24,13 +24,18 @@ def split_key(key: str) -> tuple[str, str]:
 
 def list_target(bucket: str, deployment: str) -> str:
     """Return the target that stands for a deployment."""
-    return f"s3://{bucket}/{LISTS}{deployment}"
+    return f"s3://{bucket}/{list_key(deployment)}"
 
 
-def parse_target(target: str) -> tuple[str, str] | None:
-    """Return bucket and deployment that a target stands for; None for any other target."""
-    found = _TARGET.fullmatch(target)
-    return (found[1], found[2]) if found else None
+def deployment_at(path: str) -> str | None:
+    """Return the deployment that a target's path names, None for a prefix of a plain site."""
+    found = _PATH.fullmatch(path)
+    return found[1] if found else None
+
+
+def is_ours(path: str) -> bool:
+    """Tell whether a path is where deployments are kept; no plain site is served from there."""
+    return _OURS.match(path) is not None
 
 
 def bucket_of(domain_name: str) -> str:

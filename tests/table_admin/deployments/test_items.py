@@ -28,9 +28,8 @@ def naming(deployment: str, domain: str = "www.example.com") -> Write:
 
 
 def condemn(deployments: Deployments, deployment: str) -> None:
-    deployments.change(
-        BUCKET, deployment, lambda before: before and replace(before, state="condemned", epoch=before.epoch + 1)
-    )
+    seen = deployments.get(BUCKET, deployment)
+    assert deployments.change_seen(seen, replace(seen, state="condemned", epoch=seen.epoch + 1))
 
 
 def test_a_row_names_only_what_is_ready(make_table: MakeTable) -> None:

@@ -1,0 +1,63 @@
+"""Lists as they are in S3, read for who writes rows and for who sweeps."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from edge_handler.errors import BrokenListing
+from edge_handler.website.listing import File, Head, decode_head, head_length, list_key, whole
+from table_admin.errors import TableAdminError
+
+_HEAD_BYTES = 65_536
+"""Of most lists the head is shorter."""
+
+
+class NoList(TableAdminError):
+    """There is no such list."""
+
+
+def read_head(s3: Any, bucket: str, deployment: str) -> Head:
+    """Return what a list says at its beginning.
+
+    Raises:
+        NoList: it is not there, or what is there is none.
+        TableAdminError: S3 does not say.
+    """
+    content = _read(s3, bucket, deployment, f"bytes=0-{_HEAD_BYTES - 1}")
+    try:
+        length = head_length(content)
+        if length > len(content):
+            content = _read(s3, bucket, deployment, f"bytes=0-{length - 1}")
+        return decode_head(content, deployment)
+    except BrokenListing as error:
+        raise NoList(_broken(bucket, deployment, error)) from error
+
+
+def read_files(s3: Any, bucket: str, deployment: str) -> Iterator[File]:
+    """Yield all files of a list. Raises what `read_head` does, before the first."""
+    try:
+        site = whole(_read(s3, bucket, deployment), deployment)
+    except BrokenListing as error:
+        raise NoList(_broken(bucket, deployment, error)) from error
+    return site.files()
+
+
+def _read(s3: Any, bucket: str, deployment: str, part: str | None = None) -> bytes:
+    try:
+        options = {"Range": part} if part else {}
+        return bytes(s3.get_object(Bucket=bucket, Key=list_key(deployment), **options)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404", "InvalidRange"):
+            raise NoList(f"The bucket {bucket} has no deployment {deployment}.") from error
+        raise TableAdminError(_unreadable(bucket, deployment, error)) from error
+    except (BotoCoreError, OSError) as error:
+        raise TableAdminError(_unreadable(bucket, deployment, error)) from error
+
+
+def _broken(bucket: str, deployment: str, error: Exception) -> str:
+    return f"What is at s3://{bucket}/{list_key(deployment)} is no deployment's list: {error}. Deploy it again."
+
+
+def _unreadable(bucket: str, deployment: str, error: Exception) -> str:
+    return f"The list s3://{bucket}/{list_key(deployment)} cannot be read: {error}"
