@@ -102,7 +102,7 @@ def test_a_second_run_does_the_rest(table: RoutingTable) -> None:
         imported(
             table, Interrupted(written(rows, "jsonl").getvalue()), on_progress=lambda summary: seen.append(summary.line)
         )
-    assert len(list(table.list())) in (0, 50, 100, 150)
+    assert len(list(table.list())) in range(0, 170, 33)
     summary = imported(table, written(rows, "jsonl"))
     # What was under way when it was interrupted may have been written since.
     assert (summary.created + summary.unchanged, summary.updated, summary.rejected) == (230, 0, 0)

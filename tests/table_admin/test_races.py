@@ -202,5 +202,5 @@ def test_what_was_removed_before_somebody_wrote_is_said_too(make_table: MakeTabl
 
     table.tables.commit = meanwhile  # type: ignore[method-assign]
     removed = environments.down(table, "env-1")
-    assert chunks == [50, 10, 10]
+    assert chunks == [33, 27, 27]
     assert len({change.domain for change in removed}) == len(removed) == 60
