@@ -107,7 +107,7 @@ def test_more_changes_than_a_transaction_takes_are_made_in_several(table: Routin
     told: list[int] = []
     plan = make_plan(table, manifest(routes))
     assert len(list(apply_plan(table, plan, on_progress=told.append))) == 120
-    assert told == [50, 100, 120]
+    assert told == [33, 66, 99, 120]
 
 
 def test_an_expiry_is_a_time_and_its_absence_is_for_ever(table: RoutingTable) -> None:
