@@ -35,13 +35,14 @@ def rules(text: str) -> tuple[RedirectRule, ...]:
 def ask(
     path: str,
     paths: Iterable[str],
-    redirects: str = "",
+    redirects: str | Iterable[RedirectRule] = "",
     *,
     query: str = "",
     fallback: str = "",
     elsewhere: Callable[[str], Serve | None] = lambda path: None,
 ) -> str:
-    options = Options(fallback, rules(redirects), (), "all", "")
+    redirects = rules(redirects) if isinstance(redirects, str) else tuple(redirects)
+    options = Options(fallback, redirects)
     return said(resolve(path, query, files(*paths).get, options, elsewhere))
 
 
