@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edge_handler.errors import BrokenListing
 from edge_handler.website.listing import File, Listing, Options, Site, encode_listing
 from table_admin.deployments import headers, redirects
 from table_admin.deployments.caching import is_immutable
 from table_admin.deployments.content_types import content_type, without_charset
-from table_admin.deployments.files import printable, shown, walk
+from table_admin.deployments.files import printable, shown, walk, why
 from table_admin.deployments.options import INDEX, MISSING, options_of
 from table_admin.errors import InvalidInput
 
@@ -75,7 +76,10 @@ def build(directory: Path, *, spa: bool = False, force: bool = False, former: Se
     if walked.left_out:
         notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
     says = {path: File(file.sha256, file.content_type, file.immutable, file.size) for path, file in files.items()}
-    return Build(files, options, encode_listing(says, options), notes)
+    try:
+        return Build(files, options, encode_listing(says, options), notes)
+    except BrokenListing as error:
+        raise InvalidInput(f"The list of the site's files cannot be written: {error}.") from None
 
 
 def _same(one: LocalFile | None, other: LocalFile | None) -> bool:
@@ -86,11 +90,11 @@ def _read(where: str | None) -> bytes:
     try:
         return Path(where).read_bytes() if where else b""
     except OSError as error:
-        raise InvalidInput(f"{printable(str(where))} cannot be read: {error.strerror}.") from None
+        raise InvalidInput(f"{printable(str(where))} cannot be read: {why(error)}.") from None
 
 
 def _no_index(directory: Path, files: Iterable[str]) -> str:
-    inner = sorted(path for path in files if path.endswith(INDEX))
+    inner = sorted((path for path in files if path.endswith(INDEX)), key=lambda path: (path.count("/"), path))
     hint = f" There is one in {printable(inner[0][1:].rpartition('/')[0])}: deploy that directory?" if inner else ""
     return (
         f"{directory} has no index.html, so the site would have no first page.{hint} --force deploys it all the same."
@@ -103,7 +107,7 @@ def _looked_at(paths: Mapping[str, str], former: Sequence[Site]) -> dict[str, Lo
     groups = [items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE)]
     with ThreadPoolExecutor(_WORKERS) as pool:
         results = list(pool.map(_look_at_some, groups))
-    wrong = [why for result in results for why in result if isinstance(why, str)]
+    wrong = [said for result in results for said in result if isinstance(said, str)]
     if wrong:
         more = [f"{len(wrong) - 10} more files cannot be read."] if len(wrong) > 10 else []
         raise InvalidInput("\n".join(wrong[:10] + more))
@@ -136,7 +140,7 @@ def _look_at(path: str, where: str) -> LocalFile | str:
         finally:
             os.close(file)
     except OSError as error:
-        return f"{printable(path[1:])} cannot be read: {(error.strerror or str(error)).lower()}."
+        return f"{printable(path[1:])} cannot be read: {why(error)}."
     if len(content) != size:
         return f"{printable(path[1:])} changed while it was read; deploy again when the build has ended."
     if kind != without_charset(kind) and not _is_utf8(content):

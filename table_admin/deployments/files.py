@@ -39,7 +39,7 @@ def walk(directory: Path) -> Walked:
         root = directory.resolve(strict=True)
         is_directory = root.is_dir()
     except (OSError, RuntimeError, ValueError) as error:
-        raise InvalidInput(f"{printable(str(directory))} cannot be opened: {_why(error)}.") from None
+        raise InvalidInput(f"{printable(str(directory))} cannot be opened: {why(error)}.") from None
     if not is_directory:
         raise InvalidInput(f"{printable(str(directory))} is no directory.")
     walking = _Walk(str(root))
@@ -69,7 +69,7 @@ class _Walk:
             status = os.stat(where)
             entries = sorted(os.scandir(where), key=lambda entry: entry.name)
         except OSError as error:
-            self._refuse(before, f"cannot be read: {_why(error)}")
+            self._refuse(before, f"cannot be read: {why(error)}")
             return
         identity = status.st_dev, status.st_ino
         if identity in self._inside:
@@ -90,7 +90,7 @@ class _Walk:
             try:
                 mode = os.stat(entry.path)
             except OSError as error:
-                self._refuse(path, f"cannot be read: {_why(error)}")
+                self._refuse(path, f"cannot be read: {why(error)}")
                 return
             if stat.S_ISDIR(mode.st_mode):
                 self.enter(entry.path, path)
@@ -114,7 +114,7 @@ class _Walk:
         try:
             target = os.path.realpath(entry.path, strict=True)
         except OSError as error:
-            self._refuse(path, f"is a link that leads nowhere: {_why(error)}")
+            self._refuse(path, f"is a link that leads nowhere: {why(error)}")
             return False
         if target != self.root and not target.startswith(os.path.join(self.root, "")):
             self._refuse(path, "is a link out of the directory; copy what it leads to")
@@ -154,8 +154,8 @@ class _Walk:
         except MalformedPath as error:
             self._refuse(path, f"cannot be asked for: {error}")
 
-    def _refuse(self, path: str, why: str) -> None:
-        self.wrong.append(f"{printable(path[1:]) or 'The directory'} {why}.")
+    def _refuse(self, path: str, reason: str) -> None:
+        self.wrong.append(f"{printable(path[1:]) or 'The directory'} {reason}.")
 
 
 def shown(names: tuple[str, ...]) -> Iterator[str]:
@@ -165,7 +165,8 @@ def shown(names: tuple[str, ...]) -> Iterator[str]:
         yield f"{len(names) - 3} more"
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """Return what went wrong, in the system's words."""
     return (getattr(error, "strerror", None) or str(error)).lower()
 
 

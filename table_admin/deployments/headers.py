@@ -3,7 +3,7 @@
 import re
 
 from edge_handler.website.listing import HeaderRule
-from table_admin.deployments.rule_lines import WrongLine, check_characters, check_pattern, numbered, refuse, short
+from table_admin.deployments.rule_lines import WrongLine, check_characters, names_in, numbered, path_of, refuse, short
 
 NAME = "_headers"
 MAX_BLOCKS = 500
@@ -79,9 +79,10 @@ class _Reading:
         """Take a line in. Raises WrongLine."""
         if re.match("/|https?://", line):
             self.close()
-            self._begin(number, line)
+            self._begin(number, "")
             check_characters(line)
-            check_pattern(line)
+            self._pattern = path_of(line)
+            names_in(self._pattern)
             return
         if not self._line:
             raise WrongLine("it comes before the first path; a block begins with a path, /* for instance.")
@@ -97,9 +98,11 @@ class _Reading:
 
     def close(self) -> None:
         """End the block; one without a header is a mistake."""
-        if self._line and not self._says_something:
+        if not self._pattern:
+            return  # it has been refused
+        if not self._says_something:
             self.wrong.append((self._line, f"no header follows {short(self._pattern)}."))
-        elif self._line:
+        else:
             self.blocks.append((self._line, HeaderRule(self._pattern, tuple(self._set), tuple(self._remove))))
 
     def _header(self, number: int, line: str) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """What holds for a whole deployment: its rules, its fallback, where a query string can matter."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from unicodedata import normalize
 from urllib.parse import unquote
 
 from edge_handler.website.listing import HeaderRule, Options, RedirectRule
+from edge_handler.website.rules import headers_for, match
 from table_admin.deployments import headers, redirects
 from table_admin.deployments.content_types import is_page
-from table_admin.deployments.rule_lines import PLACEHOLDER, matcher, refuse, short, text_of
+from table_admin.deployments.rule_lines import PLACEHOLDER, refuse, short, text_of
 from table_admin.errors import InvalidInput
 
 INDEX, FALLBACK, MISSING = "/index.html", "/200.html", "/404.html"
@@ -54,9 +55,8 @@ def _check_pages(rules: list[tuple[int, RedirectRule]], paths: Collection[str]) 
     for number, rule in rules:
         if rule.status in (200, 404) and not PLACEHOLDER.search(rule.destination):
             to = normalize("NFC", unquote(rule.destination))
-            if not any(
-                path in paths for path in (f"{to}{INDEX[1:]}" if to.endswith("/") else to, f"{to}.html", to + INDEX)
-            ):
+            names = (to + INDEX[1:], f"{to[:-1]}.html") if to.endswith("/") else (to, f"{to}.html", to + INDEX)
+            if not any(name in paths for name in names):
                 wrong.append((number, f"there is no file for {short(rule.destination)}."))
     if wrong:
         refuse(redirects.NAME, wrong)
@@ -64,19 +64,19 @@ def _check_pages(rules: list[tuple[int, RedirectRule]], paths: Collection[str]) 
 
 def _check_sizes(blocks: list[tuple[int, HeaderRule]], paths: Collection[str]) -> None:
     """Refuse more headers for one file than an answer can have."""
-    if sum(_size(block) for _, block in blocks) <= MAX_HEADER_BYTES:
+    rules = [rule for _, rule in blocks]
+    if _size(pair for rule in rules for pair in rule.set) <= MAX_HEADER_BYTES:
         return
-    compiled = [(number, matcher(block.pattern), _size(block)) for number, block in blocks]
     for path in sorted(paths):
         for asked in {path, path.removesuffix(INDEX[1:]), path.removesuffix(".html")}:
-            found = [(number, size) for number, pattern, size in compiled if pattern.fullmatch(asked)]
-            if sum(size for _, size in found) > MAX_HEADER_BYTES:
+            if _size(headers_for(asked, rules)) > MAX_HEADER_BYTES:
+                last = max(number for number, rule in blocks if match(rule.pattern, asked) is not None)
                 why = f"with it {short(asked)} has more than {MAX_HEADER_BYTES:,} bytes of headers."
-                refuse(headers.NAME, [(found[-1][0], why)])
+                refuse(headers.NAME, [(last, why)])
 
 
-def _size(block: HeaderRule) -> int:
-    return sum(len(name) + len(value) + 8 for name, value in block.set)
+def _size(pairs: Iterable[tuple[str, str]]) -> int:
+    return sum(len(name) + len(value) + 8 for name, value in pairs)
 
 
 def _fallback(wanted: list[str], paths: Collection[str], *, spa: bool) -> tuple[str, tuple[str, ...]]:
@@ -95,8 +95,8 @@ def _fallback(wanted: list[str], paths: Collection[str], *, spa: bool) -> tuple[
 
 
 def _query(rules: tuple[RedirectRule, ...], paths: Collection[str]) -> str:
-    """Return where a query can change what is answered: a page in the place of a missing one takes none."""
-    if any(rule.force or 300 <= rule.status < 400 for rule in rules):
+    """Return where a query can change what is answered: a page in the place of another one takes none."""
+    if any(300 <= rule.status < 400 for rule in rules):
         return "all"
     pages = (path.rpartition("/")[2] for path in paths if path.endswith(".html"))
     return "pages" if any(f"/{page}" not in (INDEX, FALLBACK, MISSING) for page in pages) else "files"

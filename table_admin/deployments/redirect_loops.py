@@ -1,12 +1,8 @@
 """Redirects that would send a browser in circles: they apply to files that are there, too, so nothing ends them."""
 
-from unicodedata import normalize
-from urllib.parse import unquote
-
 from edge_handler.website.listing import RedirectRule
-from table_admin.deployments.rule_lines import PLACEHOLDER, is_pattern, matcher
-
-_SAMPLE = "any-7"
+from edge_handler.website.rules import Values, match, target
+from table_admin.deployments.rule_lines import PLACEHOLDER, is_pattern, names_in
 
 
 def loops(rules: list[tuple[int, RedirectRule]]) -> list[tuple[int, str]]:
@@ -24,39 +20,34 @@ class _Chart:
     """Which rule a path meets first: exact ones, then patterns, in their order."""
 
     def __init__(self, rules: list[RedirectRule]) -> None:
-        self.exact: dict[str, RedirectRule] = {}
-        self.patterns = []
-        for rule in rules:
-            if rule.status in (200, 404) and not rule.force:
-                continue  # only for what nothing else answers
-            if is_pattern(rule.source):
-                self.patterns.append((matcher(rule.source), rule))
-            else:
-                self.exact.setdefault(_path(rule.source), rule)
+        self._exact = {rule.source: rule for rule in rules}
+        self._patterns = [
+            (PLACEHOLDER.split(rule.source.partition("*")[0])[0], rule) for rule in rules if is_pattern(rule.source)
+        ]
 
     def leads_back(self, start: RedirectRule) -> bool:
         """Tell whether following redirects from a rule comes to the same rule again."""
         met: set[RedirectRule] = set()
         rule: RedirectRule | None = start
-        names: dict[str, str] = {}
-        while rule is not None and 300 <= rule.status < 400 and rule.destination.startswith("/"):
+        values = {name: f"any~{name}" for name in names_in(start.source)}
+        while rule is not None and _redirects(rule):
             if rule in met:
                 return rule == start
             met.add(rule)
-            parts = PLACEHOLDER.split(rule.destination)
-            parts[1::2] = [names.get(name, _SAMPLE) for name in parts[1::2]]
-            rule, names = self._meets(_path("".join(parts)))
+            rule, values = self._meets(target(rule.destination, values))
         return False
 
-    def _meets(self, path: str) -> tuple[RedirectRule | None, dict[str, str]]:
-        if path in self.exact:
-            return self.exact[path], {}
-        for pattern, rule in self.patterns:
-            found = pattern.fullmatch(path)
-            if found:
-                return rule, found.groupdict()
+    def _meets(self, path: str) -> tuple[RedirectRule | None, Values]:
+        """Return the rule for a path; a redirect to the path itself is none."""
+        exact = self._exact.get(path)
+        if exact and not (_redirects(exact) and target(exact.destination, {}) == path):
+            return exact, {}
+        for beginning, rule in self._patterns:
+            values = match(rule.source, path) if path.startswith(beginning) else None
+            if values is not None and not (_redirects(rule) and target(rule.destination, values) == path):
+                return rule, values
         return None, {}
 
 
-def _path(text: str) -> str:
-    return normalize("NFC", unquote(text.partition("#")[0].partition("?")[0]))
+def _redirects(rule: RedirectRule) -> bool:
+    return 300 <= rule.status < 400 and rule.destination.startswith("/")

@@ -8,10 +8,11 @@ from table_admin.deployments.rule_lines import (
     PLACEHOLDER,
     WrongLine,
     check_characters,
-    check_pattern,
     is_pattern,
     meaning,
+    names_in,
     numbered,
+    path_of,
     refuse,
     short,
 )
@@ -33,7 +34,7 @@ def parse_redirects(text: str) -> list[tuple[int, RedirectRule]]:
     """
     rules: list[tuple[int, RedirectRule]] = []
     wrong: list[tuple[int, str]] = []
-    line_of: dict[tuple[str, int], int] = {}
+    line_of: dict[str, int] = {}
     for number, line in numbered(text):
         try:
             rule = _rule(line)
@@ -54,8 +55,9 @@ def _rule(line: str) -> RedirectRule:
     check_characters(line)
     words = line.split()
     comment = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
-    source, *rest = words[:comment]
-    names = check_pattern(source)
+    written, *rest = words[:comment]
+    source = path_of(written)
+    names = names_in(source)
     if source in ("/_redirects", "/_headers"):
         raise WrongLine(f"{source} does not exist for viewers, whatever a rule says.")
     if not rest or _STATUS.fullmatch(rest[0]):
@@ -66,6 +68,10 @@ def _rule(line: str) -> RedirectRule:
         raise WrongLine(f"{short(destination)} is no destination; it begins with a slash or with https://.")
     status, force = _status(rest)
     _check_destination(destination, status, names)
+    if source == "/*" and 300 <= status < 400 and destination in ("/", "/index.html", "/200.html"):
+        raise WrongLine(
+            "it would send every script and picture to one page; write 200 for a page that answers instead."
+        )
     return RedirectRule(source, destination, status, force)
 
 
@@ -80,8 +86,6 @@ def _status(words: list[str]) -> tuple[int, bool]:
         raise WrongLine(f"{short(words[0])} is no status; of {allowed} one is written, 302 where there is none.")
     if len(words) > 1:
         raise WrongLine(f"{short(words[1])} is more than a rule has: from, to, status.")
-    if words[0] == "404!":
-        raise WrongLine("404! would hide files that are there; leave them out of the directory.")
     return int(found[1]), bool(found[2])
 
 
@@ -125,14 +129,10 @@ def _check_page(path: str) -> None:
         raise WrongLine("there are no functions here; point a route of its own at the server that has them.")
 
 
-def _check_new(rule: RedirectRule, number: int, line_of: dict[tuple[str, int], int]) -> None:
-    """Refuse what could never apply. Of one path there may be a page for what is there and one for what is not."""
-    kind = rule.status if rule.status in (200, 404) and not rule.force else 0
-    for earlier in (0, kind):
-        if (meaning(rule.source), earlier) in line_of:
-            before = line_of[meaning(rule.source), earlier]
-            raise WrongLine(f"it never applies: line {before} is for {short(rule.source)} already.")
-    line_of[meaning(rule.source), kind] = number
+def _check_new(rule: RedirectRule, number: int, line_of: dict[str, int]) -> None:
+    before = line_of.setdefault(meaning(rule.source), number)
+    if before != number:
+        raise WrongLine(f"it never applies: line {before} is for {short(rule.source)} already.")
 
 
 def _too_many(rules: list[tuple[int, RedirectRule]]) -> list[tuple[int, str]]:

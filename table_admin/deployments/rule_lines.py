@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 from unicodedata import normalize
-from urllib.parse import unquote
 
 from edge_handler.errors import MalformedPath
 from edge_handler.website.paths import MAX_KEY_BYTES, decode_path
@@ -13,7 +12,6 @@ from table_admin.errors import InvalidInput
 MAX_BYTES = 1024 * 1024
 PLACEHOLDER = re.compile(r":([A-Za-z]\w*)", re.ASCII)
 _SHOWN = 10
-_SEGMENT_PLACEHOLDER = re.compile(r":[A-Za-z]\w*", re.ASCII)
 _CONTROL = re.compile("[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
@@ -56,44 +54,42 @@ def refuse(name: str, wrong: list[tuple[int, str]]) -> NoReturn:
     raise InvalidInput("\n".join(shown))
 
 
-def check_pattern(pattern: str) -> frozenset[str]:
-    """Return the names that a pattern of paths gives to what it matches.
+def path_of(written: str) -> str:
+    """Return a pattern of paths as the edge compares it: decoded, in Unicode's form C.
 
     Raises:
         WrongLine: it is no pattern, or one that no request could match.
     """
-    if re.match("(?:https?:)?//", pattern):
+    if re.match("(?:https?:)?//", written):
         raise WrongLine("rules are for the site's own paths, not for hosts; begin with one slash.")
-    if not pattern.startswith("/"):
-        raise WrongLine(f"{short(pattern)} is no path; a path begins with a slash.")
+    if not written.startswith("/"):
+        raise WrongLine(f"{short(written)} is no path; a path begins with a slash.")
     for character, why in (("?", "a query"), ("#", "a fragment"), ("\\", "a backslash")):
-        if character in pattern:
-            raise WrongLine(f"{short(pattern)} has {why}; a rule is chosen by the path alone.")
-    if "//" in pattern:
-        raise WrongLine(f"{short(pattern)} has an empty segment; requests with one are sent to the path without it.")
+        if character in written:
+            raise WrongLine(f"{short(written)} has {why}; a rule is chosen by the path alone.")
     try:
-        path = decode_path(pattern)
+        path = normalize("NFC", decode_path(written))
     except MalformedPath as error:
-        raise WrongLine(f"no request is answered for {short(pattern)}: {error}.") from None
+        raise WrongLine(f"no request is answered for {short(written)}: {error}.") from None
+    if "//" in path:
+        raise WrongLine(f"{short(written)} has an empty segment; requests with one are sent to the path without it.")
     if "\0" in path or len(path.encode()) > MAX_KEY_BYTES:
-        raise WrongLine(f"no request is answered for {short(pattern)}: it is too long or has a zero byte.")
-    return _names(pattern)
+        raise WrongLine(f"no request is answered for {short(written)}: it is too long or has a zero byte.")
+    if path.count("*") > written.count("*") or len(PLACEHOLDER.findall(path)) > len(PLACEHOLDER.findall(written)):
+        raise WrongLine(f"{short(written)} has an encoded * or :, which would count as if it were not encoded.")
+    return path
 
 
-def _names(pattern: str) -> frozenset[str]:
-    names = []
+def names_in(pattern: str) -> frozenset[str]:
+    """Return the names that a pattern gives to what it matches. Raises WrongLine: a name is there twice."""
     if pattern.count("*") > 1:
         raise WrongLine(f"{short(pattern)} has more than one *.")
-    for segment in pattern.split("/"):
-        if _SEGMENT_PLACEHOLDER.fullmatch(segment):
-            names.append(segment[1:])
-        elif PLACEHOLDER.search(segment):
-            raise WrongLine(f"in {short(pattern)} a placeholder is less than a segment; write %3A for a colon.")
-    if "*" in pattern:
-        names.append("splat")
+    if any(len(PLACEHOLDER.findall(segment)) > 1 for segment in pattern.split("/")):
+        raise WrongLine(f"{short(pattern)} has two placeholders in one segment.")
+    names = PLACEHOLDER.findall(pattern) + ["splat"] * pattern.count("*")
     twice = [name for name in names if names.count(name) > 1]
     if twice:
-        raise WrongLine(f"{short(pattern)} has :{twice[0]} twice; * is :splat.")
+        raise WrongLine(f"{short(pattern)} has :{short(twice[0])} twice; * is :splat.")
     return frozenset(names)
 
 
@@ -104,15 +100,7 @@ def is_pattern(source: str) -> bool:
 
 def meaning(pattern: str) -> str:
     """Return a text that patterns of the same paths share, whatever they call their segments."""
-    return normalize("NFC", unquote(_SEGMENT_PLACEHOLDER.sub("\0", pattern)))
-
-
-def matcher(pattern: str) -> re.Pattern[str]:
-    """Return what matches the decoded paths of a pattern, with what it calls their parts."""
-    parts = re.split(r"(\*|:[A-Za-z]\w*)", pattern, flags=re.ASCII)
-    found = [re.escape(normalize("NFC", unquote(part))) for part in parts]
-    found[1::2] = ["(?P<splat>.*)" if part == "*" else f"(?P<{part[1:]}>[^/]+)" for part in parts[1::2]]
-    return re.compile("".join(found), re.DOTALL)
+    return PLACEHOLDER.sub(":a", pattern)
 
 
 def short(text: str) -> str:
