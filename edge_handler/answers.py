@@ -19,6 +19,20 @@ _STATUS = {
     502: ("Bad Gateway", "This environment's route is broken", "The platform team can mend its row."),
     503: ("Service Unavailable", "The routing table does not answer", "Please try again in a moment."),
 }
+_OF_A_SITE = {
+    404: ("Not Found", "This page does not exist", "Check the URL for typing errors."),
+    502: ("Bad Gateway", "A file of this site is missing", "Deploying the site again brings it back."),
+    503: ("Service Unavailable", "This site cannot be read right now", "Please try again in a moment."),
+}
+_REDIRECTS = {
+    301: "Moved Permanently",
+    302: "Found",
+    303: "See Other",
+    307: "Temporary Redirect",
+    308: "Permanent Redirect",
+}
+MISSING = "public, max-age=0, must-revalidate, s-maxage=60"
+"""The Cache-Control of what a site does not have: for a minute it need not be asked again."""
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -32,7 +46,7 @@ b{{color:light-dark(#b4232a,#ff8a80);font-size:.875rem;letter-spacing:.08em}}
 h1{{font-size:1.5rem;line-height:1.2;margin:.25rem 0 1rem}}
 code{{overflow-wrap:anywhere}}small{{color:light-dark(#5b6572,#9aa4b2)}}
 </style></head><body><main><b>{status} {phrase}</b><h1>{title}</h1>
-<p><code>{host}</code></p><p>{reason}. {advice}</p><small>Request {request_id}</small></main></body></html>
+{host}<p>{reason}. {advice}</p><small>Request {request_id}</small></main></body></html>
 """
 
 
@@ -43,6 +57,8 @@ def answer(
     host: str = "",
     accept: str = "",
     extra_headers: dict[str, str] | None = None,
+    *,
+    site: bool = False,
 ) -> Result:
     """Return a generated response that says `reason`: a page, or JSON where `accept` asks for that and not for a page.
 
@@ -53,8 +69,9 @@ def answer(
         host: as the viewer wrote it.
         accept: of the request; given only where the answer is not cached, for it is not in the cache key.
         extra_headers: by lower-case name.
+        site: it is about what an environment has, not about the environment: 404, 502 and 503 only.
     """
-    phrase, title, advice = _STATUS[status]
+    phrase, title, advice = (_OF_A_SITE if site else _STATUS)[status]
     host = host[:253]
     if _prefers_json(accept):
         content_type = "application/json"
@@ -68,7 +85,7 @@ def answer(
             phrase=phrase,
             title=title,
             advice=advice,
-            host=_escape(host),
+            host=f"<p><code>{_escape(host)}</code></p>\n" if host else "",
             reason=_escape(reason[:1].upper() + reason[1:500]),
             request_id=_escape(request_id),
         )
@@ -88,12 +105,42 @@ def answer(
     }
 
 
-def redirect(location: str, max_age: int) -> Result:
-    """Return a permanent redirect that caches may keep for `max_age` seconds."""
-    headers = {"location": location, "cache-control": f"public, max-age={max_age}"}
+def of_a_site(
+    status: int, reason: str, path: str, request_id: str, host: str = "", extra_headers: dict[str, str] | None = None
+) -> Result:
+    """Return an answer about what a site has; JSON only for a `path` that ends so, for Accept is not in the key."""
+    accept = "application/json" if path.endswith(".json") else ""
+    return answer(status, reason, request_id, host, accept, extra_headers, site=True)
+
+
+def missing(path: str, request_id: str, host: str = "", extra_headers: dict[str, str] | None = None) -> Result:
+    """Return the 404 of a site that has no page for it."""
+    headers = {"cache-control": MISSING, **(extra_headers or {})}
+    return of_a_site(404, "the site has nothing at this address", path, request_id, host, headers)
+
+
+def redirect(status: int, headers: dict[str, str]) -> Result:
+    """Return a redirect; `headers` by lower-case name, `location` among them."""
     return {
-        "status": "301",
-        "statusDescription": "Moved Permanently",
+        "status": str(status),
+        "statusDescription": _REDIRECTS[status],
+        "headers": {name: [{"key": name, "value": value}] for name, value in headers.items()},
+    }
+
+
+def preflight(origin: str, asked_headers: str) -> Result:
+    """Return what a browser is told that asks whether another origin's page may read from here."""
+    headers = {
+        "access-control-allow-origin": origin,
+        "access-control-allow-methods": "GET, HEAD",
+        "access-control-max-age": "7200",
+        "cache-control": "no-store",
+    }
+    if asked_headers:
+        headers["access-control-allow-headers"] = asked_headers
+    return {
+        "status": "204",
+        "statusDescription": "No Content",
         "headers": {name: [{"key": name, "value": value}] for name, value in headers.items()},
     }
 

@@ -19,6 +19,13 @@ def log(level: str, message: str, **fields: Any) -> None:
     print(json.dumps(line, default=str), flush=True)
 
 
+def count(metric: str, message: str, **fields: Any) -> None:
+    """Write a line that CloudWatch counts, in the region where this runs (its embedded metric format)."""
+    metrics = [{"Namespace": "edge-routing", "Dimensions": [["service"]], "Metrics": [{"Name": metric}]}]
+    about = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": metrics}
+    log("ERROR", message, _aws=about, **{metric: 1}, **fields)
+
+
 def log_exception(message: str, error: Exception, **fields: Any) -> None:
     """Write where an exception came from. Not the event: it holds cookies, credentials and the origin's secret."""
     import traceback  # noqa: PLC0415  # costs more than this module, and is needed when something is broken only

@@ -131,7 +131,8 @@ def _to_website(request: Request, origin: S3Origin | CustomOrigin, request_id: s
         request["origin"] = _custom(origin, {})
         return request
     if may_be_directory(uri) and exists(origin, f"{origin.prefix}{path}/{INDEX}", s3_endpoint):
-        return redirect(directory_location(uri), _DIRECTORY_MAX_AGE)
+        max_age = f"public, max-age={_DIRECTORY_MAX_AGE}"
+        return redirect(301, {"location": directory_location(uri), "cache-control": max_age})
     request["uri"] = origin.prefix + path
     if request["origin"].get("s3", {}).get("domainName") != origin.domain_name:
         _to_other_bucket(request, origin, request_id)

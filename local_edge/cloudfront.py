@@ -218,6 +218,10 @@ class CloudFront:
         """Stream an origin's answer to the viewer, and put it into the cache when it is whole."""
         exchange, viewer = asked.exchange, asked.viewer
         headers = answer.headers
+        if answer.body is not None:
+            made = web.Response(status=answer.status, reason=answer.reason, headers=headers, body=answer.body)
+            exchange.x_cache = "Error" if answer.status >= 400 else exchange.x_cache
+            return self._keep(asked, made, share, bucket=bucket)
         stored = CIMultiDictProxy(headers.copy())
         if not self.cache.may_be_shared(answer.status, stored):
             share(None)
@@ -245,8 +249,7 @@ class CloudFront:
             return response
         await response.write_eof()
         if asked.cacheable:
-            made = self.cache.store(asked.key, viewer.method, answer.status, stored, bytes(kept), bucket=bucket)
-            share(made)
+            share(self.cache.store(asked.key, viewer.method, answer.status, stored, bytes(kept), bucket=bucket))
         return response
 
     def _from_cache(self, found: CachedObject, method: str, conditions: dict[str, str]) -> web.Response:

@@ -57,7 +57,7 @@ _READ_ONLY = {
     ),
     "origin-response": frozenset(("transfer-encoding", "via")),
 }
-_BODY_LIMIT = {"viewer-request": 40 * 1024, "origin-request": 1024 * 1024}
+_BODY_LIMIT = {"viewer-request": 40 * 1024, "origin-request": 1024 * 1024, "origin-response": 1024 * 1024}
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _DNS_NAME = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]*")
 _CUSTOM_FIELDS = frozenset(
@@ -111,6 +111,8 @@ def _check_headers(headers: Any) -> None:
 
 def _check_origin_response(before: dict[str, Any], result: dict[str, Any]) -> None:
     _check_status(result)
+    if "body" in result:
+        _check_body("origin-response", result)
     for name in _READ_ONLY["origin-response"]:
         _require(
             _values(result.get("headers", {}), name) == _values(before["headers"], name),
@@ -125,6 +127,12 @@ def _check_status(result: dict[str, Any]) -> None:
 
 def _check_response(event_type: str, result: dict[str, Any]) -> None:
     _check_status(result)
+    _check_body(event_type, result)
+    read_only = {"content-length", "transfer-encoding", "via"} & set(result.get("headers", {}))
+    _require(not read_only, f"a generated response must not set {', '.join(sorted(read_only))}")
+
+
+def _check_body(event_type: str, result: dict[str, Any]) -> None:
     encoding = result.get("bodyEncoding", "text")
     _require(encoding in ("text", "base64"), "bodyEncoding is text or base64")
     body = result.get("body", "")
@@ -138,8 +146,6 @@ def _check_response(event_type: str, result: dict[str, Any]) -> None:
             base64.b64decode(body, validate=True)
         except binascii.Error as error:
             raise ContractViolation("body is base64") from error
-    read_only = {"content-length", "transfer-encoding", "via"} & set(headers)
-    _require(not read_only, f"a generated response must not set {', '.join(sorted(read_only))}")
 
 
 def _check_request(event_type: str, before: dict[str, Any], after: dict[str, Any]) -> None:

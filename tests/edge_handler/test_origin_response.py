@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_handler.answers import MISSING
 from edge_handler.origin_response import handler
+from edge_handler.routes.kind import WEBSITE, encode_kind
 from tests.support import event, header, run
 
 
@@ -93,3 +95,106 @@ def test_no_event_makes_it_raise(nonsense: Any) -> None:
     assert handler(nonsense, None)["status"] == "502"
     nested = {"Records": [{"cf": {"request": nonsense, "response": nonsense}}]}
     assert handler(nested, None) is not None
+
+
+def answered(name: str, status: str, method: str = "GET", uri: str | None = None, **headers: str) -> dict[str, Any]:
+    """Return an event in which the bucket answers otherwise."""
+    changed = saying(name, **headers)
+    cf = changed["Records"][0]["cf"]
+    cf["response"]["status"] = status
+    cf["request"]["method"] = method
+    cf["request"]["uri"] = uri or cf["request"]["uri"]
+    return changed
+
+
+PAGE = "origin-response-deployment"
+MISSING_PAGE = "origin-response-deployment-missing-page"
+
+
+@pytest.mark.parametrize("status", ["200", "206", "304"])
+def test_a_file_of_a_deployment_has_the_lists_headers_and_not_its_blobs(status: str) -> None:
+    found = answered(PAGE, status, content_range="bytes 0-9/1042", content_disposition="attachment", expires="0")
+    result = run(handler, found)
+    assert result["status"] == status
+    assert set(result["headers"]) == {
+        *("accept-ranges", "cache-control", "content-length", "content-range", "content-type", "date", "etag"),
+        "x-frame-options",
+    }
+    assert header(result, "content-type") == "text/html; charset=utf-8"
+    assert header(result, "cache-control") == "public, max-age=0, must-revalidate, s-maxage=31536000"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_sites_own_missing_page_keeps_its_body_and_is_404(method: str) -> None:
+    result = run(handler, answered(MISSING_PAGE, "200", method))
+    assert (result["status"], result["statusDescription"], "body" in result) == ("404", "Not Found", False)
+    assert header(result, "cache-control") == MISSING
+    # Or a browser would ask again with a condition, and S3 would answer that.
+    assert not {"etag", "last-modified", "accept-ranges", "content-range"} & set(result["headers"])
+
+
+@pytest.mark.parametrize("status", ["304", "412"])
+def test_a_missing_page_asked_for_with_a_condition_is_404_and_nobody_elses(status: str) -> None:
+    result = run(handler, answered(MISSING_PAGE, status))
+    assert (result["status"], header(result, "cache-control")) == ("404", "no-store")
+    assert "<h1>This page does not exist</h1>" in result["body"]
+
+
+def test_a_plain_prefixs_missing_page_keeps_its_own_content_type() -> None:
+    found = saying("origin-response-static")
+    kind = encode_kind(WEBSITE, 404, [("cache-control", MISSING)])
+    found["Records"][0]["cf"]["request"]["headers"]["x-route-kind"][0]["value"] = kind
+    result = run(handler, found)
+    assert (result["status"], header(result, "content-type")) == ("404", "text/html")
+    assert (header(result, "cache-control"), header(result, "etag")) == (MISSING, None)
+
+
+@pytest.mark.parametrize("status", ["403", "404"])
+def test_what_a_bucket_says_of_a_missing_object_is_replaced_by_a_page(status: str) -> None:
+    result = run(handler, answered("origin-response-static-missing", status))
+    assert (result["status"], header(result, "cache-control")) == ("404", MISSING)
+    assert header(result, "content-type") == "text/html; charset=utf-8"
+    assert header(result, "transfer-encoding") == "chunked"
+    assert "env-123" not in result["body"]
+    assert "<code>" not in result["body"]
+
+
+def test_a_missing_json_file_is_told_in_json() -> None:
+    result = run(handler, answered("origin-response-static-missing", "404", uri="/env-123/config.json"))
+    assert json.loads(result["body"])["status"] == 404
+    result = run(handler, answered("origin-response-static-missing", "404", uri="/env-123/json"))
+    assert "<h1>" in result["body"]
+
+
+def test_an_answer_to_head_has_no_body() -> None:
+    result = run(handler, answered("origin-response-static-missing", "404", "HEAD"))
+    assert (result["status"], "body" in result) == ("404", False)
+
+
+@pytest.mark.parametrize("status", ["403", "404"])
+def test_a_file_that_the_list_names_and_the_bucket_lacks_is_502_and_counted(
+    status: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = run(handler, answered("origin-response-deployment-missing-blob", status))
+    assert (result["status"], header(result, "cache-control")) == ("502", "no-store")
+    line = json.loads(capsys.readouterr().out)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    (metric,) = directive["Metrics"]
+    assert line[metric["Name"]] == 1
+    assert set(directive["Dimensions"][0]) <= set(line)
+    assert line["key"].startswith("/_blobs/")
+
+
+@pytest.mark.parametrize("name", ["origin-response-static", PAGE, MISSING_PAGE])
+@pytest.mark.parametrize(("status", "becomes"), [("500", "503"), ("503", "503"), ("400", "502"), ("301", "502")])
+def test_a_bucket_that_fails_is_no_xml(name: str, status: str, becomes: str) -> None:
+    result = run(handler, answered(name, status))
+    assert (result["status"], header(result, "cache-control")) == (becomes, "no-store")
+    assert "<h1>" in result["body"]
+
+
+@pytest.mark.parametrize("name", ["origin-response-static", PAGE])
+def test_a_range_or_a_condition_that_does_not_hold_is_between_viewer_and_file(name: str) -> None:
+    result = run(handler, answered(name, "416", content_range="bytes */1042", content_type="application/xml"))
+    assert (result["status"], result["body"], header(result, "content-range")) == ("416", "", "bytes */1042")
+    assert run(handler, answered(name, "412"))["status"] == "412"

@@ -151,3 +151,28 @@ def test_what_s3_says_about_itself_reaches_no_viewer_fresh_revalidated_or_unmodi
     ]
     assert [headers_of_s3(answer) == set() for answer in answers] == [deployed] * 5
     assert all(answer.headers["etag"] == '"e"' for answer in answers)
+
+
+async def nothing(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer as S3 does for a key that it does not have."""
+    xml = b"<Error><Code>NoSuchKey</Code><Key>env-123/x.css</Key></Error>"
+    response = web.StreamResponse(status=404, headers={**OF_S3, "content-type": "application/xml"})
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    if request.method != "HEAD":
+        await response.write(xml)
+    return response
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_body_that_origin_response_makes_takes_the_place_of_the_origins_and_is_kept(method: str) -> None:
+    async def test() -> list[Answer]:
+        functions: dict[str, Function] = {"viewer-request": make_handler(Resolver(Rows(route("x")), SETTINGS, Clock()))}
+        async with playing(nothing, functions=functions) as played:
+            return [await played.get("/x.css", method, host="x") for _ in range(2)]
+
+    answers = play(test())
+    assert [(answer.status, answer.x_cache) for answer in answers] == [(404, "Error"), (404, "Error")]
+    assert answers[1].headers.get("age") == "0"
+    assert [answer.text.startswith("<!doctype html>") for answer in answers] == [method == "GET"] * 2
+    assert not [answer for answer in answers if "NoSuchKey" in answer.text or "chunked" in answer.headers.values()]

@@ -114,10 +114,13 @@ def test_a_generated_response_that_breaks_a_rule_is_named(response: Any, rule: s
         ("headers/x-cache", pair("Hit"), "disallowed"),
         ("status", 200, "string"),
         ("status", "100", "200-599"),
+        ("body", "x" * 1_048_577, "1048576"),
+        ("bodyEncoding", "gzip", "text or base64"),
     ],
 )
 def test_an_origin_response_result_that_breaks_a_rule_is_named(path: str, value: Any, rule: str) -> None:
     before = event("origin-response-static")["Records"][0]["cf"]["response"]
+    before["body"] = "ours"
     check_result("origin-response", before, before)
     with pytest.raises(ContractViolation, match=rule):
         check_result("origin-response", before, changed(before, path, value))
