@@ -46,3 +46,11 @@ class TableUnreachable(EdgeError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class StorageUnreachable(EdgeError):
+    """A bucket gave no answer that can be used. `retry_after` is as `TableUnreachable` has it."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

@@ -1,36 +1,27 @@
-"""origin-request: on a cache miss. Reads the stamp and sets the origin; asks no table."""
+"""origin-request: on a cache miss. Reads the stamp, finds out what of a site a path gets, and sets the origin."""
 
+from math import ceil
 from typing import Any
 
-from edge_handler.answers import Handler, Request, Result, answer, redirect
-from edge_handler.errors import BrokenStamp, MalformedPath
+from edge_handler.answers import Handler, Request, Result, answer, missing, of_a_site, redirect
+from edge_handler.errors import BrokenStamp, MalformedPath, StorageUnreachable
+from edge_handler.forwarding import custom_origin, set_header, to_bucket, to_storage
 from edge_handler.log import log, log_exception
 from edge_handler.origin_secret import DOMAINS_HEADER, is_listed
 from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from edge_handler.routes import kind
-from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin
-from edge_handler.routes.stamp import HEADER, decode_stamp
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
+from edge_handler.routes.resolver import Table
+from edge_handler.routes.stamp import HEADER, Stamp, decode_stamp
 from edge_handler.settings import load_settings
-from edge_handler.website.bucket import address, exists, signed
-from edge_handler.website.paths import INDEX, decode_path, directory_location, may_be_directory, object_path
+from edge_handler.table.reader import RoutesTable
+from edge_handler.website.deployments import Deployments
+from edge_handler.website.listing import blob_key
+from edge_handler.website.lists import Lists
+from edge_handler.website.paths import INDEX, MAX_KEY_BYTES, decode_path, object_uri
+from edge_handler.website.prefix import look_up
+from edge_handler.website.resolution import CACHE, Missing, Moved
 
-# Everything else a viewer sends could steer a signed request, or is none of a bucket's business.
-# Those that are read-only in origin-request have to stay.
-_WEBSITE_HEADERS = frozenset(
-    (
-        "accept-encoding",
-        "content-length",
-        "host",
-        "if-match",
-        "if-modified-since",
-        "if-none-match",
-        "if-range",
-        "if-unmodified-since",
-        "range",
-        "transfer-encoding",
-        "via",
-    )
-)
 # What frameworks believe about the address they are reached under; a viewer must not say it.
 _FORGEABLE_HEADERS = (
     "forwarded",
@@ -45,13 +36,16 @@ _FORGEABLE_HEADERS = (
     DOMAINS_HEADER,
     kind.HEADER,
 )
-_KEEPALIVE_SECONDS = 5
-_READ_SECONDS = 30
-_DIRECTORY_MAX_AGE = 60
 
 
-def make_handler(s3_endpoint: str | None) -> Handler:
-    """Return a Lambda handler; `s3_endpoint` is asked about directories instead of S3's own."""
+def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler:
+    """Return a Lambda handler.
+
+    Args:
+        s3_endpoint: asked about files instead of S3's own.
+        table: asked where a page names a file that only a newer deployment can have; without one nobody is.
+    """
+    deployments = Deployments(Lists(s3_endpoint), table)
 
     def handler(event: dict[str, Any], _context: object) -> Result:
         # Its pages say the viewer's host, never that of what is behind; and they are HTML whoever asks, for what is
@@ -61,13 +55,14 @@ def make_handler(s3_endpoint: str | None) -> Handler:
             cf = event["Records"][0]["cf"]
             request: Request = cf["request"]
             request_id = cf["config"]["requestId"]
-            host, origin = _stamped(request)
+            stamp = _stamped(request)
+            host, origin = stamp.host, stamp.origin
+            if not origin.website:
+                assert isinstance(origin, CustomOrigin)  # the only kind that may be none
+                return _to_application(request, host, origin)
             if isinstance(origin, DeploymentOrigin):
-                return answer(503, "deployments are not read yet", request_id, host)
-            if origin.website:
-                return _to_website(request, origin, request_id, s3_endpoint)
-            assert isinstance(origin, CustomOrigin)  # the only kind that is not a website
-            return _to_application(request, host, origin)
+                return _to_deployment(request, stamp, origin, request_id, deployments)
+            return _to_website(request, host, origin, request_id, s3_endpoint)
         except MalformedPath as error:
             return answer(400, str(error), request_id, host)
         except BrokenStamp as error:
@@ -80,13 +75,12 @@ def make_handler(s3_endpoint: str | None) -> Handler:
     return handler
 
 
-def _stamped(request: Request) -> tuple[str, Origin]:
-    """Take the stamp off a request; return the viewer's host and its origin. Raises BrokenStamp."""
+def _stamped(request: Request) -> Stamp:
+    """Take the stamp off a request. Raises BrokenStamp."""
     stamp = request["headers"].pop(HEADER, None)
     if not stamp:
         raise BrokenStamp(f"no {HEADER} header: is it in the cache policy?")
-    found = decode_stamp(stamp[0]["value"])
-    return found.host, found.origin
+    return decode_stamp(stamp[0]["value"])
 
 
 def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result:
@@ -98,15 +92,15 @@ def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result
     # A name in both places is refused by CloudFront, so what a viewer sent under one of ours goes.
     for name in (*_FORGEABLE_HEADERS, *ours):
         headers.pop(name, None)
-    _set_header(headers, "x-forwarded-host", host)
+    set_header(headers, "x-forwarded-host", host)
     if origin.host_header == "viewer":
-        _set_header(headers, "host", host)
+        set_header(headers, "host", host)
         # Whoever writes a row names the origin; who is told the secret says the deployment.
         told = listed is not None and is_listed(origin.domain_name, listed[0]["value"])
-        request["origin"] = _custom(origin, ours if told else {})
+        request["origin"] = custom_origin(origin, ours if told else {})
     else:
-        _set_header(headers, "host", origin.domain_name)
-        request["origin"] = _custom(origin, {})
+        set_header(headers, "host", origin.domain_name)
+        request["origin"] = custom_origin(origin, {})
     return request
 
 
@@ -117,55 +111,54 @@ def _origin_headers(request: Request) -> dict[str, Any]:
     return headers
 
 
-def _to_website(request: Request, origin: S3Origin | CustomOrigin, request_id: str, s3_endpoint: str | None) -> Result:
+def _to_deployment(
+    request: Request, stamp: Stamp, origin: DeploymentOrigin, request_id: str, deployments: Deployments
+) -> Result:
     uri = request["uri"]
-    path = object_path(uri)
-    request["querystring"] = ""
-    headers = request["headers"] = {
-        name: values for name, values in request["headers"].items() if name in _WEBSITE_HEADERS
-    }
-    _set_header(headers, "host", origin.domain_name)
-    _set_header(headers, kind.HEADER, kind.WEBSITE)
-    if isinstance(origin, CustomOrigin):
-        request["uri"] = path
-        request["origin"] = _custom(origin, {})
-        return request
-    if may_be_directory(uri) and exists(origin, f"{origin.prefix}{path}/{INDEX}", s3_endpoint):
-        max_age = f"public, max-age={_DIRECTORY_MAX_AGE}"
-        return redirect(301, {"location": directory_location(uri), "cache-control": max_age})
-    request["uri"] = origin.prefix + path
-    if request["origin"].get("s3", {}).get("domainName") != origin.domain_name:
-        _to_other_bucket(request, origin, request_id)
-    else:
-        request["origin"]["s3"]["customHeaders"] = {}
+    try:
+        found, headers = deployments.look_up(stamp, origin, uri, request["querystring"])
+    except StorageUnreachable as error:
+        # Never the site's 404: whoever was told that a page is gone would believe it.
+        retry_after = {"retry-after": str(max(1, ceil(error.retry_after)))}
+        return of_a_site(503, str(error), uri, request_id, stamp.host, retry_after)
+    if isinstance(found, Moved):
+        return redirect(found.status, dict(headers))
+    if isinstance(found, Missing):
+        return missing(uri, request_id, stamp.host, dict(headers))
+    told = kind.encode_kind(kind.SITE, found.status, headers)
+    if len(told) > kind.MAX_BYTES:
+        log("ERROR", "the headers of a page are longer than S3 takes", domain=stamp.host, request_id=request_id)
+        return answer(502, "the headers of this page are too long", request_id, stamp.host)
+    to_bucket(request, origin, f"/{blob_key(found.file.blob)}", told, request_id, whole=found.status != 200)
     return request
 
 
-def _to_other_bucket(request: Request, origin: S3Origin, request_id: str) -> None:
-    """Sign for a bucket that is not the stack's. On an `s3` origin, access control would overwrite the signature."""
-    host, before = address(origin)
-    for name, value in signed(request["method"], before + request["uri"], origin, request_id).items():
-        _set_header(request["headers"], name, value)
-    request["origin"] = _custom(CustomOrigin(host, "https", 443, before, "origin", website=True), {})
+def _to_website(
+    request: Request, host: str, origin: S3Origin | CustomOrigin, request_id: str, s3_endpoint: str | None
+) -> Result:
+    """Send a request on to where somebody copied a site to."""
+    uri = request["uri"]
+    path = decode_path(uri)
+    if len(path.encode()) > MAX_KEY_BYTES:
+        return missing(uri, request_id, host)  # more could grow past what CloudFront takes as a uri
+    document = object_uri(path + INDEX if path.endswith("/") else path)
+    if isinstance(origin, CustomOrigin):
+        to_storage(request, origin, document)
+        return request
+    found = look_up(origin, uri, request["querystring"], s3_endpoint)
+    if isinstance(found, Moved):
+        # Without a deployment nothing says when that changes.
+        return redirect(found.status, {"location": found.location, "cache-control": CACHE["N"]})
+    if isinstance(found, Missing):
+        return missing(uri, request_id, host)
+    told, status = kind.WEBSITE, 200
+    if found is not None:
+        document, status = object_uri(found.path), found.status
+        if status != 200:
+            told = kind.encode_kind(kind.WEBSITE, status, [("cache-control", CACHE["N"])])
+    to_bucket(request, origin, origin.prefix + document, told, request_id, whole=status != 200)
+    return request
 
 
-def _custom(origin: CustomOrigin, headers: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "custom": {
-            "customHeaders": headers,
-            "domainName": origin.domain_name,
-            "keepaliveTimeout": _KEEPALIVE_SECONDS,
-            "path": origin.path,
-            "port": origin.port,
-            "protocol": origin.protocol,
-            "readTimeout": _READ_SECONDS,
-            "sslProtocols": ["TLSv1.2"],
-        }
-    }
-
-
-def _set_header(headers: dict[str, Any], name: str, value: str) -> None:
-    headers[name] = [{"key": name, "value": value}]
-
-
-handler = make_handler(load_settings().s3_endpoint)
+_settings = load_settings()
+handler = make_handler(_settings.s3_endpoint, RoutesTable.from_settings(_settings))

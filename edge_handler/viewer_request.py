@@ -7,14 +7,16 @@ import gc
 import os
 from typing import Any
 
-from edge_handler.answers import Handler, Request, Result, answer, header
+from edge_handler.answers import Handler, Request, Result, answer, header, preflight
 from edge_handler.errors import MalformedHost
 from edge_handler.log import log_exception
 from edge_handler.routes.host import normalise_host
+from edge_handler.routes.origin import CORS, QUERY_OF_ALL, QUERY_OF_DIRECTORIES, QUERY_OF_PATHS, DeploymentOrigin
 from edge_handler.routes.resolver import Known, Refusal, Resolver
-from edge_handler.routes.stamp import HEADER
+from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
 from edge_handler.table.reader import RoutesTable
+from edge_handler.website.assets import has_known_extension
 
 
 def make_handler(resolver: Resolver) -> Handler:
@@ -37,9 +39,8 @@ def make_handler(resolver: Resolver) -> Handler:
                 return _refuse(route, request, cf["config"]["requestId"])
             if route.website:  # type: ignore[union-attr]
                 if request["method"] not in ("GET", "HEAD"):
-                    return _method_not_allowed(request, cf["config"]["requestId"])
-                # S3 would obey some of it, and every variation would be an object of its own in the cache.
-                request["querystring"] = ""
+                    return _other_method(route, request, cf["config"]["requestId"])
+                request["querystring"] = request["querystring"] and _kept_query(route, request)
                 if "authorization" in headers:
                     del headers["authorization"]
             headers[HEADER] = route
@@ -66,8 +67,32 @@ def _refuse(refusal: Any, request: Request, request_id: str) -> Result:
     return _page(refusal.status, refusal.reason, request, request_id, extra)
 
 
-def _method_not_allowed(request: Request, request_id: str) -> Result:
-    return _page(405, f"{request['method']} is not answered here", request, request_id, {"allow": "GET, HEAD"})
+def _kept_query(route: Any, request: Request) -> str:
+    """Return the query string where the path may be redirected and has to keep it; buckets do not get it in any case.
+
+    Elsewhere every variation would be an object of its own in the cache.
+    """
+    website, uri = route.website, request["uri"]
+    if not website & QUERY_OF_ALL:
+        matters = website & QUERY_OF_PATHS
+        if matters and "//" not in uri and "%" not in uri:
+            if uri.endswith("/"):
+                matters = uri != "/" and website & QUERY_OF_DIRECTORIES
+            else:
+                matters = not has_known_extension(uri)
+        if not matters:
+            return ""
+    return str(request["querystring"])
+
+
+def _other_method(route: Known | Refusal, request: Request, request_id: str) -> Result:
+    method, allowed = request["method"], "GET, HEAD"
+    if isinstance(route, Known) and route.website & CORS:
+        origin = decode_stamp(route.stamp).origin
+        if method == "OPTIONS" and isinstance(origin, DeploymentOrigin):
+            return preflight(origin.cors, header(request, "access-control-request-headers"))
+        allowed = "GET, HEAD, OPTIONS"
+    return _page(405, f"{method} is not answered here", request, request_id, {"allow": allowed})
 
 
 def _page(status: int, reason: str, request: Request, request_id: str, extra: dict[str, str] | None) -> Result:

@@ -63,6 +63,14 @@ class DeploymentOrigin(NamedTuple):
 Origin = S3Origin | CustomOrigin | DeploymentOrigin
 QUERIES = ("files", "pages", "all")
 
+WEBSITE, QUERY_OF_PATHS, QUERY_OF_DIRECTORIES, QUERY_OF_ALL, CORS = 1, 2, 4, 8, 16
+"""What viewer-request has to know of an origin, in one number: 0 for an application."""
+_QUERY_FLAGS = {
+    "files": QUERY_OF_PATHS,
+    "pages": QUERY_OF_PATHS | QUERY_OF_DIRECTORIES,
+    "all": QUERY_OF_ALL,
+}
+
 # What CloudFront accepts as the domain name of an origin: a DNS name, not an IP address.
 ORIGIN_DOMAIN_NAME = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
 # What CloudFront accepts as an origin's path, in the characters a stamp can carry; no escaped control characters.
@@ -84,6 +92,15 @@ _DOMAINS = {
     "us-isof": "csp.hci.ic.gov",
     "eu-isoe": "cloud.adc-e.uk",
 }
+
+
+def website_flags(origin: Origin) -> int:
+    """Return WEBSITE and for what of it a query string may matter; 0 for an application."""
+    if isinstance(origin, DeploymentOrigin):
+        return WEBSITE | _QUERY_FLAGS[origin.query] | (CORS if origin.cors else 0)
+    if isinstance(origin, S3Origin):
+        return WEBSITE | _QUERY_FLAGS["pages"]  # what there is turns out when S3 is asked
+    return WEBSITE if origin.website else 0
 
 
 def is_origin_port(port: int) -> bool:

@@ -17,6 +17,7 @@ from cachetools import LRUCache
 
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.log import log
+from edge_handler.routes.origin import website_flags
 from edge_handler.routes.route import Route
 from edge_handler.routes.stamp import HEADER, encode_stamp
 from edge_handler.settings import Settings
@@ -62,7 +63,7 @@ class Known(list[dict[str, str]]):
         self.read_at: float | None = None
         """Known when it differs from `fresh_from`: from the first time on that the table did not answer."""
         self.expires_at = route.expires_at
-        self.website = route.origin.website
+        self.website = website_flags(route.origin)
 
     @property
     def stamp(self) -> str:

@@ -1,4 +1,4 @@
-"""What makes a bucket answer like a web server: index documents, directories, paths that stay inside."""
+"""Paths of a website: decoded once, and none that leads out of it."""
 
 import re
 from urllib.parse import quote, unquote
@@ -11,17 +11,8 @@ _DOT_SEGMENT = re.compile(r"[/\\]\.\.?(?:[/\\;]|\Z)")
 MAX_KEY_BYTES = 1024
 
 
-def object_path(uri: str) -> str:
-    """Return the path of the object that a web server would serve for `uri`, percent-encoded as S3 signs it.
-
-    Raises:
-        MalformedPath: see `decode_path`; or no object can have so long a name.
-    """
-    path = decode_path(uri)
-    if len(path.encode()) > MAX_KEY_BYTES:
-        raise MalformedPath(f"the path is longer than {MAX_KEY_BYTES} bytes")
-    if path.endswith("/"):
-        path += INDEX
+def object_uri(path: str) -> str:
+    """Return a decoded path percent-encoded as S3 signs it."""
     return quote(path, safe="/-_.~")
 
 
@@ -40,15 +31,3 @@ def decode_path(uri: str) -> str:
     if _DOT_SEGMENT.search(path):
         raise MalformedPath("the path has . or .. segments")
     return path
-
-
-def may_be_directory(uri: str) -> bool:
-    """Tell whether `uri` could name a directory: its last segment does not look like a file's name."""
-    last = uri.rpartition("/")[2]
-    extension = last.rpartition(".")[2]
-    return last != "" and (extension == last or not extension[:1].isalpha())
-
-
-def directory_location(uri: str) -> str:
-    """Return where a directory asked for without its slash is: relative, so that no host is claimed."""
-    return f"./{uri.rpartition('/')[2]}/"

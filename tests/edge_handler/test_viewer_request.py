@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_handler.routes.origin import CustomOrigin
+from edge_handler.routes.origin import QUERIES, CustomOrigin, DeploymentOrigin, Origin
 from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
-from tests.support import SETTINGS, Clock, Rows, event, header, route, run
+from tests.support import OWN_BUCKET, SETTINGS, STATIC, Clock, Rows, event, header, route, run
 
 ELB = CustomOrigin("demo-ingress-1.us-east-1.elb.amazonaws.com", "http", 80, "", "viewer", website=False)
 ROWS = Rows(
@@ -27,9 +27,8 @@ def test_a_static_route_is_stamped() -> None:
     assert result["uri"] == "/"
 
 
-def test_a_bucket_gets_no_query_string_and_no_authorization() -> None:
+def test_a_bucket_gets_no_authorization() -> None:
     result = run(HANDLER, event("viewer-request-static-nested"))
-    assert result["querystring"] == ""
     assert header(result, "authorization") is None
     assert result["uri"] == "/docs/"
 
@@ -39,6 +38,65 @@ def test_a_service_keeps_its_query_string_and_cookies() -> None:
     assert result["querystring"] == "below=100"
     assert header(result, "cookie") == "session=1"
     assert header(result, "x-route") == f"1;env-789.localhost;1;custom;{ELB.domain_name};http;80;;viewer;application"
+
+
+DEPLOYMENT = DeploymentOrigin(OWN_BUCKET, "us-east-1", "0" * 32, "files", "")
+SITES: dict[str, Origin] = {
+    "plain.localhost": STATIC,
+    "google.localhost": CustomOrigin("storage.googleapis.com", "https", 443, "/x", "origin", website=True),
+    **{f"{query}.localhost": DEPLOYMENT._replace(query=query) for query in QUERIES},  # type: ignore[arg-type]
+    "open.localhost": DEPLOYMENT._replace(cors="*"),
+    "fonts.localhost": DEPLOYMENT._replace(cors="https://app.example"),
+}
+WITH_SITES = make_handler(Resolver(Rows(*(route(host, origin) for host, origin in SITES.items())), SETTINGS, Clock()))
+
+
+def asking(host: str, uri: str = "/", query: str = "", method: str = "GET", **headers: str) -> dict[str, Any]:
+    changed = event("viewer-request-static")
+    request = changed["Records"][0]["cf"]["request"]
+    request |= {"uri": uri, "querystring": query, "method": method}
+    request["headers"]["host"][0]["value"] = host
+    for name, value in headers.items():
+        request["headers"][name.replace("_", "-")] = [{"value": value}]
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("uri", "kept_by"),
+    [
+        ("/", {"all"}),
+        ("/docs/", {"plain", "pages", "all"}),
+        ("/docs", {"plain", "files", "pages", "all"}),
+        ("/v1.2", {"plain", "files", "pages", "all"}),
+        ("/about.html", {"plain", "files", "pages", "all"}),
+        ("/app.js", {"all"}),
+        ("/image.PNG", {"all"}),
+        ("/docs//app.js", {"plain", "files", "pages", "all"}),
+        ("//", {"plain", "files", "pages", "all"}),
+        ("/a%2Fapp.js", {"plain", "files", "pages", "all"}),
+    ],
+)
+def test_a_query_stays_where_the_path_may_be_redirected_and_nowhere_else(uri: str, kept_by: set[str]) -> None:
+    hosts = ("plain", "google", *QUERIES)
+    results = {host: run(WITH_SITES, asking(f"{host}.localhost", uri, "a=1&b")) for host in hosts}
+    assert {host for host, result in results.items() if result["querystring"] == "a=1&b"} == kept_by
+    assert all(result["querystring"] == "" for host, result in results.items() if host not in kept_by)
+
+
+@pytest.mark.parametrize(("host", "origin"), [("open", "*"), ("fonts", "https://app.example")])
+def test_a_browser_that_asks_whether_another_origin_may_read_is_told(host: str, origin: str) -> None:
+    given_event = asking(f"{host}.localhost", "/x.woff2", method="OPTIONS", access_control_request_headers="x-a, x-b")
+    result = run(WITH_SITES, given_event)
+    assert (result["status"], header(result, "access-control-allow-origin")) == ("204", origin)
+    assert header(result, "access-control-allow-headers") == "x-a, x-b"
+    assert header(result, "access-control-allow-methods") == "GET, HEAD"
+
+
+def test_without_that_options_is_a_method_like_others() -> None:
+    result = run(WITH_SITES, asking("files.localhost", method="OPTIONS"))
+    assert (result["status"], header(result, "allow")) == ("405", "GET, HEAD")
+    result = run(WITH_SITES, asking("open.localhost", method="POST"))
+    assert (result["status"], header(result, "allow")) == ("405", "GET, HEAD, OPTIONS")
 
 
 def test_a_stamp_sent_by_a_client_changes_nothing() -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from aiohttp import ClientSession, web
 from yarl import URL
 
-from edge_handler.origin_request import handler as origin_request
+from edge_handler.origin_request import make_handler as make_origin_request
 from edge_handler.origin_response import handler as origin_response
 from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.resolver import Resolver
@@ -19,7 +19,7 @@ from local_edge.functions import Function
 from local_edge.object_cache import ObjectCache
 from local_edge.origin import Locate
 from local_edge.template import TEMPLATE, Template
-from tests.support import SETTINGS, Clock, Rows, route
+from tests.support import NOBODY, SETTINGS, Clock, Rows, route
 
 TEXT = TEMPLATE.read_text()
 ORIGIN = CustomOrigin("lb.example.com", "http", 80, "", "viewer", website=False)
@@ -103,7 +103,7 @@ async def playing(
 
     made = {
         "viewer-request": make_handler(Resolver(ROWS, SETTINGS, Clock())),
-        "origin-request": origin_request,
+        "origin-request": make_origin_request(NOBODY),
         "origin-response": origin_response,
     }
     made |= functions or {}

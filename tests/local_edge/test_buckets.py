@@ -10,20 +10,21 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from edge_handler.origin_request import handler as origin_request
+from edge_handler.origin_request import make_handler as make_origin_request
 from edge_handler.routes.origin import S3Origin
 from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
 from edge_handler.website import bucket
 from local_edge.functions import Function
 from tests.local_edge.playing import Answer, play, playing
-from tests.support import SETTINGS, STATIC, Clock, Rows, route
+from tests.support import NOBODY, SETTINGS, STATIC, Clock, Rows, route
 
 OTHERS = {
     "other.localhost": S3Origin("other-sites.s3.eu-west-1.amazonaws.com", "eu-west-1", "/env-321"),
     "dotted.localhost": S3Origin("www.acme.com.s3.eu-west-1.amazonaws.com", "eu-west-1", "/env-321"),
 }
 ROWS = Rows(*(route(host, origin) for host, origin in OTHERS.items()))
+origin_request = make_origin_request(NOBODY)
 
 
 @pytest.fixture(autouse=True)

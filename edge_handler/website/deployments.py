@@ -1,0 +1,98 @@
+"""What a path of a deployment gets, and with which headers."""
+
+import time
+
+from cachetools import TTLCache
+
+from edge_handler.errors import BrokenRow, StorageUnreachable, TableUnreachable
+from edge_handler.log import log
+from edge_handler.routes.origin import DeploymentOrigin
+from edge_handler.routes.resolver import Table
+from edge_handler.routes.stamp import Stamp
+from edge_handler.website.lists import Lists
+from edge_handler.website.resolution import CACHE, Missing, Moved, Serve, resolve, site_path
+from edge_handler.website.rules import headers_for
+
+# For all that has to be read for one page. More than for a question: without its list a site has no answer at all.
+SECONDS = 1.0
+_ROW_SECONDS = 0.4
+# How often the table is asked about a host whose pages name files that its deployment does not have.
+_ROW_EVERY_SECONDS = 5
+_GONE_SECONDS = 10
+
+Headers = list[tuple[str, str]]
+
+
+class Deployments:
+    """Deployments as an instance knows them."""
+
+    def __init__(self, lists: Lists, table: Table | None) -> None:
+        """`table` is asked for rows that are newer than a request's stamp; without it there are none."""
+        self._lists = lists
+        self._table = table
+        self._rows: TTLCache[str, tuple[int, DeploymentOrigin | None]] = TTLCache(1_000, _ROW_EVERY_SECONDS)
+
+    def look_up(
+        self, stamp: Stamp, origin: DeploymentOrigin, uri: str, query: str
+    ) -> tuple[Serve | Moved | Missing, Headers]:
+        """Return what a path gets, and the headers of the answer.
+
+        Raises:
+            MalformedPath: see `resolve`.
+            StorageUnreachable: a list that has to be known cannot be read.
+        """
+        deadline = time.monotonic() + SECONDS
+        site = self._lists.site(origin, origin.deployment, deadline)
+        if site is None:
+            log("ERROR", "a deployment's list is gone", domain=stamp.host, deployment=origin.deployment)
+            raise StorageUnreachable("the site's list is gone", _GONE_SECONDS)
+
+        def elsewhere(path: str) -> Serve | None:
+            return self._in_former(stamp, origin, path, deadline) or self._in_newer(stamp, origin, path, deadline)
+
+        found = resolve(uri, query, site.find, site.options, elsewhere)
+        headers = [("cache-control", CACHE["N" if isinstance(found, Missing) else found.cache])]
+        if origin.cors:
+            headers.append(("access-control-allow-origin", origin.cors))
+        if isinstance(found, Moved):
+            headers.append(("location", found.location))
+        elif isinstance(found, Serve):
+            own = headers_for(site_path(uri), site.options.headers)
+            if found.cache not in ("I", "P"):
+                # What is not there, or not yet everywhere, is kept for as long as we say.
+                own = [pair for pair in own if pair[0] != "cache-control"]
+            headers = [*dict([*headers, ("content-type", found.file.content_type), *own]).items()]
+        return found, headers
+
+    def _in_former(self, stamp: Stamp, origin: DeploymentOrigin, path: str, deadline: float) -> Serve | None:
+        for deployment in stamp.former:
+            site = self._lists.site(origin, deployment, deadline)
+            if site is not None and (file := site.find(path)):
+                return Serve(200, file, "I" if file.immutable else "N", path)
+        return None
+
+    def _in_newer(self, stamp: Stamp, origin: DeploymentOrigin, path: str, deadline: float) -> Serve | None:
+        """Look in what the row names by now: another instance, or region, may know it already."""
+        known = self._rows.get(stamp.host)
+        if known is None:
+            known = self._rows[stamp.host] = self._row(stamp.host, deadline)
+        generation, newer = known
+        if newer is None or generation <= stamp.generation or newer.domain_name != origin.domain_name:
+            return None
+        site = self._lists.site(newer, newer.deployment, deadline)
+        file = site.find(path) if site is not None else None
+        return Serve(200, file, "X", path) if file else None
+
+    def _row(self, host: str, deadline: float) -> tuple[int, DeploymentOrigin | None]:
+        seconds = min(_ROW_SECONDS, deadline - time.monotonic())
+        if self._table is None or seconds <= 0:
+            return 0, None
+        try:
+            row = self._table.read((host,), seconds).get(host)
+        except TableUnreachable:
+            return 0, None
+        if row is None or isinstance(row, BrokenRow) or not isinstance(row.origin, DeploymentOrigin):
+            return 0, None
+        if row.expires_at is not None and time.time() >= row.expires_at:
+            return 0, None
+        return row.generation, row.origin
