@@ -40,6 +40,7 @@ def up(
     prune: bool = False,
     force: bool = False,
     note: str = "",
+    if_generations: Mapping[str, int] | None = None,
     dry_run: bool = False,
     on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
@@ -58,6 +59,7 @@ def up(
             prune=prune,
             force=force,
             note=note,
+            if_generations=if_generations,
             dry_run=dry_run,
             on_left=on_left,
         )

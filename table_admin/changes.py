@@ -8,6 +8,7 @@ from typing import Any, Literal
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
+from table_admin.errors import Overtaken
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -169,6 +170,28 @@ def promoted_from(route: Route) -> str:
 def is_live(route: Route | None, now: float) -> bool:
     """Tell whether the edge answers with a route."""
     return route is not None and (route.expires_at is None or now < route.expires_at)
+
+
+def generation_of(item: Item | None, now: float) -> int:
+    """Return what changes with what viewers get of a domain: 0 where they get nothing."""
+    route = decode(item)
+    return route.generation if route is not None and is_live(route, now) else 0
+
+
+def refuse_overtaken(domain: str, item: Item | None, generation: int | None, target: str, now: float) -> None:
+    """Raise Overtaken where viewers get something else than at `generation`, and not what `target` is either."""
+    route = decode(item)
+    if generation in (None, generation_of(item, now)) or (route is not None and route.target == target):
+        return
+    if route is None or not is_live(route, now):
+        raise Overtaken(f"{domain} was removed, or expired, while this was on its way; it stays so. {_AGAIN}")
+    raise Overtaken(
+        f"{domain} was changed while this was on its way, by {route.updated_by} at {route.updated_at} to "
+        f"{route.target} (revision {route.revision}); it stays so. {_AGAIN}"
+    )
+
+
+_AGAIN = "Where this is what it shall be nevertheless, run the same command again."
 
 
 def expired(what: str) -> str:

@@ -15,6 +15,7 @@ from table_admin.changes import (
     expired,
     first_expiry,
     is_live,
+    refuse_overtaken,
     unchanged,
 )
 from table_admin.contention import replanned
@@ -68,6 +69,7 @@ def up(
     prune: bool = False,
     force: bool = False,
     note: str = "",
+    if_generations: Mapping[str, int] | None = None,
     dry_run: bool = False,
     on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
@@ -90,11 +92,12 @@ def up(
         prune: remove the services that are not named; else they stay.
         force: prune also what other domains are served from.
         note: why, for people.
+        if_generations: by domain, see `RoutingTable.put`.
         dry_run: say what would be done.
         on_left: told what stays under the environment's name beside the services.
 
     Raises:
-        InvalidInput, TargetRefused, Taken, StillServed, TableAdminError: nothing was written.
+        InvalidInput, TargetRefused, Taken, StillServed, Overtaken, TableAdminError: nothing was written.
     """
     parse_environment(name)
     check_source(source)
@@ -105,6 +108,8 @@ def up(
     rows = rows_of(table, name)
     items = table.tables.read(targets)
     refuse_taken(table, name, rows, items, source, take_over)
+    for domain, (_, target) in targets.items():
+        refuse_overtaken(domain, items.get(domain), (if_generations or {}).get(domain), target, table.clock())
     said = expires_at is not None or permanent
     inherited = None if said else _inherited(table, name, rows, default)
     wanted = []

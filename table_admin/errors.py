@@ -31,3 +31,7 @@ class RevisionConflict(TableAdminError):
         self.domain = domain
         self.revision = revision
         self.given = given
+
+
+class Overtaken(TableAdminError):
+    """What viewers get of a domain was changed by somebody else since the caller began; nothing was written."""

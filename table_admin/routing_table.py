@@ -25,6 +25,7 @@ from table_admin.changes import (
     iso,
     keeps_host,
     promoted_from,
+    refuse_overtaken,
     revision_from,
     same_but_note,
     unchanged,
@@ -87,6 +88,7 @@ class RoutingTable:
         keep_host: bool | None = None,
         note: str = "",
         if_revision: int | None = None,
+        if_generation: int | None = None,
         dry_run: bool = False,
     ) -> Change:
         """Create or update a route. What is not given stays as it is; a second run changes nothing.
@@ -108,11 +110,13 @@ class RoutingTable:
             note: why, for people.
             if_revision: write only over this revision; 0 for a domain that must not exist. Where the route is as it
                 shall be already, its revision does not matter.
+            if_generation: write only where viewers get what they got then, see `generation_of`, or the same target.
             dry_run: say what would be done.
 
         Raises:
             InvalidInput, TargetRefused: nothing was written.
             RevisionConflict: it is another revision than `if_revision`; nothing was written.
+            Overtaken: it is another generation than `if_generation`; nothing was written.
         """
         default = self.expiry(default_expires_in)
         wanted = Put(
@@ -127,6 +131,7 @@ class RoutingTable:
             managed=True if environment is not None else None,
         )
         item = self._read(wanted.domain)
+        refuse_overtaken(wanted.domain, item, if_generation, target, self.clock())
         before = decode(item)
         if not (expires_in or permanent or is_live(before, self.clock())):
             inherited = first_expiry(self.list(environment), self.clock()) if environment is not None else None
