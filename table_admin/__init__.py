@@ -7,12 +7,14 @@ if TYPE_CHECKING:
     from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
     from edge_handler.routes.route import Route
     from table_admin.changes import Change, Put, Revision
+    from table_admin.deployments.deploy import Deployed, deploy
     from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
     from table_admin.routing_table import RoutingTable
 
 __all__ = [
     "Change",
     "CustomOrigin",
+    "Deployed",
     "DeploymentOrigin",
     "InvalidInput",
     "NotFound",
@@ -24,11 +26,13 @@ __all__ = [
     "S3Origin",
     "TableAdminError",
     "TargetRefused",
+    "deploy",
 ]
 _HOMES = {
     "edge_handler.routes.origin": ("CustomOrigin", "DeploymentOrigin", "S3Origin"),
     "edge_handler.routes.route": ("Route",),
     "table_admin.changes": ("Change", "Put", "Revision"),
+    "table_admin.deployments.deploy": ("Deployed", "deploy"),
     "table_admin.errors": ("InvalidInput", "NotFound", "RevisionConflict", "TableAdminError", "TargetRefused"),
     "table_admin.routing_table": ("RoutingTable",),
 }

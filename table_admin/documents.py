@@ -6,6 +6,7 @@ from typing import Any, Literal
 from edge_handler.routes.origin import DeploymentOrigin, Origin, S3Origin
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, is_managed
+from table_admin.deployments.deploy import Deployed
 from table_admin.explain import Explanation
 from table_admin.tables import Action
 
@@ -93,6 +94,23 @@ class ChangeDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class DeployedDocument:
+    """What a directory is now that it is a site, and what that took."""
+
+    url: str
+    deployment: str
+    target: str
+    files: int
+    bytes: int
+    sent_files: int
+    """Files that were not there before; those with the same bytes are one."""
+    sent_bytes: int
+    notes: list[str]
+    """What whoever deploys should know."""
+    change: ChangeDocument
+
+
+@dataclass(frozen=True, slots=True)
 class RevisionDocument:
     """One row of the history."""
 
@@ -130,6 +148,21 @@ def change_document(change: Change) -> ChangeDocument:
     """Return what a write did as it is shown."""
     before, after = (route_document(route) if route else None for route in (change.before, change.after))
     return ChangeDocument(change.action, change.domain, change.revision, before, after, change.message)
+
+
+def deployed_document(done: Deployed, url: str) -> DeployedDocument:
+    """Return a deployment as it is shown to who made it; `url` is where its site is."""
+    return DeployedDocument(
+        url,
+        done.deployment,
+        done.target,
+        done.files,
+        done.size,
+        done.sent_files,
+        done.sent_size,
+        [*done.notes],
+        change_document(done.change),
+    )
 
 
 def revision_document(entry: Revision) -> RevisionDocument:

@@ -73,10 +73,15 @@ class TargetResolver:
         )
 
     def region(self, bucket: str) -> str:
-        """Return the region that a bucket is in. Raises TargetRefused."""
+        """Return the region that a bucket is in. Raises InvalidInput, TargetRefused."""
         if bucket not in self._regions:
+            _parse_bucket(f"s3://{bucket}")
             self._regions[bucket] = _bucket_region(bucket, self._client)
         return self._regions[bucket]
+
+    def remember(self, bucket: str, origin: DeploymentOrigin) -> None:
+        """Take what a deployment resolves to as it is said: a row is planned before its list is there."""
+        self._deployments[bucket, origin.deployment] = origin
 
     def _resolve_bucket(self, bucket: str, path: str) -> Origin:
         deployment = deployment_at(path)

@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.errors import BrokenListing
-from edge_handler.website.listing import File, Head, decode_head, head_length, list_key, whole
+from edge_handler.website.listing import File, Head, Site, decode_head, head_length, list_key, whole
 from table_admin.errors import TableAdminError
 
 _HEAD_BYTES = 65_536
@@ -36,11 +36,34 @@ def read_head(s3: Any, bucket: str, deployment: str) -> Head:
 
 def read_files(s3: Any, bucket: str, deployment: str) -> Iterator[File]:
     """Yield all files of a list. Raises what `read_head` does, before the first."""
+    return read_site(s3, bucket, deployment).files()
+
+
+def read_site(s3: Any, bucket: str, deployment: str) -> Site:
+    """Return a whole list. Raises what `read_head` does."""
     try:
-        site = whole(_read(s3, bucket, deployment), deployment)
+        return whole(_read(s3, bucket, deployment), deployment)
     except BrokenListing as error:
         raise NoList(_broken(bucket, deployment, error)) from error
-    return site.files()
+
+
+class Sites:
+    """The deployments of one bucket, each list read once."""
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        """`s3`: a client of the bucket's region."""
+        self.s3 = s3
+        self.bucket = bucket
+        self._known: dict[str, Site | None] = {}
+
+    def get(self, deployment: str) -> Site | None:
+        """Return a site, None where there is no such list. Raises TableAdminError where S3 does not say."""
+        if deployment not in self._known:
+            try:
+                self._known[deployment] = read_site(self.s3, self.bucket, deployment)
+            except NoList:
+                self._known[deployment] = None
+        return self._known[deployment]
 
 
 def _read(s3: Any, bucket: str, deployment: str, part: str | None = None) -> bytes:
