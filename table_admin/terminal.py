@@ -69,6 +69,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def sized(number: int) -> str:
+    """Return `4.1 kB`, `12 MB`: three digits are enough for people."""
+    size, unit = float(number), "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.5:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if size >= 99.95 or unit == "bytes" else f"{size:.1f} {unit}"
+
+
 def _console(stream: TextIO) -> Any:
     from rich.console import Console  # noqa: PLC0415
 
@@ -115,13 +125,13 @@ class Progress:
         if context is not None:
             context.call_on_close(self.done)
 
-    def __call__(self, count: int) -> None:
-        """Show that `count` are done."""
+    def __call__(self, count: int, beside: str = "") -> None:
+        """Show that `count` are done, and what else there is to say of them."""
         now = time.monotonic()
         if now - self._last < (_BETWEEN_DRAWINGS if self._terminal else _BETWEEN_LINES):
             return
         self._last = now
-        text = f"{counted(count, self._what)}, {count / (now - self._started):,.0f}/s"
+        text = f"{counted(count, self._what)}{beside}, {count / (now - self._started):,.0f}/s"
         if self._terminal:
             self._draw(count, text)
         else:
