@@ -20,7 +20,8 @@ from table_admin.promotions import StillServed, promote
 from table_admin.rollback import rollback
 from table_admin.upkeep import sweep
 from tests.table_admin.branch_names import branch_names
-from tests.table_admin.test_pipeline import Line, agree
+from tests.table_admin.killing import Line
+from tests.table_admin.test_pipeline import agree
 
 PULL_REQUESTS = 300
 KILLS = 20
@@ -229,7 +230,7 @@ class Day:
         if kind < 0.1 and self.kills < KILLS:
             line = Line(self.dynamodb, self.chance.randint(1, 4), self.chance.random() < 0.5)
             whole = [sys.executable, "-c", _COMMAND, str(self.now), *command]
-            self.kills += not line.run(whole, self.environ)
+            self.kills += not line.run(whole, self.environ, "DYNAMODB")
         elif kind < 0.25:
             event(self.table)
         elif kind < 0.4:

@@ -4,18 +4,12 @@ import itertools
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -28,6 +22,7 @@ from table_admin.promotions import promote
 from table_admin.rollback import rollback
 from table_admin.tables import TRANSACTION_ROWS, Write, follow
 from table_admin.upkeep import sweep
+from tests.table_admin.killing import Line
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 MakeTable = Callable[[str], RoutingTable]
@@ -146,65 +141,6 @@ def test_sixteen_writers_on_the_same_domains_lose_nothing(
     assert lost, "nobody met: the test shows nothing"
 
 
-class Line(ThreadingHTTPServer):
-    """Between a command and its DynamoDB. It kills the command at one of its requests, which was made or was not."""
-
-    process: subprocess.Popen[bytes]
-
-    def __init__(self, dynamodb: str, at: int, made: bool) -> None:
-        super().__init__(("127.0.0.1", 0), _Request)
-        self.dynamodb = urlsplit(dynamodb).netloc
-        self.left = at
-        self.made = made
-        self.turn = threading.Lock()
-
-    def run(self, command: list[str], environ: dict[str, str]) -> bool:
-        """Run a command on this line; tell whether it came to its end."""
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-        endpoint = f"http://127.0.0.1:{self.server_port}"
-        with self.turn:  # no request before it is known whose
-            self.process = subprocess.Popen(
-                command,
-                env={**environ, "AWS_ENDPOINT_URL_DYNAMODB": endpoint},
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-            )
-        errors = self.process.communicate()[1]
-        self.shutdown()
-        self.server_close()
-        assert self.process.returncode in (0, -signal.SIGKILL), errors
-        return self.process.returncode == 0
-
-
-class _Request(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Line
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        with self.server.turn:
-            self.server.left -= 1
-            if self.server.left > 0 or (self.server.left == 0 and self.server.made):
-                status, answer = self._made(body)
-            if self.server.left <= 0:
-                self.server.process.kill()
-                self.close_connection = True
-                return
-        self.send_response(status)
-        self.send_header("content-length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def _made(self, body: bytes) -> tuple[int, bytes]:
-        with closing(HTTPConnection(self.server.dynamodb)) as connection:
-            connection.request("POST", self.path, body, dict(self.headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-
-    def log_message(self, *_: Any) -> None:
-        return
-
-
 @pytest.mark.parametrize("verb", ["apply", "import"])
 def test_killed_at_any_point_the_same_command_finishes_the_job(
     verb: str, ministack_endpoint: str, make_ministack_table: MakeTable, aws: EmbeddedAws, tmp_path: Path
@@ -227,7 +163,7 @@ def test_killed_at_any_point_the_same_command_finishes_the_job(
             lines = [json.dumps({"domain": domain, "target": target}) + "\n" for domain, target in targets.items()]
             file.write_text("".join(lines))
         # Killed as it begins a request; and the same command once more, killed when one was made but not answered.
-        ends = [Line(ministack_endpoint, at, made).run(command, environ) for made in (False, True)]
+        ends = [Line(ministack_endpoint, at, made).run(command, environ, "DYNAMODB") for made in (False, True)]
         agree(table)
         if ends[1]:
             finished += 1
