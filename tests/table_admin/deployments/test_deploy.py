@@ -149,7 +149,8 @@ def test_what_was_given_up_meanwhile_is_begun_again(
         if where == "row":
             ready(self, bucket, deployment, epoch)
         if next(times):
-            self.change(bucket, deployment, lambda one: one and replace(one, state="condemned", epoch=one.epoch + 1))
+            found = self.get(bucket, deployment)
+            self.change_seen(found, replace(found, state="condemned", epoch=found.epoch + 1))
         if where == "ready":
             ready(self, bucket, deployment, epoch)
 
