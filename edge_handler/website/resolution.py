@@ -167,9 +167,7 @@ class _Site:
         """Steps 5 to 8: return the file of a path, and where it is served."""
         if path.endswith("/"):
             return self._here(path + INDEX, path) or self._there(path[:-1] + _HTML, path[:-1])
-        directory, slash, name = path.rpartition("/")
-        if not slash:
-            return None
+        directory, _, name = path.rpartition("/")
         found = self._index(path, directory) if name in ("index", INDEX) else None
         if found is None and path.endswith(_HTML):
             bare = path.removesuffix(_HTML)

@@ -186,6 +186,13 @@ def test_rules_before_files_but_a_plain_200_or_404_after_them(path: str, answer:
     assert ask(path, paths, redirects, query="q=1") == answer
 
 
+def test_a_forced_404_is_one_whatever_else_there_is() -> None:
+    paths = ["/index.html", "/secret.html", "/secret.js"]
+    for path in ("/secret", "/secret.js"):
+        assert ask(path, paths, "/* /nowhere 404!", fallback="/index.html", elsewhere=nothing) == "404"
+        assert ask(path, [*paths, "/404.html"], "/* /nowhere 404!", elsewhere=nothing) == "404 /404.html N"
+
+
 def test_what_a_rule_puts_in_place_of_a_path_is_not_kept_for_ever() -> None:
     paths = ["/assets/app-4f2a.js"]
     assert ask("/app.js", paths, "/app.js /assets/app-4f2a.js 200!") == "200 /assets/app-4f2a.js P"

@@ -255,7 +255,7 @@ def test_all_blocks_that_match_say_their_headers() -> None:
           Link: </c.css>; rel=preload
           Cache-Control: max-age=60
         /embed/*
-          ! x-frame-options
+          ! X-Frame-Options
           ! X-Never
         /embed/again
           X-Frame-Options: SAMEORIGIN
