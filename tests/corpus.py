@@ -3,7 +3,7 @@
 from typing import Any
 
 from edge_handler.routes.attributes import Item
-from edge_handler.routes.origin import CustomOrigin, S3Origin
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
 from edge_handler.routes.route import encode_route
 from tests.support import OWN_BUCKET, ROOT, event, route
 
@@ -26,6 +26,11 @@ ROUTES = {
             "env-321.localhost",
             S3Origin("other-sites.s3.eu-west-1.amazonaws.com", "eu-west-1", "/env-321"),
             generation=4,
+        ),
+        route(
+            "env-222.localhost",
+            DeploymentOrigin(OWN_BUCKET, "us-east-1", "2c26b46b68ffc68ff99b453c1d304134", "pages", "*"),
+            generation=3,
         ),
         route("env-expired.localhost", expires_at=1, lifetime="ephemeral"),
     )

@@ -155,6 +155,7 @@ def test_s3_not_answering_is_no_dead_answer() -> None:
     assert run(make_handler(endpoint), asking("/docs"))["uri"] == "/env-123/docs"
 
 
+@pytest.mark.usefixtures("impatience")
 def test_s3_that_is_silent_is_left_alone_for_a_while() -> None:
     """Not waited for on every miss: the clock of its pause is not wound on here."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
