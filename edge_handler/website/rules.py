@@ -100,7 +100,8 @@ def headers_for(path: str, rules: Iterable[HeaderRule]) -> list[tuple[str, str]]
         for name, template in rule.set:
             value = _fill(template, values, quote)
             before = found.get(name.lower())
-            found[name.lower()] = value if before is None else f"{before}, {value}"
+            # What two blocks say alike is said once: no browser takes `*, *` for an allowed origin.
+            found[name.lower()] = value if before in (None, value) else f"{before}, {value}"
     return list(found.items())
 
 

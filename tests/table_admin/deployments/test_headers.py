@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.website.listing import HeaderRule
+from edge_handler.website.rules import headers_for
 from local_edge.contract import is_disallowed
 from table_admin.deployments.headers import MAX_BLOCKS, cors_of, parse_headers
 from table_admin.errors import InvalidInput
@@ -122,6 +123,12 @@ def test_one_origin_or_any_may_read_the_site() -> None:
     assert cors_of([rule for _, rule in parse_headers(text)]) == "https://app.example:8443"
     assert cors_of([rule for _, rule in parse_headers("/a\n  Access-Control-Allow-Origin: *")]) == "*"
     assert cors_of([rule for _, rule in parse_headers("/a\n  X-A: b")]) == ""
+
+
+def test_an_origin_that_two_blocks_allow_is_said_once() -> None:
+    blocks = "/*\n  Access-Control-Allow-Origin: *\n  X-A: b\n/fonts/*\n  Access-Control-Allow-Origin: *\n  X-A: c"
+    rules = [rule for _, rule in parse_headers(blocks)]
+    assert headers_for("/fonts/a.woff2", rules) == [("access-control-allow-origin", "*"), ("x-a", "b, c")]
 
 
 def test_more_blocks_than_there_may_be_are_refused_at_the_first() -> None:
