@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.origin import S3Origin
+from edge_handler.routes.origin import DeploymentOrigin, S3Origin
 from edge_handler.routes.route import Route, decode_route
 from table_admin.asking import ask
 from table_admin.changes import is_live
+from table_admin.deployments.items import why_not_served
+from table_admin.deployments.keys import bucket_of
 from table_admin.errors import TableAdminError
 from table_admin.finding import Finding
 from table_admin.inputs import epoch_text, parse_domain
@@ -49,7 +51,9 @@ def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iter
         yield from _dns(table, domain, distribution)
     if route is not None:
         if isinstance(route.origin, S3Origin):
-            yield from _bucket(table, route.origin, distribution)
+            yield from _prefix(table, route.origin, distribution)
+        elif isinstance(route.origin, DeploymentOrigin):
+            yield from _deployment(table, route.domain, route.origin, distribution)
         elif route.target.startswith("arn:"):
             yield from _load_balancer(table, route)
         yield from _secret(table, route)
@@ -165,8 +169,8 @@ def _records(table: RoutingTable, domain: str) -> Iterator[tuple[str, str]]:
     yield from exact or found
 
 
-def _bucket(table: RoutingTable, origin: S3Origin, distribution: _Distribution | None) -> Iterator[Finding]:
-    bucket = origin.domain_name.partition(".s3.")[0]
+def _prefix(table: RoutingTable, origin: S3Origin, distribution: _Distribution | None) -> Iterator[Finding]:
+    bucket = bucket_of(origin.domain_name)
     try:
         filled = objects_under(table.client, origin)
     except TableAdminError as error:
@@ -178,6 +182,30 @@ def _bucket(table: RoutingTable, origin: S3Origin, distribution: _Distribution |
     else:
         mend = f"aws s3 sync ./public s3://{bucket}{origin.prefix}"
         yield Finding("prefix", "wrong", f"Nothing is under {origin.prefix or '/'}.", mend)
+    yield from _policy(table, origin, distribution)
+
+
+def _deployment(
+    table: RoutingTable, domain: str, origin: DeploymentOrigin, distribution: _Distribution | None
+) -> Iterator[Finding]:
+    bucket = bucket_of(origin.domain_name)
+    try:
+        why = why_not_served(table, origin)
+    except TableAdminError as error:
+        yield Finding("deployment", "unknown", str(error), f"Grant reading s3://{bucket} and the deployments table.")
+        return
+    if why:
+        mend = f"Deploy it again, or: table-admin history {domain}, then rollback {domain} --to REVISION"
+        yield Finding("deployment", "wrong", why, mend)
+    else:
+        yield Finding("deployment", "ok", f"{origin.deployment} in {bucket} is ready.")
+    yield from _policy(table, origin, distribution)
+
+
+def _policy(
+    table: RoutingTable, origin: S3Origin | DeploymentOrigin, distribution: _Distribution | None
+) -> Iterator[Finding]:
+    bucket = bucket_of(origin.domain_name)
     s3 = table.client("s3", region_name=origin.region)
     answer, problem = ask(lambda: json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"]))
     if answer is not None and distribution is not None and _allows(answer, distribution.id):

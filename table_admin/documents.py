@@ -135,6 +135,8 @@ class ExplanationDocument:
     reason: str
     viewer_request: dict[str, Any]
     origin_request: dict[str, Any] | None
+    missing: str
+    """Why nothing could be served from the row's target, empty where something could."""
 
 
 def route_document(route: Route) -> RouteDocument:
@@ -183,7 +185,9 @@ def revision_document(entry: Revision) -> RevisionDocument:
 def explanation_document(found: Explanation) -> ExplanationDocument:
     """Return an explanation as it is shown."""
     row = route_document(found.row) if found.row else None
-    return ExplanationDocument(found.url, found.domain, row, found.reason, found.viewer_request, found.origin_request)
+    return ExplanationDocument(
+        found.url, found.domain, row, found.reason, found.viewer_request, found.origin_request, found.missing
+    )
 
 
 def _origin_document(origin: Origin) -> S3OriginDocument | DeploymentOriginDocument | CustomOriginDocument:

@@ -15,8 +15,9 @@ from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Route, read_row
 from edge_handler.routes.stamp import HEADER
 from edge_handler.settings import Settings, load_settings
-from table_admin.errors import InvalidInput
+from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import epoch_text, parse_domain
+from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 
 
@@ -32,6 +33,8 @@ class Explanation:
     """What viewer-request does: `stamp`, or the `status` it answers with."""
     origin_request: dict[str, Any] | None
     """What origin-request does on a cache miss: `origin`, `host` and `uri`, or the `status` it answers with."""
+    missing: str = ""
+    """Why nothing could be served from the row's target; empty where something could, or where nobody knows."""
 
 
 def explain(table: RoutingTable, url: str) -> Explanation:
@@ -46,6 +49,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     domain = parse_domain(host)
     # First by itself: a table that cannot be read is a failure of this command, not of the URL.
     row, reason = _row(table, domain)
+    missing = _missing(table, row)
     viewer_request, origin_request, settings = _edge()
     resolver = Resolver(_Table(table), settings)
     event = _event(domain, parts.path or "/", parts.query)
@@ -56,7 +60,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
         refusal = resolver.refusals.get(domain)
         if refusal and refusal.status != 502:
             reason = refusal.reason
-        return Explanation(url, domain, row, reason, _generated(result), None)
+        return Explanation(url, domain, row, reason, _generated(result), None, missing)
     stamp = result["headers"][HEADER][0]["value"]
     origin_event = _event(domain, result["uri"], result["querystring"])
     request = origin_event["Records"][0]["cf"]["request"]
@@ -64,7 +68,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket", "customHeaders": {}}}
     with contextlib.redirect_stdout(sys.stderr):
         forwarded = origin_request.make_handler(settings.s3_endpoint)(origin_event, None)
-    return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded))
+    return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded), missing)
 
 
 def _edge() -> tuple[Any, Any, Settings]:
@@ -109,6 +113,13 @@ def _row(table: RoutingTable, domain: str) -> tuple[Route | None, str]:
         return None, str(row)
     expiry = f", expires {epoch_text(row.expires_at)}" if row.expires_at is not None else ""
     return row, f"the row {domain} at revision {row.revision} names {row.target}{expiry}"
+
+
+def _missing(table: RoutingTable, row: Route | None) -> str:
+    try:
+        return why_nothing(table, row.origin) if row is not None else ""
+    except TableAdminError:
+        return ""  # who may not list the bucket is told the rest
 
 
 def _generated(result: Result) -> dict[str, Any]:

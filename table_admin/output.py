@@ -131,6 +131,8 @@ def print_explanation(found: Explanation) -> None:
     """Print the way of a request, a step a line."""
     echo(found.url)
     echo(f"  row             {found.reason}")
+    if found.missing:
+        echo(f"  target          {found.missing}")
     echo(f"  viewer-request  {_step(found.viewer_request)}")
     if found.origin_request is not None:
         echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from edge_handler.routes.attributes import Item
-from edge_handler.routes.origin import Origin, S3Origin
+from edge_handler.routes.origin import DeploymentOrigin, Origin, S3Origin
 from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import PROMOTED, Change, Put, decode, is_live, is_managed, promoted_from, put_of, unchanged
 from table_admin.contention import replanned
@@ -137,6 +137,8 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
             continue
         if route.environment == name and is_managed(route):
             continue  # another of its services
+        if isinstance(route.origin, DeploymentOrigin):
+            continue  # its files are kept for as long as a row names it, whatever environment it was made for
         promoted = promoted_from(route) == name and (whole or route.origin in origins)
         if promoted or _own_part(name, route.origin) in own:
             yield route
@@ -145,8 +147,10 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
 def _own_part(name: str, origin: Origin) -> tuple[str, str] | None:
     """Return what goes with an environment: the files under its own folder, a host that has its name.
 
-    What many environments share, a prefix or a load balancer, does not go with one.
+    What many environments share, a prefix or a load balancer, does not go with one; nor does a deployment.
     """
+    if isinstance(origin, DeploymentOrigin):
+        return None
     if isinstance(origin, S3Origin):
         before, found, _ = f"{origin.prefix}/".partition(f"/{name}/")
         return (origin.domain_name, f"{before}{found}") if found else None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edge_handler.routes.attributes import Item
-from edge_handler.routes.origin import Origin, S3Origin
+from edge_handler.routes.origin import Origin
 from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import (
     Change,
@@ -21,10 +21,11 @@ from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
+from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.selection import fits
 from table_admin.tables import Write, revision_of
-from table_admin.targets import objects_under, same_target
+from table_admin.targets import same_target
 
 
 @replanned
@@ -60,7 +61,7 @@ def rollback(
         RevisionConflict: it is another revision than `if_revision`; nothing was written.
         InvalidInput: `to` goes with one domain, and neither with `further` nor `if_target`; so does `if_revision`.
         InvalidInput: what is gone back to has expired, and neither `expires_in` nor `permanent` is given.
-        TargetRefused: it is a prefix of a bucket under which nothing is any more.
+        TargetRefused: it is a prefix of a bucket under which nothing is any more, or a deployment that is not ready.
     """
     domains = list(dict.fromkeys(map(parse_domain, domains)))
     _check(domains, to, further, if_target, if_revision)
@@ -211,15 +212,16 @@ def to_state(
 
 
 def _refuse_gone(table: RoutingTable, entry: Revision, origin: Origin) -> None:
-    """Raise TargetRefused where a prefix has nothing any more: closing a pull request removes files, say."""
+    """Raise TargetRefused where nothing is any more: closing a pull request removes files, say."""
     try:
-        gone = isinstance(origin, S3Origin) and not objects_under(table.client, origin)
+        why = why_nothing(table, origin)
     except TableAdminError:
         return  # who may not list the bucket can roll back, too
-    if gone:
+    if why:
         raise TargetRefused(
             f"Revision {entry.revision} of {entry.domain} leads to {entry.route.target if entry.route else ''}, where "
-            f"nothing is any more; go back further: table-admin history {entry.domain}, then rollback --to REVISION."
+            f"nothing is any more ({why.rstrip('.')}); "
+            f"go to another: table-admin history {entry.domain}, then rollback --to REVISION."
         )
 
 

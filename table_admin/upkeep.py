@@ -4,14 +4,13 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from edge_handler.routes.origin import S3Origin
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, is_live, promoted_from, put_of
 from table_admin.errors import RevisionConflict, TargetRefused
 from table_admin.inputs import epoch_text, parse_note
+from table_admin.presence import why_nothing
 from table_admin.routing_table import OnBroken, RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
-from table_admin.targets import objects_under
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +79,12 @@ def sweep(
 
 
 def orphans(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orphan]:
-    """Yield live routes whose bucket, prefix or load balancer is gone, and that were not promoted: see `gone`."""
+    """Yield live routes whose target is gone, and that were not promoted: see `gone`."""
     return (found for found in gone(table, on_broken) if isinstance(found, Orphan))
 
 
 def gone(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orphan | Lost]:
-    """Yield live routes whose bucket, prefix or load balancer is gone. Asks AWS once for each target."""
+    """Yield live routes whose bucket, prefix, deployment or load balancer is gone. Asks AWS once for each target."""
     known: dict[str, str] = {}
     now = table.clock()
     for route in table.list(on_broken=on_broken):
@@ -108,9 +107,7 @@ def _why_gone(table: RoutingTable, route: Route) -> str:
         origin = table.targets.resolve(route.target)
     except TargetRefused as error:
         return str(error)
-    if isinstance(origin, S3Origin) and not objects_under(table.client, origin):
-        return "Nothing is under the prefix."
-    return ""
+    return why_nothing(table, origin)
 
 
 def _commit(table: RoutingTable, writes: Iterable[Write], dry_run: bool) -> Iterator[Change]:

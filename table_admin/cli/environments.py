@@ -14,6 +14,7 @@ from table_admin.cli.options import (
     default_expiry,
     pairs,
     tell_left,
+    tell_missing,
     tell_secret,
     warn,
 )
@@ -87,6 +88,7 @@ def up(
     # Beside a table on this machine is a local edge, on a port of its own and without TLS.
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"], urls=not table.tables.is_here)
     tell_secret(table, changes)
+    tell_missing(table, changes)
 
 
 @env.command("name")

@@ -1,5 +1,6 @@
 """What several verbs take, and what they say beside their result."""
 
+import contextlib
 from collections.abc import Iterable
 
 import click
@@ -7,9 +8,10 @@ import click
 from table_admin import targets
 from table_admin.changes import Change
 from table_admin.cli.session import setting
-from table_admin.errors import InvalidInput
+from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_duration
 from table_admin.origin_secret import verdicts
+from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.terminal import echo
 
@@ -66,6 +68,14 @@ def default_expiry() -> str | None:
 def tell_left(domain: str, why: str) -> None:
     """Say that a domain stays as it is."""
     echo(f"table-admin: {domain} stays as it is: {why}", err=True)
+
+
+def tell_missing(table: RoutingTable, changes: Iterable[Change]) -> None:
+    """Say of which targets nothing could be served: viewers get 404 until somebody puts files there."""
+    for target, origin in {change.after.target: change.after.origin for change in changes if change.after}.items():
+        with contextlib.suppress(TableAdminError):  # who may not list the bucket can write the row
+            if why := why_nothing(table, origin):
+                echo(f"table-admin: {target}: {why}", err=True)
 
 
 def tell_secret(table: RoutingTable, changes: Iterable[Change]) -> None:

@@ -18,6 +18,7 @@ from table_admin.cli.options import (
     default_expiry,
     full_target,
     tell_left,
+    tell_missing,
     tell_secret,
     warn,
 )
@@ -58,6 +59,7 @@ def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **optio
     change = table.put(domain, target, default_expires_in=default_expiry(), **options)
     _show([change], as_json, options["dry_run"], single=True)
     tell_secret(table, [change])
+    tell_missing(table, [change])
 
 
 @click.command()
