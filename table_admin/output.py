@@ -9,6 +9,8 @@ import click
 
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, differences
+from table_admin.deployments.items import Deployment
+from table_admin.deployments.retention import Swept
 from table_admin.documents import change_document, route_document
 from table_admin.environments import Environment
 from table_admin.explain import Explanation
@@ -26,6 +28,8 @@ HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
 ROUTE_SPARE = ("BY", "REVISION", "ENVIRONMENT", "EXPIRES")
 """What a narrow terminal is not shown, the first first."""
 ENVIRONMENT_HEADS = ("ENVIRONMENT", "ROUTES", "EXPIRES", "CHANGED", "BY")
+DEPLOYMENT_HEADS = ("DEPLOYMENT", "BUCKET", "STATE", "FILES", "BYTES", "CREATED", "BY", "NOTE")
+DEPLOYMENT_SPARE = ("NOTE", "BY", "BYTES", "BUCKET")
 ENVIRONMENT_SPARE = ("BY", "CHANGED")
 _SIGNS = {"created": ("+", "green"), "updated": ("~", "yellow"), "deleted": ("-", "red"), "unchanged": ("=", "")}
 _MARKS = {"ok": ("ok", "green"), "wrong": ("WRONG", "red"), "unknown": ("?", "yellow")}
@@ -136,6 +140,44 @@ def print_explanation(found: Explanation) -> None:
     echo(f"  viewer-request  {_step(found.viewer_request)}")
     if found.origin_request is not None:
         echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")
+
+
+def print_swept(swept: Iterable[Swept], dry_run: bool) -> None:
+    """Print what was done to deployments; beside it what was left."""
+    for one in swept:
+        action = f"would be {one.action}" if dry_run and one.action != "left" else one.action
+        echo(f"{action} {one.target}: {one.reason}", err=one.action == "left")
+
+
+def print_deployment(found: Deployment, domains: Iterable[str]) -> None:
+    """Print one deployment, an attribute a line."""
+    values = deployment_values(found)
+    values["needed by"] = ", ".join(sorted(domains)) or "no row"
+    for name, value in values.items():
+        echo(f"{name + ':':<17}{value}".rstrip())
+
+
+def deployment_values(found: Deployment) -> dict[str, str]:
+    """Return what people are told of a deployment, in the order of a listing."""
+    times = {"lease until": found.lease_until, "unneeded since": found.unneeded_since, "condemned": found.condemned_at}
+    return {
+        "deployment": found.id,
+        "bucket": found.bucket,
+        "state": found.state,
+        "files": f"{found.files:,}",
+        "bytes": f"{found.size:,}",
+        "created": f"{found.created_at[:19].replace('T', ' ')}Z",
+        "by": found.created_by,
+        "note": found.note,
+        "target": found.target,
+        **{name: epoch_text(seconds) for name, seconds in times.items() if seconds},
+    }
+
+
+def deployment_rows(found: Iterable[Deployment]) -> Iterator[Sequence[str]]:
+    """Yield the cells of a listing."""
+    for one in found:
+        yield tuple(deployment_values(one).values())[: len(DEPLOYMENT_HEADS)]
 
 
 def print_finding(finding: Finding) -> None:

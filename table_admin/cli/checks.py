@@ -8,6 +8,7 @@ import click
 from table_admin import output, upkeep
 from table_admin.changes import Change
 from table_admin.cli.options import AS_JSON, DRY_RUN, NOTE, warn
+from table_admin.deployments.retention import Swept, sweep_deployments
 from table_admin.doctor import doctor as examine
 from table_admin.documents import change_document
 from table_admin.errors import TableAdminError
@@ -54,32 +55,41 @@ def refresh(table: RoutingTable, environment: str | None, note: str, dry_run: bo
 @AS_JSON
 @click.pass_obj
 def sweep(table: RoutingTable, orphans: bool, note: str, dry_run: bool, as_json: bool) -> None:
-    """Remove expired rows that DynamoDB has not removed yet, and report routes whose target is gone."""
+    """Remove expired rows that DynamoDB has not removed yet, then deployments; report routes whose target is gone.
+
+    A deployment goes a week after the last row that named it, its files a day later; the last ten of a domain stay.
+    """
     swept = upkeep.sweep(table, note=note, dry_run=dry_run, on_broken=warn)
-    _report(itertools.chain(swept, upkeep.gone(table) if orphans else ()), as_json, dry_run)
+    deployments = sweep_deployments(table, dry_run=dry_run)
+    _report(itertools.chain(swept, deployments, upkeep.gone(table) if orphans else ()), as_json, dry_run)
 
 
-def _report(outcomes: Iterable[Change | upkeep.Orphan | upkeep.Lost], as_json: bool, dry_run: bool) -> None:
+def _report(outcomes: Iterable[Change | Swept | upkeep.Orphan | upkeep.Lost], as_json: bool, dry_run: bool) -> None:
     """Print what was tidied, and beside it what cannot be; as JSON one document of both, as the HTTP API's."""
     show = output.progress("route")
     changes: list[Change] = []
     orphans: list[upkeep.Orphan] = []
     lost: list[upkeep.Lost] = []
+    swept: list[Swept] = []
     for number, outcome in enumerate(outcomes, 1):
         show(number)
         if isinstance(outcome, Change):
             changes.append(outcome)
+        elif isinstance(outcome, Swept):
+            swept.append(outcome)
         elif isinstance(outcome, upkeep.Lost):
             lost.append(outcome)
         else:
             orphans.append(outcome)
     show.done()
     if as_json:
-        output.print_json({"changes": [*map(change_document, changes)], "orphans": orphans, "lost": lost})
+        shown = {"changes": [*map(change_document, changes)], "orphans": orphans, "lost": lost}
+        output.print_json({**shown, "deployments": swept})
         _fail_if(lost)
         return
     output.print_changes(changes, as_json=False, dry_run=dry_run)
-    if not (changes or orphans or lost):
+    output.print_swept(swept, dry_run)
+    if not (changes or orphans or lost or swept):
         click.echo("nothing to do")
     for orphan in orphans:
         output.echo(f"orphan: {orphan.domain} -> {orphan.target}: {orphan.reason}", err=True)

@@ -10,7 +10,19 @@ import click
 from botocore.exceptions import BotoCoreError
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-from table_admin.cli import bulk, checks, configuration, console, deploy, discard, environments, plans, routes, say
+from table_admin.cli import (
+    bulk,
+    checks,
+    configuration,
+    console,
+    deploy,
+    deployments,
+    discard,
+    environments,
+    plans,
+    routes,
+    say,
+)
 from table_admin.cli.session import EVERYWHERE, WRITES, prepare, setting
 from table_admin.errors import InvalidInput, TableAdminError
 
@@ -37,7 +49,7 @@ def completion(shell: str) -> None:
 
 _WITHOUT_TABLE = (completion, plans.schema, configuration.config)
 cli.params.extend(EVERYWHERE)
-for _module in (routes, environments, deploy, plans, bulk, checks, console, configuration):
+for _module in (routes, environments, deploy, deployments, plans, bulk, checks, console, configuration):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 cli.add_command(completion)
