@@ -104,9 +104,7 @@ def _print(table: RoutingTable, done: Deployed, edge: str | None, dry_run: bool,
         output.print_json(deployed_document(done, url))
         return
     would = "would be " if dry_run else ""
-    sent = (
-        f"{counted(done.sent_files, 'file')} {would}sent ({sized(done.sent_size)})" if done.sent_files else "none sent"
-    )
+    sent = f"{done.sent_files:,} {would}sent ({sized(done.sent_size)})" if done.sent_files else "none sent"
     echo(f"{counted(done.files, 'file')} ({sized(done.size)}), {sent}")
     output.print_changes([done.change], as_json=False, dry_run=dry_run)
     echo(url)
