@@ -67,14 +67,33 @@ def build(directory: Path, *, spa: bool = False, force: bool = False, former: Se
     if INDEX not in walked.files and not force:
         raise InvalidInput(_no_index(directory, walked.files))
     options, notes = options_of(rules[redirects.NAME], rules[headers.NAME], walked.files, spa=spa)
-    files = _looked_at(walked.files, former)
+    if walked.left_out:
+        notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
+    return _built(_looked_at(walked.files, former), options, notes)
+
+
+def build_from(
+    files: Mapping[str, LocalFile],
+    redirect_lines: bytes,
+    header_lines: bytes,
+    *,
+    spa: bool = False,
+    force: bool = False,
+    former: Sequence[Site] = (),
+) -> Build:
+    """Return as a site what somebody else has read: `build` without the directory. Raises InvalidInput."""
+    if INDEX not in files and not force:
+        raise InvalidInput(_no_index("What is deployed", files))
+    options, notes = options_of(redirect_lines, header_lines, files, spa=spa)
+    return _built({path: _with_past(path, file, former) for path, file in files.items()}, options, notes)
+
+
+def _built(files: Mapping[str, LocalFile], options: Options, notes: tuple[str, ...]) -> Build:
     if not options.fallback and _same(files.get(INDEX), files.get(MISSING)):
         notes = (
             *notes,
             "404.html is the same as index.html: with --spa what it answers has status 200, without it 404.",
         )
-    if walked.left_out:
-        notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
     says = {path: File(file.sha256, file.content_type, file.immutable, file.size) for path, file in files.items()}
     try:
         return Build(files, options, encode_listing(says, options), notes)
@@ -93,7 +112,7 @@ def _read(where: str | None) -> bytes:
         raise InvalidInput(f"{printable(str(where))} cannot be read: {why(error)}.") from None
 
 
-def _no_index(directory: Path, files: Iterable[str]) -> str:
+def _no_index(directory: Path | str, files: Iterable[str]) -> str:
     inner = sorted((path for path in files if path.endswith(INDEX)), key=lambda path: (path.count("/"), path))
     hint = f" There is one in {printable(inner[0][1:].rpartition('/')[0])}: deploy that directory?" if inner else ""
     return (
@@ -119,7 +138,9 @@ def _with_past(path: str, file: LocalFile, former: Sequence[Site]) -> LocalFile:
     if not file.immutable:
         return file
     before = [known for known in (site.find(path) for site in former) if known]
-    return file if all(known.blob == file.sha256 for known in before) else replace(file, immutable=False)
+    # What was not immutable with the same bytes had others still earlier: it stays so, or a second run would change it.
+    same = all(known.blob == file.sha256 and known.immutable for known in before)
+    return file if same else replace(file, immutable=False)
 
 
 def _look_at_some(items: Sequence[tuple[str, str]]) -> list[LocalFile | str]:

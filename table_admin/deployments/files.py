@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from unicodedata import normalize
@@ -27,6 +27,23 @@ class Walked:
     """By path: NFC, beginning with a slash; where each is."""
     left_out: tuple[str, ...]
     """Names that begin with a dot, relative to the directory."""
+
+
+def refuse_names(paths: Collection[str]) -> None:
+    """Raise InvalidInput where somebody else names files that `walk` would have refused or left out."""
+    walking = _Walk("", dict.fromkeys(paths, ""))
+    for path in paths:
+        names = path[1:].split("/")
+        if path in ("/_redirects", "/_headers"):
+            walking.wrong.append(f"{path[1:]} is not served; give it beside the files.")
+        elif any(name.startswith(".") and name != WELL_KNOWN for name in names):
+            walking.wrong.append(f"{printable(path[1:])} begins with a dot; leave it out.")
+        elif len(path.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
+            walking.wrong.append(f"{printable(path[1:])} has a path of more than {MAX_KEY_BYTES:,} bytes.")
+    if not walking.wrong:
+        walking.check_names()
+    if walking.wrong:
+        raise InvalidInput("\n".join(walking.wrong[:_SHOWN]))
 
 
 def walk(directory: Path) -> Walked:
