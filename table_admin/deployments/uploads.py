@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import urllib3
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.httpsession import get_cert_path
 
 from edge_handler.aws.sigv4 import Credentials, Signer
@@ -75,7 +77,7 @@ class Uploader:
         parts = urlsplit(self._base)
         self._host, self._path = parts.netloc, parts.path
         self._region: str = s3.meta.region_name
-        self._credentials = s3._get_credentials()  # as boto3 itself takes them for its transfers
+        self._credentials = _credentials(s3)
         self._frozen: Any = None
         self._signer: Signer | None = None
         self._pool = _pool(self._base)
@@ -101,6 +103,12 @@ class Uploader:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
+    def missing(self, uploads: Iterable[Upload]) -> list[Upload]:
+        """Return those that are not there."""
+        uploads = [*uploads]
+        with ThreadPoolExecutor(THREADS, "ask") as threads:
+            return [one for one, there in zip(uploads, threads.map(self.is_there, uploads), strict=True) if not there]
+
     def is_there(self, upload: Upload) -> bool:
         """Tell whether an object is there, as large as it should be."""
         answer = self._request("HEAD", upload, hashlib.sha256().hexdigest(), None, {})
@@ -109,12 +117,9 @@ class Uploader:
     def _send(self, upload: Upload) -> bool:
         if upload.size > MOST_BYTES:
             raise TableAdminError(f"{upload.source!s:.200} is larger than the 5 GiB that S3 takes in one request.")
-        headers = {"content-type": "application/octet-stream"}
-        headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(upload.sha256)).decode()
-        if not upload.is_new_version:
-            headers["if-none-match"] = "*"
-            if upload.size >= ASKED_FIRST and self.is_there(upload):
-                return False
+        headers = _headers(upload)
+        if not upload.is_new_version and upload.size >= ASKED_FIRST and self.is_there(upload):
+            return False
         if isinstance(upload.source, bytes):
             return self._put(upload, upload.source, headers)
         try:
@@ -162,6 +167,27 @@ class Uploader:
             credentials = Credentials(frozen.access_key, frozen.secret_key, frozen.token or "")
             self._frozen, self._signer = frozen, Signer("s3", self._region, credentials)
         return self._signer
+
+
+def presigned(s3: Any, bucket: str, upload: Upload, seconds: int) -> tuple[str, dict[str, str]]:
+    """Return where somebody without credentials sends an object to, and the headers to send: all of them are signed."""
+    headers = _headers(upload)
+    request = AWSRequest("PUT", f"{bucket_url(s3, bucket)}/{upload.key}", headers=headers)
+    S3SigV4QueryAuth(_credentials(s3).get_frozen_credentials(), "s3", s3.meta.region_name, seconds).add_auth(request)
+    return str(request.url), headers
+
+
+def _credentials(s3: Any) -> Any:
+    found = s3._get_credentials()  # as boto3 itself takes them for its transfers
+    if found is None:
+        raise TableAdminError("There are no AWS credentials to send files with.")
+    return found
+
+
+def _headers(upload: Upload) -> dict[str, str]:
+    headers = {"content-type": "application/octet-stream"}
+    headers["x-amz-checksum-sha256"] = base64.b64encode(bytes.fromhex(upload.sha256)).decode()
+    return headers if upload.is_new_version else {**headers, "if-none-match": "*"}
 
 
 def bucket_url(s3: Any, bucket: str) -> str:

@@ -29,7 +29,7 @@ from table_admin.history import diff
 from table_admin.inputs import parse_domain
 from table_admin.rollback import rollback
 from table_admin.routing_table import RoutingTable
-from table_admin.web import environments_api, upkeep_api
+from table_admin.web import deployments_api, environments_api, upkeep_api
 from table_admin.web.idempotency import once, request_of
 from table_admin.web.models import (
     Cursor,
@@ -68,6 +68,7 @@ def make_api(make_table: MakeTable) -> APIGatewayHttpResolver:
     _add_reads(app, table)
     _add_writes(app, table, asked)
     environments_api.add(app, table, asked)
+    deployments_api.add(app, table)
     upkeep_api.add(app, table)
     return app
 

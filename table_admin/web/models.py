@@ -39,6 +39,14 @@ NotEmpty = Annotated[str, Field(min_length=1)]
 Permanent = Annotated[bool, Field(description="Takes an expiry away.")]
 Why = Annotated[str, Field(description="Why, for people.")]
 
+Bucket = Annotated[str | None, Query(min_length=3, description="Where its files are; the stack's own by default.")]
+DeploymentId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="A deployment's id.")]
+BucketName = Annotated[str | None, Field(min_length=3, description="Where its files are; the stack's own by default.")]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256, in hexadecimal digits.")]
+DomainFor = Annotated[
+    str | None, Field(min_length=1, description="The domain it is for: what that has now is not sent.")
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Put:
@@ -254,6 +262,99 @@ class Upkeep:
     orphans: list[OrphanDocument] = field(default_factory=list)
     lost: list[OrphanDocument] = field(default_factory=list)
     """Promoted routes whose target is gone: nobody's leftovers, they need a rollback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest that is going to be sent."""
+
+    sha256: Digest
+    size: Annotated[int, Field(ge=2)]
+    bucket: BucketName = None
+
+
+@dataclass(frozen=True, slots=True)
+class BeginDeployment:
+    """What is deployed."""
+
+    manifest: Digest
+    bucket: BucketName = None
+    domain: DomainFor = None
+    spa: Annotated[bool, Field(description="A single-page application: its page answers what is not there.")] = False
+    force: Annotated[bool, Field(description="Also without an index.html at the top.")] = False
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """That all files were sent."""
+
+    epoch: Annotated[int, Field(ge=0, description="As the beginning answered it.")]
+    bucket: BucketName = None
+    domain: DomainFor = None
+    cursor: Annotated[str | None, Field(min_length=1, description="Of the answer before, where it had one.")] = None
+
+
+@dataclass(frozen=True, slots=True)
+class BegunDocument:
+    """A deployment whose files are to be sent, or are all there where it is ready."""
+
+    deployment: str
+    target: str
+    """For a route or an environment, once it is ready."""
+    state: str
+    epoch: int
+    files: int
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadDocument:
+    """One PUT, with just these headers; 412 is as good as 200: it is there."""
+
+    sha256: str
+    size: int
+    url: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class UploadsPage:
+    """Some of the files to be sent; `cursor` is where the next page begins."""
+
+    uploads: list[UploadDocument]
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyDocument:
+    """Ready; or still uploading, where there is a cursor: ask again with it."""
+
+    state: str
+    target: str
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentDocument:
+    """A deployment."""
+
+    deployment: str
+    bucket: str
+    target: str
+    state: str
+    files: int
+    bytes: int
+    created_at: str
+    created_by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentsDocument:
+    """All deployments, by age."""
+
+    deployments: list[DeploymentDocument]
 
 
 @dataclass(frozen=True, slots=True)

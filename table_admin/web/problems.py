@@ -9,7 +9,9 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.deployments.elsewhere import Missing
+from table_admin.deployments.items import NotReady
+from table_admin.errors import InvalidInput, NotFound, Overtaken, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.ownership import EnvironmentMoved, Taken
 from table_admin.plan import PlanMoved, Unsafe
 from table_admin.promotions import StillServed
@@ -23,6 +25,9 @@ _STATUS: dict[type[TableAdminError], HTTPStatus] = {
     PlanMoved: HTTPStatus.CONFLICT,
     EnvironmentMoved: HTTPStatus.PRECONDITION_FAILED,
     Taken: HTTPStatus.CONFLICT,
+    Missing: HTTPStatus.CONFLICT,
+    NotReady: HTTPStatus.CONFLICT,
+    Overtaken: HTTPStatus.CONFLICT,
     StillServed: HTTPStatus.CONFLICT,
     Unsafe: HTTPStatus.UNPROCESSABLE_ENTITY,
     TargetRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
