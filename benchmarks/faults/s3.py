@@ -1,4 +1,4 @@
-"""origin-request's question to S3, whether a directory is there: what a miss of a website waits for."""
+"""origin-request's questions to S3, what of a site is there: what a miss of a plain prefix waits for."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from edge_handler import origin_request
 
 DIRECTORY, NOTHING = "/docs", "/nothing"
 IDLE_SECONDS = 60.0
-_REDIRECT = "301"
+_REDIRECT, _MISSING = "308", "404"
 
 
 def sample(cell: Cell, state: State, result: Result) -> None:
@@ -61,10 +61,10 @@ def _judge(asks: list[Ask], fault: Fault, result: Result) -> None:
 
 
 def wrong(path: str, seen: Seen) -> str:
-    """Return what is wrong with what became of a miss: it goes on to S3, or to a directory that is there."""
+    """Return what is wrong with what became of a miss: it goes on to S3, or is told what is there, or not."""
     if seen.failure:
         return seen.failure
-    allowed = ("200", _REDIRECT) if path == DIRECTORY else ("200",)
+    allowed = ("200", _REDIRECT if path == DIRECTORY else _MISSING)
     return "" if seen.status in allowed else f"{path} got {seen.status}"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.faults.seen import Seen
 from edge_handler import origin_request
 from edge_handler.answers import Handler
-from tests.support import event, run
+from tests.support import NOBODY, event, run
 
 _VIEWER, _ORIGIN = event("viewer-request-static"), event("origin-request-static")
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
@@ -24,7 +24,7 @@ class Viewer:
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
-        self._origin_handler = origin_request.make_handler(None)
+        self._origin_handler = origin_request.make_handler(NOBODY)
 
     def ask(self, host: str) -> Seen:
         """Ask for a page; what viewer-request makes of it goes on to origin-request, which tells the target."""

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin
@@ -37,7 +38,7 @@ PATHS: dict[str, str | int] = {
     "/": "/index.html",
     "/docs/": "/docs/index.html",
     "/style.css": "/style.css",
-    "/%7Euser/a%20b.html": "/~user/a%20b.html",
+    "/%7Euser/a%20b.txt": "/~user/a%20b.txt",
     "/../x": 400,
     "/%2e%2e/x": 400,
     "/%ff": 400,
@@ -88,11 +89,13 @@ def rows() -> list[Item]:
     return [*map(encode_route, (*KNOWN_ROUTES, *LATER_ROUTES, *EXPIRED_ROUTES)), *broken]
 
 
-def objects() -> Iterator[str]:
-    """Yield the keys of what makes `DIRECTORY` a directory of each site in the distribution's own bucket."""
+def objects() -> Iterator[tuple[str, str]]:
+    """Yield bucket and key of what makes `DIRECTORY` a directory of each site in a bucket, and of its other files."""
+    paths = [unquote(path) for path in PATHS.values() if isinstance(path, str)]
     for found in KNOWN_ROUTES:
-        if isinstance(found.origin, S3Origin) and found.origin.domain_name == OWN_BUCKET:
-            yield f"{found.origin.prefix[1:]}{DIRECTORY}/index.html"
+        if isinstance(found.origin, S3Origin):
+            for path in (f"{DIRECTORY}/index.html", *paths):
+                yield found.origin.domain_name.partition(".")[0], f"{found.origin.prefix[1:]}{path}"
 
 
 class ViewerLoad:
@@ -185,8 +188,8 @@ class OriginLoad:
         prefix = origin.prefix if isinstance(origin, S3Origin) else origin.path
         signed = " signed" if origin.domain_name == OTHER_BUCKET else ""
         there = f"{origin.domain_name} at {origin.domain_name}{prefix}{path}{signed}"
-        if uri == DIRECTORY and origin.domain_name == OWN_BUCKET:
-            return Case(given, "301", there)
+        if uri == DIRECTORY and isinstance(origin, S3Origin):
+            return Case(given, "308", there)
         return Case(given, there, None)
 
     def _asking(self, stamp: str | None, uri: str) -> Event:

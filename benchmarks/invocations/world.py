@@ -61,9 +61,10 @@ def world() -> Iterator[World]:
         aws = EmbeddedAws(0)
         stack.callback(aws.close)
         s3 = aws.client("s3")
-        s3.create_bucket(Bucket="acme-static-sites")
-        for key in objects():
-            s3.put_object(Bucket="acme-static-sites", Key=key, Body=b"x")
+        for bucket in {bucket for bucket, _ in objects()}:
+            s3.create_bucket(Bucket=bucket)
+        for bucket, key in objects():
+            s3.put_object(Bucket=bucket, Key=key, Body=b"x")
         servers = [FailingServer(found.removeprefix("http://")) for found in (endpoint, aws.endpoint)]
         for server in servers:
             stack.callback(server.close)

@@ -170,14 +170,14 @@ def test_a_static_site_behaves_like_a_web_server(edge: LocalEdge) -> None:
     host = make_site(edge, "web-server")
     assert edge.get(host, "/docs/").text == "hello docs/index.html"
     redirect = edge.get(host, "/docs")
-    assert (redirect.status, redirect.headers["location"]) == (301, "./docs/")
+    assert (redirect.status, redirect.headers["location"]) == (308, "/docs/")
     assert edge.get(host, "/caf%C3%A9/a%20b+c.txt").text == "hello caf\u00e9/a b+c.txt"
     assert edge.get(host, "/nothing.txt").status == 404
     assert edge.get(host, "/%2e%2e/env-456/index.html").status == 400
-    part = edge.get(host, "/index.html", Range="bytes=0-4")
+    part = edge.get(host, "/", Range="bytes=0-4")
     assert (part.status, part.text) == (206, "hello")
-    assert edge.get(host, "/index.html").x_cache == "Miss"
-    part = edge.get(host, "/index.html", Range="bytes=6-10")
+    assert edge.get(host, "/").x_cache == "Miss"
+    part = edge.get(host, "/", Range="bytes=6-10")
     assert (part.status, part.text, part.x_cache) == (206, "index", "Hit")
 
 
