@@ -47,7 +47,7 @@ class EmbeddedAws:
             if tables is not None and environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
                 return _pass_on(tables, environ, start_response)
             with turn:
-                return list(moto(environ, start_response))
+                return list(moto(environ, as_aws(environ["REQUEST_METHOD"], start_response)))
 
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", port, answer, threaded=True, request_handler=_QuietHandler
@@ -65,6 +65,23 @@ class EmbeddedAws:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
+
+
+def as_aws(method: str, start_response: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what begins an answer of moto's as AWS begins it.
+
+    moto lets pages of every origin read it, S3 only those that a bucket's own rules name; and S3's answer to HEAD of
+    what is not there says what the body would be, XML.
+    """
+
+    def begin(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+        kept = [(name, value) for name, value in headers if not name.lower().startswith("access-control-")]
+        if method == "HEAD" and status.startswith("404"):
+            kept = [(name, value) for name, value in kept if name.lower() != "content-type"]
+            kept.append(("Content-Type", "application/xml"))
+        return start_response(status, kept, *error)
+
+    return begin
 
 
 def _pass_on(tables: MiniStack, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

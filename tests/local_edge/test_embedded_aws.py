@@ -18,9 +18,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from playwright.sync_api import Page, expect
+from yarl import URL
 
 from local_edge.embedded_aws import EmbeddedAws
 from local_edge.ministack import PYTHON, MiniStack
+from local_edge.origin_access_control import signed_headers
 from table_admin.bulk import import_routes
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import make_tables, need, wait_until
@@ -49,14 +51,18 @@ TAKEN = [
 ]
 
 
-def ask(endpoint: str, headers: dict[str, str], method: str = "GET") -> tuple[int, dict[str, str]]:
+def answer(endpoint: str, headers: dict[str, str], method: str, path: str) -> tuple[int, dict[str, str], bytes]:
     host = endpoint.removeprefix("http://")
     connection = http.client.HTTPConnection(host)
-    connection.request(method, "/", headers={"Host": host, **headers})
-    answer = connection.getresponse()
-    answer.read()
+    connection.request(method, path, headers={"Host": host, **headers})
+    found = connection.getresponse()
+    content = found.read()
     connection.close()
-    return answer.status, {name.lower(): value for name, value in answer.getheaders()}
+    return found.status, {name.lower(): value for name, value in found.getheaders()}, content
+
+
+def ask(endpoint: str, headers: dict[str, str], method: str = "GET") -> tuple[int, dict[str, str]]:
+    return answer(endpoint, headers, method, "/")[:2]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
@@ -71,6 +77,29 @@ def test_what_a_web_page_asks_is_refused(aws: EmbeddedAws, headers: dict[str, st
 def test_what_a_program_asks_is_taken(aws: EmbeddedAws, headers: dict[str, str]) -> None:
     headers = {name: aws.endpoint if value == "own" else value for name, value in headers.items()}
     assert ask(aws.endpoint, headers)[0] != 403
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("more", [{}, {"Range": "bytes=0-3"}, {"If-None-Match": "*"}, {"If-Match": '"x"'}], ids=str)
+def test_what_is_not_in_a_bucket_is_s3s_404_in_xml(aws: EmbeddedAws, method: str, more: dict[str, str]) -> None:
+    aws.client("s3").create_bucket(Bucket="has-nothing")
+    host = "has-nothing.s3.us-east-1.amazonaws.com"
+    signed = signed_headers(method, URL(f"https://{host}/x.html"), host, "us-east-1")
+    status, headers, content = answer(aws.endpoint, {"Host": host, **signed, **more}, method, "/x.html")
+    assert (status, headers["content-type"]) == (404, "application/xml")
+    assert (b"<Code>NoSuchKey</Code>" in content) is (method == "GET")
+
+
+@pytest.mark.parametrize("key", ["there.json", "missing.json"])
+def test_no_answer_lets_pages_of_other_origins_read_it(aws: EmbeddedAws, key: str) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="has-json")
+    s3.put_object(Bucket="has-json", Key="there.json", Body=b"{}")
+    host = "has-json.s3.us-east-1.amazonaws.com"
+    signed = signed_headers("GET", URL(f"https://{host}/{key}"), host, "us-east-1")
+    status, headers, _ = answer(aws.endpoint, {"Host": host, **signed}, "GET", f"/{key}")
+    assert status == (200 if key == "there.json" else 404)
+    assert not [name for name in headers if name.startswith("access-control")]
 
 
 @pytest.fixture(scope="module")
