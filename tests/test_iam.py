@@ -47,6 +47,12 @@ def admin(template: Template) -> Statements:
     return found
 
 
+@pytest.fixture(scope="module")
+def deploys(template: Template) -> Statements:
+    found: Statements = template.properties("DeployPolicy")["PolicyDocument"]["Statement"]
+    return found
+
+
 def test_both_services_of_lambda_at_edge_may_assume_the_edges_role(template: Template) -> None:
     (trust,) = template.properties("EdgeRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]}
@@ -58,6 +64,7 @@ def test_both_services_of_lambda_at_edge_may_assume_the_edges_role(template: Tem
         ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "routes")),
         ("dynamodb:BatchGetItem", TABLE.format("eu-west-1", "routes")),
         ("s3:GetObject", "arn:aws:s3:::acme-sites/env-1/docs/index.html"),
+        ("s3:GetObject", "arn:aws:s3:::acme-sites/_deployments/0123456789abcdef0123456789abcdef"),
         ("s3:ListBucket", "arn:aws:s3:::acme-sites"),
         ("s3:GetObject", "arn:aws:s3:::other-sites/index.html"),
         ("s3:ListBucket", "arn:aws:s3:::more-sites"),
@@ -94,6 +101,33 @@ def test_the_edge_has_no_action_that_writes_but_to_its_log(edge: Statements) -> 
         *("dynamodb:BatchGetItem", "s3:GetObject", "s3:ListBucket"),
         *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
     }
+
+
+def test_a_pipeline_that_deploys_puts_blobs_and_lists_and_does_nothing_else_to_a_bucket(deploys: Statements) -> None:
+    on_buckets = {
+        (action, resource)
+        for statement in deploys
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if action.startswith("s3:")
+    }
+    assert on_buckets == {
+        ("s3:PutObject", "arn:aws:s3:::acme-sites/_blobs/*"),
+        ("s3:PutObject", "arn:aws:s3:::acme-sites/_deployments/*"),
+        ("s3:GetObject", "arn:aws:s3:::acme-sites/_deployments/*"),  # what the former one has is not sent again
+        ("s3:ListBucket", "arn:aws:s3:::acme-sites"),
+    }
+    assert not [statement for statement in deploys if statement["Effect"] != "Allow" or "*" in statement["Action"]]
+
+
+def test_the_history_is_only_ever_added_to_by_a_pipeline_too(deploys: Statements) -> None:
+    on_history = {
+        action
+        for statement in deploys
+        for action in as_list(statement["Action"])
+        if any("RouteHistoryTable" in str(resource) for resource in as_list(statement["Resource"]))
+    }
+    assert on_history == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
 
 
 def test_history_is_only_ever_added_to(admin: Statements) -> None:

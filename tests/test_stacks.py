@@ -141,7 +141,7 @@ def test_a_version_is_published_for_a_change_of_the_configuration_alone() -> Non
         template["Globals"]["Function"]["Runtime"] = "python3.12"
 
     def memory(template: dict[str, Any]) -> None:
-        template["Resources"]["OriginRequestFunction"]["Properties"]["MemorySize"] = 512
+        template["Resources"]["OriginRequestFunction"]["Properties"]["MemorySize"] = 1024
 
     before = versions(translated("template.yaml"))
     assert versions(translated("template.yaml")) == before
