@@ -19,7 +19,6 @@ GUIDE = (ROOT / "docs" / "deploy.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", GUIDE, re.MULTILINE)
 # Of the AWS CLI's own making, not operations of a service.
 CLI_COMMANDS = {
-    ("s3", "sync"): set(),
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
     ("eks", "update-kubeconfig"): {"name"},
 }

@@ -70,6 +70,16 @@ def test_the_commands_and_the_python_of_the_guide_run(edge: LocalEdge, tmp_path:
         assert part in output, part
 
 
+def test_the_commands_of_the_page_on_static_sites_run(edge: LocalEdge, tmp_path: Path) -> None:
+    output = run(edge, (ROOT / "docs" / "static-sites.md").read_text(), tmp_path)
+    lines = output.splitlines()
+    assert "https://hello.localhost/" in lines
+    assert "https://web-env-77.localhost/" in lines or "https://env-77.localhost/" in lines
+    edge.until(lambda answer: "Hello again" in answer.text, "hello.localhost")  # the rollback, and then the promotion
+    assert edge.get("hello.localhost", "/docs").headers["location"] == "/docs/"
+    assert edge.table.get("hello.localhost").revision == 4
+
+
 def test_every_make_target_of_the_docs_exists() -> None:
     targets = set(re.findall(r"`make ([a-z]+)", README)) | set(re.findall(r"^    make ([a-z]+)", README, re.MULTILINE))
     makefile = (ROOT / "Makefile").read_text()
@@ -86,6 +96,7 @@ def test_every_make_target_of_the_docs_exists() -> None:
         "docs/deploy.md",
         "docs/examples/README.md",
         "docs/table-admin.md",
+        "docs/static-sites.md",
         "docs/performance.md",
         "docs/reliability.md",
     ],
