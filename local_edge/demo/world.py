@@ -20,6 +20,7 @@ def create_demo_world(aws: EmbeddedAws) -> str:
     """Make everything and write the routes; return the load balancer's DNS name, which alone is told the secret."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})  # as the template's has
     for file in sorted(SITES.rglob("*")):
         if file.is_file():
             s3.put_object(
@@ -45,7 +46,7 @@ def _record_stack(aws: EmbeddedAws, domains: str) -> None:
     template = {
         "Parameters": {"OriginSecretDomains": {"Type": "String"}},
         "Resources": {},
-        "Outputs": {"OriginSecretHeader": {"Value": SECRET_HEADER}},
+        "Outputs": {"OriginSecretHeader": {"Value": SECRET_HEADER}, "StaticBucketName": {"Value": BUCKET}},
     }
     given = [{"ParameterKey": "OriginSecretDomains", "ParameterValue": domains}]
     aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)
