@@ -94,9 +94,9 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         runner = cloudfront.server(_beside(cloudfront, _console(aws, port)))
         await runner.setup()
         await web.SockSite(runner, listener).start()
-        print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
         if tables is None and options.dynamodb is None:
             print("The tables are moto's, for hundreds of routes; make run installs what takes 100,000.", flush=True)
+        print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
         await _until_interrupted()
         await runner.cleanup()
     aws.close()
@@ -162,6 +162,9 @@ async def _until_interrupted() -> None:
 
 def _banner(port: int, endpoint: str, backend: str, frontend: str, ingress: Ingress) -> str:
     return f"""
+Embedded AWS {endpoint}, ingress {ingress.name}
+on {ingress.port}, frontend (8080 in the cluster) {frontend}, backend (3000) {backend}
+
 The local edge answers. Open:
   http://env-123.localhost:{port}/   a static site
   http://env-456.localhost:{port}/   another
@@ -175,8 +178,8 @@ Change a route from a second terminal; the edge sees it within 10 seconds:
   .venv/bin/table-admin explain http://env-123.localhost:{port}/docs/
   .venv/bin/table-admin history env-123.localhost
 
-Embedded AWS {endpoint}, ingress {ingress.name}
-on {ingress.port}, frontend (8080 in the cluster) {frontend}, backend (3000) {backend}
+A directory of your own, DIR, becomes http://mine.localhost:{port}/ there:
+  .venv/bin/table-admin deploy DIR --domain mine.localhost
 """
 
 

@@ -102,7 +102,7 @@ def local_edge(*arguments: str) -> Iterator[LocalEdge]:
         banner = ""
         for line in process.stdout:
             banner += line
-            if "backend (3000)" in line:
+            if "table-admin deploy" in line:
                 break
         port = re.search(r"env-123\.localhost:(\d+)", banner)
         endpoint = re.search(r"AWS_ENDPOINT_URL=(\S+)", banner)
