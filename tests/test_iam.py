@@ -115,6 +115,7 @@ def test_a_pipeline_that_deploys_puts_blobs_and_lists_and_does_nothing_else_to_a
         ("s3:PutObject", "arn:aws:s3:::acme-sites/_blobs/*"),
         ("s3:PutObject", "arn:aws:s3:::acme-sites/_deployments/*"),
         ("s3:GetObject", "arn:aws:s3:::acme-sites/_deployments/*"),  # what the former one has is not sent again
+        ("s3:GetObject", "arn:aws:s3:::acme-sites/_condemned"),
         ("s3:ListBucket", "arn:aws:s3:::acme-sites"),
     }
     assert not [statement for statement in deploys if statement["Effect"] != "Allow" or "*" in statement["Action"]]
