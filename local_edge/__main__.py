@@ -31,13 +31,16 @@ if TYPE_CHECKING:
     from table_admin.web.console import Console
 
 CONSOLE_HOST = "routes.localhost"
+PORT = 8080
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run until interrupted."""
     parser = argparse.ArgumentParser(prog="local-edge", description=__doc__)
-    parser.add_argument("--port", type=int, default=8080, help="of the played CloudFront; 0 for any (default 8080)")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help=f"of the played CloudFront; 0 for any (default {PORT})"
+    )
     parser.add_argument("--aws-port", type=int, default=4566, help="of the embedded AWS; 0 for any (default 4566)")
     parser.add_argument(
         "--dynamodb", help="the endpoint of another DynamoDB with transactions, instead of MiniStack's or moto's"
@@ -161,6 +164,7 @@ async def _until_interrupted() -> None:
 
 
 def _banner(port: int, endpoint: str, backend: str, frontend: str, ingress: Ingress) -> str:
+    edge = "" if port == PORT else f" --edge http://{{domain}}:{port}/"
     return f"""
 Embedded AWS {endpoint}, ingress {ingress.name}
 on {ingress.port}, frontend (8080 in the cluster) {frontend}, backend (3000) {backend}
@@ -179,7 +183,7 @@ Change a route from a second terminal; the edge sees it within 10 seconds:
   .venv/bin/table-admin history env-123.localhost
 
 A directory of your own, DIR, becomes http://mine.localhost:{port}/ there:
-  .venv/bin/table-admin deploy DIR --domain mine.localhost
+  .venv/bin/table-admin deploy DIR --domain mine.localhost{edge}
 """
 
 

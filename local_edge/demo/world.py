@@ -10,6 +10,7 @@ from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from local_edge.embedded_aws import REGION, EmbeddedAws
 from local_edge.kubernetes import IngressRule, ingress_rules
 from table_admin import RoutingTable
+from table_admin.deployments.deploy import deploy
 
 STACK = "edge-routing"
 BUCKET = "acme-static-sites"
@@ -17,7 +18,10 @@ SITES = Path(__file__).parent / "sites"
 
 
 def create_demo_world(aws: EmbeddedAws) -> str:
-    """Make everything and write the routes; return the load balancer's DNS name, which alone is told the secret."""
+    """Make everything and write the routes; return the load balancer's DNS name, which alone is told the secret.
+
+    The static sites are deployments; their files are under plain prefixes too, for routes that lead there.
+    """
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})  # as the template's has
@@ -33,7 +37,8 @@ def create_demo_world(aws: EmbeddedAws) -> str:
     balancer = create_load_balancer(aws, "demo-ingress")
     table = RoutingTable(STACK, actor="demo", client=aws.client)
     for environment in ("env-123", "env-456"):
-        table.put(f"{environment}.localhost", f"s3://{BUCKET}/{environment}", note="a static site of the demo")
+        domain = f"{environment}.localhost"
+        deploy(table, SITES / environment, bucket=BUCKET, domain=domain, note="a static site of the demo")
     for host in ingress_rules():
         table.put(_local(host), balancer["LoadBalancerArn"], note="the containerised service of the demo")
     name: str = balancer["DNSName"]
