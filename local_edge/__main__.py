@@ -38,9 +38,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 def main(arguments: list[str] | None = None) -> None:
     """Run until interrupted."""
     parser = argparse.ArgumentParser(prog="local-edge", description=__doc__)
-    parser.add_argument(
-        "--port", type=int, default=PORT, help=f"of the played CloudFront; 0 for any (default {PORT})"
-    )
+    parser.add_argument("--port", type=int, default=PORT, help=f"of the played CloudFront; 0 for any (default {PORT})")
     parser.add_argument("--aws-port", type=int, default=4566, help="of the embedded AWS; 0 for any (default 4566)")
     parser.add_argument(
         "--dynamodb", help="the endpoint of another DynamoDB with transactions, instead of MiniStack's or moto's"

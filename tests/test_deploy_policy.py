@@ -1,4 +1,4 @@
-"""A pipeline with the stack's DeployPolicy can deploy and tidy up: every request it makes is one that the policy allows."""
+"""A pipeline with the stack's DeployPolicy can deploy and tidy up: the policy allows every request that it makes."""
 
 import http.client
 import json

@@ -31,7 +31,6 @@ class Pipelines:
         self.label = branch_label(f"{project}/{number}/{self.branch}")
         self.preview = f"{self.label}.localhost"
         self.production = f"www-{branch_label(project)}-{number}.localhost"
-        self.files_of_preview = f"previews/{project}/{number}/"
         self.commit = ""
         self.runs = 0
         self.pause = "1"  # twelve of them are enough on a busy machine
@@ -82,10 +81,10 @@ class Pipelines:
         """Return what people are told of where the preview is."""
         raise NotImplementedError
 
-    def files(self, prefix: str) -> dict[str, str]:
-        """Return the bucket's keys under a prefix, and what tells their content."""
-        answer = self.edge.client("s3").list_objects_v2(Bucket=BUCKET, Prefix=prefix)
-        return {found["Key"]: found["ETag"] for found in answer.get("Contents", ())}
+    def objects(self) -> set[tuple[str, str]]:
+        """Return all versions of what was deployed, whosever it is."""
+        pages = self.edge.client("s3").get_paginator("list_object_versions").paginate(Bucket=BUCKET, Prefix="_")
+        return {(found["Key"], found["VersionId"]) for page in pages for found in page.get("Versions", ())}
 
     def revision(self) -> int:
         """Return production's."""

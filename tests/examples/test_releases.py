@@ -39,7 +39,7 @@ def test_a_release_that_fails_before_it_is_production_changes_nothing(pipelines:
     well(pipelines.release(tag))
     revision = pipelines.revision()
     for again in (tag, f"v2.{pipelines.number}"):
-        for after in ("make site", "table-admin env up"):
+        for after in ("make site", "table-admin deploy"):
             assert not pipelines.release(again, Breakdown(after)).succeeded
     assert pipelines.revision() == revision
     pipelines.still_shows(pipelines.production, "this is c1")
@@ -56,14 +56,13 @@ def test_a_release_that_is_built_again_does_not_write_what_is_served(pipelines: 
     pipelines.push("c1")
     tag = f"v1.{pipelines.number}"
     well(pipelines.release(tag))
-    folder = f"releases/{pipelines.project}/c1/"
-    served = pipelines.files(folder)
+    served = pipelines.objects()
     pipelines.push("c1", index="as today's dependencies have it")
-    assert not pipelines.release(tag, Breakdown("aws s3 sync")).succeeded
+    assert not pipelines.release(tag, Breakdown("table-admin deploy")).succeeded
     pipelines.still_shows(pipelines.production, "this is c1")
     well(pipelines.release(tag))
     pipelines.shows(pipelines.production, "as today's")
-    assert served.items() < pipelines.files(folder).items()
+    assert served < pipelines.objects()
 
 
 def test_a_first_release_that_fails_leaves_no_production(new_project: GitHub | GitLab) -> None:
@@ -86,7 +85,7 @@ def test_a_rollback_does_not_go_to_files_that_are_gone(pipelines: GitHub | GitLa
     well(pipelines.open())
     promote(pipelines.edge.table, pipelines.label, {pipelines.production: ""})
     pipelines.push("c2")
-    removed = f"aws s3 rm --recursive s3://{BUCKET}/{pipelines.files_of_preview}"
+    removed = f"lose-deployment {pipelines.edge.table.get(pipelines.preview).target}"
     run = pipelines.release(f"v2.{pipelines.number}", Breakdown(PROMOTED, removed))
     assert not run.succeeded
     pipelines.still_shows(pipelines.production, "this is c2")
@@ -96,9 +95,8 @@ def test_the_nightly_sweep_fails_where_production_has_lost_its_files(pipelines: 
     pipelines.push("c1")
     well(pipelines.open())
     promote(pipelines.edge.table, pipelines.label, {pipelines.production: ""})
-    pipelines.edge.client("s3").delete_object(
-        Bucket=BUCKET, Key=next(iter(pipelines.files(pipelines.files_of_preview)))
-    )
+    bucket, _, key = pipelines.edge.table.get(pipelines.preview).target.removeprefix("s3://").partition("/")
+    pipelines.edge.client("s3").delete_object(Bucket=bucket, Key=key)
     run = pipelines.sweep()
     assert not run.succeeded
     assert pipelines.production in run.output
