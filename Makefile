@@ -5,12 +5,13 @@ AWS_PORT ?= 4566
 BIN := .venv/bin
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: run test lint bench soak faults plots build clean
+.PHONY: run test lint bench soak faults plots sites build clean
 
 run: .venv/run.stamp .venv/ministack.stamp
 	$(BIN)/python -m local_edge --port $(PORT) --aws-port $(AWS_PORT)
 
-test: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp lint
+test: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp .venv/sites.stamp node_modules/.stamp \
+		tests/sites/node_modules/.stamp lint
 	$(BIN)/pytest
 
 lint: .venv/test.stamp
@@ -30,11 +31,14 @@ faults: .venv/test.stamp node_modules/.stamp
 plots: .venv/plots.stamp
 	.venv/plots/bin/python benchmarks/plots.py
 
+sites: .venv/test.stamp .venv/sites.stamp tests/sites/node_modules/.stamp
+	$(BIN)/python -m tests.sites.building
+
 build: .venv/test.stamp
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/sam build
 
 clean:
-	rm -rf .venv .aws-sam node_modules build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .aws-sam node_modules tests/sites/node_modules build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -51,14 +55,15 @@ clean:
 	@touch $@
 
 # Apart from the rest: they pin other versions of what the rest is tested with.
-.venv/checkov.stamp .venv/ministack.stamp .venv/plots.stamp: .venv/%.stamp: requirements-%.txt | .venv/bin/python
+.venv/checkov.stamp .venv/ministack.stamp .venv/plots.stamp .venv/sites.stamp: .venv/%.stamp: requirements-%.txt | .venv/bin/python
 	$(PYTHON) -m venv .venv/$*
 	.venv/$*/bin/pip install --quiet --disable-pip-version-check --requirement requirements-$*.txt
 	@touch $@
 
-# dynalite, a DynamoDB for the edge's reads. Without npm its tests are skipped (and fail in CI).
-node_modules/.stamp: package.json
-	@mkdir -p node_modules
-	@if command -v npm >/dev/null; then npm install --no-package-lock --no-audit --no-fund --loglevel error; \
-		else echo "npm is not installed: the tests against dynalite are skipped"; fi
+# dynalite, a DynamoDB for the edge's reads; generators of sites. Without npm their tests are skipped (and fail in CI).
+node_modules/.stamp tests/sites/node_modules/.stamp: %node_modules/.stamp: %package.json
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null; then \
+		npm install --prefix $(@D)/.. --no-package-lock --no-audit --no-fund --loglevel error; \
+		else echo "npm is not installed: the tests of what $< names are skipped"; fi
 	@touch $@
