@@ -94,8 +94,8 @@ class LocalEdge:
 
 
 @contextmanager
-def local_edge(*arguments: str) -> Iterator[LocalEdge]:
-    environ = {**os.environ, "EDGE_FRESH_SECONDS": str(FRESH_SECONDS), "EDGE_UNKNOWN_SECONDS": "0.5"}
+def local_edge(*arguments: str, fresh_seconds: float = FRESH_SECONDS) -> Iterator[LocalEdge]:
+    environ = {**os.environ, "EDGE_FRESH_SECONDS": str(fresh_seconds), "EDGE_UNKNOWN_SECONDS": "0.5"}
     command = [sys.executable, "-m", "local_edge", "--port", "0", "--aws-port", "0", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environ, text=True) as process:
         assert process.stdout is not None

@@ -59,8 +59,8 @@ BUILDS = {
         environ={"RELEASE": "2"},
     ),
 }
-# With one of mkdocs's own themes: web fonts, scripts, a search page. Too large to keep here.
-THEMED = Build("docs", TOOLS / "mkdocs", "build --quiet --strict --theme readthedocs --site-dir {}")
+# With one of mkdocs's own themes, which is too large to keep here.
+THEMED = Build("docs", TOOLS / "mkdocs", "build --quiet --strict --config-file themed.yml --site-dir {}")
 
 
 def need_tool(build: Build) -> None:
