@@ -12,7 +12,7 @@ MAY_IMPORT = {
     "edge_handler": {"edge_handler", "cachetools"},
     "table_admin": {
         *("edge_handler", "table_admin", "boto3", "botocore", "click", "idna", "mypy_boto3_elbv2"),
-        *("aws_lambda_powertools", "pydantic", "yaml", "jsonschema", "rich"),
+        *("aws_lambda_powertools", "pydantic", "yaml", "jsonschema", "rich", "urllib3"),
     },
     "local_edge": {
         *("edge_handler", "table_admin", "local_edge", "boto3", "botocore", "moto", "aiohttp", "cachetools"),

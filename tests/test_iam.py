@@ -53,6 +53,12 @@ def deploys(template: Template) -> Statements:
     return found
 
 
+def test_the_admin_api_signs_uploads_of_files_and_lists_and_of_nothing_else(admin: Statements) -> None:
+    for key, may in (("_blobs/x", True), ("_deployments/x", True), ("_condemned", False), ("env-1/index.html", False)):
+        assert allowed(admin, "s3:PutObject", f"arn:aws:s3:::acme-sites/{key}") == may
+    assert not allowed(admin, "s3:DeleteObject", "arn:aws:s3:::acme-sites/_blobs/x")
+
+
 def test_both_services_of_lambda_at_edge_may_assume_the_edges_role(template: Template) -> None:
     (trust,) = template.properties("EdgeRole")["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]}
