@@ -1,1 +1,0 @@
-var e=e=>`<h1>Signal ${e}</h1><img src="/assets/flag-BaZZHjZT.svg" alt=""><p>Release 1</p>`;export{e as render};
