@@ -127,7 +127,7 @@ def served(name: str, path: str) -> str:
 
 
 # Few names, so that those that are drawn have something to do with each other.
-FOLDERS = ["", "", "", "/a", "/b", "/index", "/assets", "/a/b", "/x y"]
+FOLDERS = ["", "", "/a", "/a", "/b", "/index", "/assets", "/assets", "/x y"]
 LEAVES = [
     "index.html",
     "index",
@@ -163,8 +163,8 @@ def sites(draw: st.DrawFn) -> tuple[list[str], list[RedirectRule], str]:
     patterns = st.sampled_from(["/*", "/a/*", "/b/*", "/:x", "/a/:x", "/*/a", "/*.html", "/:x/*", "/assets/*"])
     filled = st.sampled_from(["/:splat", "/b/:splat", "/a/:x", "/:x/", "/:x.html", "/assets/:splat", "/a/:splat/"])
     statuses = st.sampled_from([200, 200, 404, 301, 308])
-    exact = st.builds(RedirectRule, known, known, statuses, st.booleans())
-    pattern = st.builds(RedirectRule, patterns, filled | known, statuses, st.booleans())
+    exact = st.builds(RedirectRule, known, known | st.sampled_from(tree), statuses, st.booleans())
+    pattern = st.builds(RedirectRule, patterns, filled | st.sampled_from(tree), statuses, st.booleans())
     rules = draw(st.just([]) | st.lists(exact | pattern, min_size=1, max_size=3))
     return tree, rules, draw(st.sampled_from(["", "", "/index.html", "/200.html"]))
 
@@ -179,12 +179,12 @@ def spelled(path: str, data: st.DataObject) -> str:
 
 
 @given(sites(), st.data())
-@settings(max_examples=300)
+@settings(max_examples=500)
 def test_every_path_of_every_site_gets_what_the_reference_says(
     site: tuple[list[str], list[RedirectRule], str], data: st.DataObject
 ) -> None:
     tree, rules, fallback = site
-    path = data.draw(addresses(st.sampled_from(tree)), "path")
+    path = data.draw(addresses(st.sampled_from(tree)) | st.sampled_from([*tree, *ELSEWHERE, "/a/x", "/b/x"]), "path")
     path = path.replace("/", data.draw(st.sampled_from(["/", "/", "/", "//"])))
     query = data.draw(st.sampled_from(["", "q=1"]))
     wanted = Reference(tree, rules, fallback).answer(path, query)
