@@ -147,6 +147,21 @@ def test_history_is_only_ever_added_to(admin: Statements) -> None:
     assert on_history == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
 
 
+def test_the_admin_function_checks_and_writes_deployments_and_removes_nothing(admin: Statements) -> None:
+    on_deployments = {
+        action
+        for statement in admin
+        for action in as_list(statement["Action"])
+        if any("DeploymentsTable" in str(resource) for resource in as_list(statement["Resource"]))
+    }
+    assert on_deployments == {f"dynamodb:{name}" for name in ("ConditionCheckItem", "GetItem", "PutItem", "Scan")}
+    for bucket in ("acme-sites", "other-sites", "more-sites"):
+        assert allowed(admin, "s3:GetObject", f"arn:aws:s3:::{bucket}/_deployments/{'a' * 32}")
+        assert allowed(admin, "s3:GetObject", f"arn:aws:s3:::{bucket}/_condemned")
+        assert not allowed(admin, "s3:DeleteObjectVersion", f"arn:aws:s3:::{bucket}/_blobs/x")
+    assert not allowed(admin, "s3:GetObject", "arn:aws:s3:::other-sites/private/x")
+
+
 @pytest.mark.parametrize("name", ["template.yaml", "cluster.yaml"])
 def test_every_resource_star_says_why(name: str) -> None:
     text = (ROOT / name).read_text()

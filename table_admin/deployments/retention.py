@@ -160,17 +160,16 @@ class _Bucket:
         if self._dry_run:
             yield from self._would_be_removed()
             return
-        if any(one.state == "condemned" for one in self._all()):
-            self._lock.renew()
-            named = named_by_rows(self._table)
-            for one in self._all():
-                if one.state == "condemned" and one.key in named:
-                    self._restore(one)
-        found, named = self._all(), named_by_rows(self._table)
-        waiting = [one for one in found if one.state == "condemned" and one.key not in named]
-        written = read_condemned(self._s3, self._bucket)
-        if not (waiting or written):
+        found, written = self._all(), read_condemned(self._s3, self._bucket)
+        if not (written or any(one.state == "condemned" for one in found)):
             return
+        self._lock.renew()
+        # Once more, now that they are condemned: from here on no row comes to name one.
+        named = named_by_rows(self._table)
+        waiting = [one for one in found if one.state == "condemned" and one.key not in named]
+        for one in found:
+            if one.state == "condemned" and one.key in named:
+                self._restore(one)
         fresh = {blob for one in waiting if not one.published_at for blob in self._blobs_of(one)}
         served = {key.partition("/")[2] for key in named if key.startswith(deployment_key(self._bucket, ""))}
         served |= {one.id for one in found if one.state == "ready"}
