@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,6 +17,8 @@ from table_admin.errors import TargetRefused
 
 REGION = "us-east-1"
 Files = Mapping[str, bytes]
+Look = Callable[[str, str], bytes | None]
+"""Returns an object by bucket and key."""
 
 
 def listing_of(files: Files) -> Listing:
@@ -40,16 +43,16 @@ def send(table: RoutingTable, bucket: str, files: Files) -> str:
         condemned = deployments.condemned_blobs(bucket, REGION)
         for body in files.values():
             blob = digest(body)
-            put_blob(s3, bucket, blob, body, again=blob in condemned)
+            put_blob(s3, bucket, blob_key(blob), body, again=blob in condemned)
         deployments.ready(bucket, listing.id, begun.epoch)
     return list_target(bucket, listing.id)
 
 
-def put_blob(s3: Any, bucket: str, blob: str, body: bytes, *, again: bool) -> None:
-    checksum = base64.b64encode(bytes.fromhex(blob)).decode()
+def put_blob(s3: Any, bucket: str, key: str, body: bytes, *, again: bool) -> None:
+    checksum = base64.b64encode(hashlib.sha256(body).digest()).decode()
     only_new = {} if again else {"IfNoneMatch": "*"}
     try:
-        s3.put_object(Bucket=bucket, Key=blob_key(blob), Body=body, ChecksumSHA256=checksum, **only_new)
+        s3.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum, **only_new)
     except ClientError as error:
         if again or error.response["Error"]["Code"] != "PreconditionFailed":
             raise
@@ -69,17 +72,17 @@ def publish(table: RoutingTable, bucket: str, files: Files, domain: str) -> str:
     return target
 
 
-def lost(table: RoutingTable) -> list[str]:
+def lost(table: RoutingTable, look: Look | None = None) -> list[str]:
     """Return what of the deployments that rows name, also as former ones, is not there with its bytes."""
-    s3, found = table.client("s3"), []
+    look, found = look or partial(read, table.client("s3")), []
     for key in named_by_rows(table):
         bucket, _, deployment = key.partition("/")
-        content = read(s3, bucket, list_key(deployment))
+        content = look(bucket, list_key(deployment))
         if content is None:
             found.append(f"{key}: its list")
             continue
         for file in whole(content, deployment).files():
-            body = read(s3, bucket, blob_key(file.blob))
+            body = look(bucket, blob_key(file.blob))
             if body is None or digest(body) != file.blob:
                 found.append(f"{key}: {file.blob}")
     return found
