@@ -231,6 +231,10 @@ def test_a_row_that_is_no_newer_deployment_of_the_same_bucket_has_nothing(world:
     if what == "expired":
         row = row._replace(expires_at=1, lifetime="ephemeral")
     if what == "another bucket":
+        # Which has the list, but what is served comes from the one that the stamp names.
+        world.s3.create_bucket(Bucket="b-sites")
+        key = f"_deployments/{after.deployment}"
+        world.s3.copy_object(Bucket="b-sites", Key=key, CopySource=f"{BUCKET}/{key}")
         row = row._replace(origin=after._replace(domain_name="b-sites.s3.us-east-1.amazonaws.com"))
     if what == "no deployment":
         row = route(HOST, generation=2)
