@@ -25,7 +25,7 @@ def servers() -> Iterator[World]:
     ("function", "region", "outcomes"),
     [
         ("viewer-request", "eu-west-1", {"goes on", "400", "404", "405", "410", "502", "503"}),
-        ("origin-request", "us-east-1", {"goes on", "301", "400", "502"}),
+        ("origin-request", "us-east-1", {"goes on", "308", "400", "502"}),
     ],
 )
 def test_every_invocation_is_answered_and_rightly_and_leaves_nothing_behind(
