@@ -71,8 +71,10 @@ def test_a_second_run_sends_nothing_and_writes_nothing(
 def test_only_what_is_not_there_is_sent(table: RoutingTable, bucket: str, tmp_path: Path, aws: EmbeddedAws) -> None:
     deploy(table, write_site(tmp_path), bucket=bucket, domain=WWW)
     write_site(tmp_path, {"index.html": "<h1>two</h1>", "copy.html": "about"})
-    done = deploy(table, tmp_path, bucket=bucket, domain=WWW)
+    seen: list[Sent] = []
+    done = deploy(table, tmp_path, bucket=bucket, domain=WWW, on_progress=seen.append)
     assert (done.files, done.sent_files, done.sent_size) == (4, 1, len("<h1>two</h1>"))
+    assert [one.of_files for one in seen] == [1]  # nothing else was tried
     assert versions(aws.client("s3"), bucket) == sorted(
         blob_key(digest(text)) for text in (*SITE.values(), "<h1>two</h1>")
     )
@@ -83,8 +85,9 @@ def test_only_what_is_not_there_is_sent(table: RoutingTable, bucket: str, tmp_pa
 def test_a_new_url_takes_the_files_of_the_newest_deployment(table: RoutingTable, bucket: str, tmp_path: Path) -> None:
     deploy(table, write_site(tmp_path), bucket=bucket, domain=WWW)
     write_site(tmp_path, {"index.html": "preview"})
-    done = deploy(table, tmp_path, bucket=bucket, environment="pr-7", base="example.com")
-    assert (done.domain, done.sent_files) == ("pr-7.example.com", 1)
+    seen: list[Sent] = []
+    done = deploy(table, tmp_path, bucket=bucket, environment="pr-7", base="example.com", on_progress=seen.append)
+    assert (done.domain, done.sent_files, len(seen)) == ("pr-7.example.com", 1, 1)
     assert page(table, "pr-7.example.com", "/about.html") == b"about"
 
 
