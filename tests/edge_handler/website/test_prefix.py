@@ -198,12 +198,12 @@ def s3_that_says(*connections: list[bytes]) -> Iterator[str]:
 def test_an_answer_to_another_question_makes_no_redirect() -> None:
     """A surplus answer that arrives while the next question is on its way: it names no object."""
     # /x, /x.html, /x/index.html; what looks like a directory is none, as a connection of its own says.
-    with s3_that_says([head(404), head(404), head(200)], [head(404)]) as endpoint:
+    with s3_that_says([head(404), head(404), head(200), head(200)], [head(404)]) as endpoint:
         assert run(make_handler(endpoint), asking("/x"))["uri"] == "/env-123/x"
 
 
 def test_an_answer_to_another_question_makes_no_page_missing() -> None:
-    with s3_that_says([head(404), head(404), head(404)], [head(200)]) as endpoint:
+    with s3_that_says([head(404), head(404), head(404), head(404)], [head(200)]) as endpoint:
         assert run(make_handler(endpoint), asking("/y.js"))["uri"] == "/env-123/y.js"
 
 
