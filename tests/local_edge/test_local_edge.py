@@ -151,7 +151,7 @@ def test_a_request_is_as_long_as_cloudfront_takes_and_no_longer(edge: LocalEdge)
     assert edge.get("env-123.localhost", "/", Cookie="x" * 21_000).status == 413
     assert edge.get("env-123.localhost", "/?" + "x" * 8_000).status == 200
     assert edge.get("env-123.localhost", "/?" + "x" * 9_000).status == 413
-    assert edge.get("env-123.localhost", "/" + "+" * 3_000).status == 400
+    assert edge.get("env-123.localhost", "/" + "+" * 3_000).status == 404
 
 
 def test_other_methods_are_405_on_a_static_site(edge: LocalEdge) -> None:
@@ -163,7 +163,7 @@ def test_other_methods_are_405_on_a_static_site(edge: LocalEdge) -> None:
 def test_no_query_string_steers_the_bucket(edge: LocalEdge, query: str) -> None:
     plain, steered = edge.get("env-123.localhost", "/"), edge.get("env-123.localhost", f"/?{query}")
     assert (steered.status, steered.body) == (200, plain.body)
-    assert steered.headers["content-type"] == plain.headers["content-type"] == "text/html"
+    assert steered.headers["content-type"] == plain.headers["content-type"] == "text/html; charset=utf-8"
 
 
 def test_a_static_site_behaves_like_a_web_server(edge: LocalEdge) -> None:
@@ -212,7 +212,7 @@ def test_extending_an_expiry_leaves_the_cache_warm_and_touch_empties_it(edge: Lo
 def test_the_log_says_host_status_cache_route_and_stages(edge: LocalEdge) -> None:
     edge.get("env-123.localhost", "/style.css")
     line = edge.logged(lambda line: "env-123.localhost/style.css" in line)[0]
-    for part in ("200 Miss", "1;env-123.localhost;1;s3", "viewer-request", "origin-request", "origin ", "total"):
+    for part in ("200 Miss", ";1;deployment;", "viewer-request", "origin-request", "origin ", "total"):
         assert part in line
 
 
