@@ -19,7 +19,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/test.stamp node_modules/.stamp
+bench: .venv/test.stamp .venv/ministack.stamp .venv/awscli.stamp node_modules/.stamp
 	$(BIN)/pytest -n0 --timeout 1800 --benchmark-disable-gc --benchmark-quiet benchmarks $(BENCH)
 
 soak: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp
@@ -55,7 +55,8 @@ clean:
 	@touch $@
 
 # Apart from the rest: they pin other versions of what the rest is tested with.
-.venv/checkov.stamp .venv/ministack.stamp .venv/plots.stamp .venv/sites.stamp: .venv/%.stamp: requirements-%.txt | .venv/bin/python
+.venv/awscli.stamp .venv/checkov.stamp .venv/ministack.stamp .venv/plots.stamp .venv/sites.stamp: .venv/%.stamp: \
+		requirements-%.txt | .venv/bin/python
 	$(PYTHON) -m venv .venv/$*
 	.venv/$*/bin/pip install --quiet --disable-pip-version-check --requirement requirements-$*.txt
 	@touch $@
