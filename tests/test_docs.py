@@ -4,11 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from table_admin.deployments.headers import parse_headers
+from table_admin.deployments.redirects import parse_redirects
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import ROOT
 
@@ -77,6 +80,13 @@ def test_the_commands_of_the_page_on_static_sites_run(edge: LocalEdge, tmp_path:
     edge.until(lambda answer: "Hello again" in answer.text, "hello.localhost")  # the rollback, and then the promotion
     assert edge.get("hello.localhost", "/docs").headers["location"] == "/docs/"
     assert edge.table.get("hello.localhost").revision == 4
+
+
+def test_the_rules_that_the_page_on_static_sites_shows_are_taken() -> None:
+    page = (ROOT / "docs" / "static-sites.md").read_text()
+    redirects, headers = map(textwrap.dedent, re.findall(r"(?:^    .*\n)+", page, re.MULTILINE))
+    assert [rule.status for _, rule in parse_redirects(redirects)] == [301, 301, 200, 200, 404, 302]
+    assert [rule.pattern for _, rule in parse_headers(headers)] == ["/*", "/fonts/*", "/embedded/*"]
 
 
 def test_every_make_target_of_the_docs_exists() -> None:
