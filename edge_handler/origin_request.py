@@ -1,9 +1,11 @@
 """origin-request: on a cache miss. Reads the stamp, finds out what of a site a path gets, and sets the origin."""
 
+import os
 from math import ceil
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, missing, of_a_site, redirect
+from edge_handler.aws.connection import tls_context
 from edge_handler.errors import BrokenStamp, MalformedPath, StorageUnreachable
 from edge_handler.forwarding import custom_origin, set_header, to_bucket, to_storage
 from edge_handler.log import log, log_exception
@@ -162,3 +164,6 @@ def _to_website(
 
 _settings = load_settings()
 handler = make_handler(_settings.s3_endpoint, RoutesTable.from_settings(_settings))
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    # Started by Lambda, which lends a whole processor until this is done; what TLS needs takes longer than a list.
+    tls_context()
