@@ -161,9 +161,11 @@ def test_other_methods_are_405_on_a_static_site(edge: LocalEdge) -> None:
 
 @pytest.mark.parametrize("query", ["list-type=2", "response-content-type=text/plain", "versionId=x", "acl"])
 def test_no_query_string_steers_the_bucket(edge: LocalEdge, query: str) -> None:
-    plain, steered = edge.get("env-123.localhost", "/"), edge.get("env-123.localhost", f"/?{query}")
-    assert (steered.status, steered.body) == (200, plain.body)
-    assert steered.headers["content-type"] == plain.headers["content-type"] == "text/html; charset=utf-8"
+    edge.table.put("prefix.localhost", "s3://acme-static-sites/env-123")
+    for host, kind in (("env-123.localhost", "text/html; charset=utf-8"), ("prefix.localhost", "text/html")):
+        plain, steered = edge.get(host, "/"), edge.get(host, f"/?{query}")
+        assert (steered.status, steered.body) == (200, plain.body)
+        assert steered.headers["content-type"] == plain.headers["content-type"] == kind
 
 
 def test_a_static_site_behaves_like_a_web_server(edge: LocalEdge) -> None:
