@@ -1,7 +1,6 @@
 """The files of a directory, under the paths that viewers ask for. What cannot be served is refused, not left out."""
 
 import os
-import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,14 +104,14 @@ class _Walk:
             self.left_out.append(printable(path[1:]))
         elif self._is_text(entry.name, path) and self._is_inside(entry, path):
             try:
-                mode = os.stat(entry.path)
+                size = -1 if entry.is_dir() else entry.stat().st_size
             except OSError as error:
                 self._refuse(path, f"cannot be read: {why(error)}")
                 return
-            if stat.S_ISDIR(mode.st_mode):
+            if entry.is_dir():
                 self.enter(entry.path, path)
-            elif stat.S_ISREG(mode.st_mode):
-                self._keep(entry.path, path, mode.st_size)
+            elif entry.is_file():
+                self._keep(entry.path, path, size)
             else:
                 self._refuse(path, "is neither a file nor a directory")
 
