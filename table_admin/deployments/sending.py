@@ -102,7 +102,8 @@ def known_blobs(deployments: Deployments, sites: Sites, former: Iterable[str]) -
     chosen = [one for one in every if one.id in wanted]
     chosen = chosen or sorted(every, key=lambda one: one.created_at)[-_NEWEST:]
     found = (sites.get(one.id) for one in chosen)
-    return frozenset(file.blob for site in found if site is not None for file in site.files())
+    digests = {blob for site in found if site is not None for _, blob, _ in site.blobs()}
+    return frozenset(map(bytes.hex, digests))
 
 
 def uploads_of(built: Build, known: frozenset[str], condemned: frozenset[str]) -> list[Upload]:

@@ -18,6 +18,7 @@ from edge_handler.website.listing import (
     check_page,
     decode_head,
     encode_listing,
+    path_key,
     whole,
 )
 
@@ -63,6 +64,9 @@ def test_what_was_written_is_found_and_nothing_else(files: dict[str, File], opti
     assert {path: site.find(path) for path in files} == files
     assert site.find("/not there at all and too long") is None
     assert sorted(site.files()) == sorted(files.values())
+    assert sorted(site.blobs()) == sorted(
+        (path_key(path), bytes.fromhex(file.blob), file.immutable) for path, file in files.items()
+    )
     assert len(site.head.pages) == -(-len(files) // a_page)
     assert site.head.length in (0, len(found.content))
 

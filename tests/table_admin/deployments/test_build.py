@@ -38,16 +38,16 @@ def refused(directory: Path, *, spa: bool = False, force: bool = False) -> str:
 
 
 def test_every_file_is_there_with_its_hash_type_and_size_and_in_the_list(tmp_path: Path) -> None:
-    large = os.urandom(3 * 1024 * 1024)
-    built = site(
-        tmp_path, {"assets/app-BQ2vzXnC.js": "1", "deep/er/index.html": "", "film.mp4": large, "a b\n.txt": "x"}
-    )
+    large, middle = os.urandom(3 * 1024 * 1024), os.urandom(200 * 1024)
+    files: Files = {"assets/app-BQ2vzXnC.js": "1", "deep/er/index.html": "", "film.mp4": large, "a b\n.txt": "x"}
+    built = site(tmp_path, {**files, "about.png": middle})
     assert {path: (file.content_type, file.size, file.immutable) for path, file in built.files.items()} == {
         "/index.html": ("text/html; charset=utf-8", 8, False),
         "/about.html": ("text/html; charset=utf-8", 8, False),
         "/assets/app-BQ2vzXnC.js": ("text/javascript; charset=utf-8", 1, True),
         "/deep/er/index.html": ("text/html; charset=utf-8", 0, False),
         "/film.mp4": ("video/mp4", len(large), False),
+        "/about.png": ("image/png", len(middle), False),
         "/a b\n.txt": ("text/plain; charset=utf-8", 1, False),
     }
     listed = whole(built.listing.content, built.listing.id)
@@ -55,7 +55,7 @@ def test_every_file_is_there_with_its_hash_type_and_size_and_in_the_list(tmp_pat
         assert file.path.read_bytes() is not None
         assert file.sha256 == hashlib.sha256(file.path.read_bytes()).hexdigest()
         assert listed.find(path) == File(file.sha256, file.content_type, file.immutable, file.size)
-    assert listed.head.files == 6
+    assert listed.head.files == 7
     assert built.notes == ()
 
 
@@ -338,6 +338,8 @@ def test_a_name_that_had_other_bytes_is_asked_for_again(tmp_path: Path) -> None:
     write(tmp_path, {other: "2", new: "3"})
     after = build(tmp_path, former=[former, former])
     assert [after.files[f"/{name}"].immutable for name in (same, other, new)] == [True, False, True]
+    again = build(tmp_path, former=[whole(after.listing.content, after.listing.id)])
+    assert again.listing == after.listing
     assert all(build(tmp_path).files[f"/{name}"].immutable for name in (same, other, new))
 
 
