@@ -20,7 +20,7 @@ from edge_handler.table.reader import RoutesTable
 from edge_handler.website.deployments import Deployments
 from edge_handler.website.listing import blob_key
 from edge_handler.website.lists import Lists
-from edge_handler.website.paths import INDEX, MAX_KEY_BYTES, decode_path, object_uri
+from edge_handler.website.paths import INDEX, MAX_KEY_BYTES, decode_path, is_ours, object_uri
 from edge_handler.website.prefix import look_up
 from edge_handler.website.resolution import CACHE, Missing, Moved
 
@@ -129,8 +129,9 @@ def _to_deployment(
         return missing(uri, request_id, stamp.host, dict(headers))
     told = kind.encode_kind(kind.SITE, found.status, headers)
     if len(told) > kind.MAX_BYTES:
+        # Those of all files were measured when they were deployed: it is the viewer's path that is in them.
         log("ERROR", "the headers of a page are longer than S3 takes", domain=stamp.host, request_id=request_id)
-        return answer(502, "the headers of this page are too long", request_id, stamp.host)
+        return answer(400, "the path is too long for the headers that this site sends with it", request_id, stamp.host)
     to_bucket(request, origin, f"/{blob_key(found.file.blob)}", told, request_id, whole=found.status != 200)
     return request
 
@@ -143,6 +144,8 @@ def _to_website(
     path = decode_path(uri)
     if len(path.encode()) > MAX_KEY_BYTES:
         return missing(uri, request_id, host)  # more could grow past what CloudFront takes as a uri
+    if isinstance(origin, S3Origin) and not origin.prefix and is_ours(path.lstrip("/")):
+        return missing(uri, request_id, host)
     document = object_uri(path + INDEX if path.endswith("/") else path)
     if isinstance(origin, CustomOrigin):
         to_storage(request, origin, document)

@@ -17,6 +17,8 @@ from edge_handler.errors import BrokenListing
 BLOBS = "_blobs"
 LISTS = "_deployments"
 """Folders of a bucket. No prefix of a plain site begins so."""
+CONDEMNED = "_condemned"
+"""An object beside them: what is about to be removed."""
 PAGE_RECORDS = 4_096
 FIRST_READ_BYTES = 1_048_576
 """Of a list so much is read at first: 20,000 files and their rules fit."""

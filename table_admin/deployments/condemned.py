@@ -11,9 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from edge_handler.website.listing import CONDEMNED as KEY
 from table_admin.errors import TableAdminError
-
-KEY = "_condemned"
 
 
 @dataclass(frozen=True, slots=True)

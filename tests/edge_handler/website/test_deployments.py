@@ -178,7 +178,7 @@ def test_own_headers_come_with_the_file_and_are_no_lifetime_of_what_is_missing(w
 
 def test_headers_that_s3_would_refuse_are_an_answer_of_ours(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     rules = (HeaderRule("/*", (("X-Long", "a" * MAX_BYTES),), ()),)
-    assert world.ask(world.deploy(ENOUGH, Options(headers=rules)))["status"] == "502"
+    assert world.ask(world.deploy(ENOUGH, Options(headers=rules)))["status"] == "400"
     assert "longer than S3 takes" in capsys.readouterr().out
 
 

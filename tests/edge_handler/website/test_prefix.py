@@ -149,6 +149,20 @@ def test_a_path_of_many_segments_is_not_many_questions(site: Site, monkeypatch: 
     assert len(asked) <= prefix.MAX_QUESTIONS + 1
 
 
+@pytest.mark.parametrize("uri", ["/_blobs/abc", "/%5Fblobs/abc", "//_blobs/abc", "/_deployments/abc", "/_condemned"])
+def test_a_site_that_is_the_whole_bucket_has_nothing_of_the_deployments_beside_it(aws: EmbeddedAws, uri: str) -> None:
+    whole = asking(uri)
+    stamp = whole["Records"][0]["cf"]["request"]["headers"]["x-route"][0]
+    stamp["value"] = stamp["value"].replace("/env-123", "")
+    for key in ("_blobs/abc", "_deployments/abc", "_condemned"):
+        aws.client("s3").put_object(Bucket="acme-static-sites", Key=key, Body=b"another's")
+    try:
+        assert run(make_handler(aws.endpoint), whole)["status"] == "404"
+    finally:
+        for key in ("_blobs/abc", "_deployments/abc", "_condemned"):
+            aws.client("s3").delete_object(Bucket="acme-static-sites", Key=key)
+
+
 def test_s3_not_answering_is_no_dead_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
