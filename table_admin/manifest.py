@@ -4,10 +4,9 @@ import json
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from jsonschema import Draft202012Validator
 
 from table_admin.changes import Put
 from table_admin.errors import InvalidInput
@@ -15,6 +14,9 @@ from table_admin.inputs import parse_domain, parse_time
 from table_admin.targets import full_target
 from table_admin.yaml_data import Path as _Path
 from table_admin.yaml_data import plain_data
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 SCHEMA = Path(__file__).parent / "routes.schema.json"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -116,8 +118,10 @@ def _whole(put: Put) -> Put:
 
 
 @cache
-def validator(definition: str | None = None) -> Draft202012Validator:
+def validator(definition: str | None = None) -> "Draft202012Validator":
     """Return what checks a whole file, or one of the schema's definitions."""
+    from jsonschema import Draft202012Validator  # noqa: PLC0415  # slow to import, and most verbs read no such file
+
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     if definition is not None:
         schema = {"$ref": f"#/$defs/{definition}", "$defs": schema["$defs"]}

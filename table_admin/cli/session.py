@@ -94,17 +94,20 @@ def make_table(found: dict[str, Setting]) -> RoutingTable:
     """Return the table that settings name. Raises InvalidInput where they cannot be used."""
     session = boto3.Session(profile_name=found["profile"].value or None, region_name=found["region"].value or None)
 
-    def client(service: str, **options: Any) -> Any:
-        options.setdefault("region_name", session.region_name or "us-east-1")
+    @functools.cache  # a client takes 50 ms of processor, and each its own connections
+    def client_in(region: str, service: str) -> Any:
         given = found["endpoint_url"]
         # A variable is botocore's to read: there is one for each service, too, which counts more.
         url = given.value if given.source == "--endpoint-url" else None
         try:
-            made: Any = session.client(service, endpoint_url=url, config=PATIENCE, **options)  # type: ignore[call-overload]
+            made: Any = session.client(service, region, endpoint_url=url, config=PATIENCE)  # type: ignore[call-overload]
             _ = urlsplit(made.meta.endpoint_url).port  # raises where it is none; botocore would with the first request
             return made
         except (ValueError, TypeError, OSError) as error:
             raise InvalidInput(f"The region, the endpoint or the environment cannot be used: {error}.") from error
+
+    def client(service: str, region_name: str | None = None) -> Any:
+        return client_in(region_name or session.region_name or "us-east-1", service)
 
     return RoutingTable(found["stack"].value, actor=found["actor"].value or _user(), client=client)
 
