@@ -159,7 +159,7 @@ class Site:
     def blobs(self) -> Iterator[tuple[bytes, bytes, bool]]:
         """Yield of each file its path's key, its blob's digest, and whether browsers may keep it for ever.
 
-        A fifth of the time that `files` takes, for who compares tens of thousands.
+        For who compares all of them: a quarter of the time that `files` takes, 1/20 of finding each.
         """
         for page in self.head.pages:
             for key, blob, _, flags, _ in _RECORD.iter_unpack(self._read_page(page)):
