@@ -75,7 +75,8 @@ def as_aws(method: str, start_response: Callable[..., Any]) -> Callable[..., Any
     """
 
     def begin(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-        kept = [(name, value) for name, value in headers if not name.lower().startswith("access-control-")]
+        # x-amzn-: S3 has no such request id, and CloudFront lets no function take one away.
+        kept = [one for one in headers if not one[0].lower().startswith(("access-control-", "x-amzn-"))]
         if method == "HEAD" and status.startswith("404"):
             kept = [(name, value) for name, value in kept if name.lower() != "content-type"]
             kept.append(("Content-Type", "application/xml"))

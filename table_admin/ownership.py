@@ -102,17 +102,14 @@ def refuse_source(
 
 def _whose(name: str, made: str, source: str | None, down: bool) -> str:
     if source is None:
-        return (
-            f"The environment {name} is of {made}; say --source {shlex.quote(made)}, "
-            f"or take it over with: table-admin env up {name} --take-over"
-        )
+        return f"The environment {name} is of {made}; say --source {shlex.quote(made)}, or take it over: --take-over"
     whose = f"The environment {name} is of {made}, not of {source}"
     if down:
         return f"{whose}, and stays; to remove it nevertheless: table-admin env down {name}"
     quoted = shlex.quote(source)
     return (
         f"{whose}; choose another name (a branch's is what table-admin env name {quoted} says), "
-        f"or take it over with: table-admin env up {name} --source {quoted} --take-over"
+        f"or take it over: --take-over"
     )
 
 

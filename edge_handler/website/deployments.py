@@ -52,12 +52,13 @@ class Deployments:
 
         found = resolve(uri, query, site.find, site.options, elsewhere)
         headers = [("cache-control", CACHE["N" if isinstance(found, Missing) else found.cache])]
-        if origin.cors:
-            headers.append(("access-control-allow-origin", origin.cors))
+        own = headers_for(site_path(uri), site.options.headers)
         if isinstance(found, Moved):
             headers.append(("location", found.location))
-        elif isinstance(found, Serve):
-            own = headers_for(site_path(uri), site.options.headers)
+        if not isinstance(found, Serve):
+            # Who may read the answer has to be told of a redirect and of an error, too; the rest is for files.
+            headers += [pair for pair in own if pair[0] == "access-control-allow-origin"]
+        else:
             if found.cache not in ("I", "P"):
                 # What is not there, or not yet everywhere, is kept for as long as we say.
                 own = [pair for pair in own if pair[0] != "cache-control"]

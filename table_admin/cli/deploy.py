@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from table_admin import output
-from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, default_expiry, tell_left
+from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, default_expiry
 from table_admin.cli.session import setting
 from table_admin.deployments.deploy import Deployed
 from table_admin.deployments.deploy import deploy as deploy_directory
@@ -85,7 +85,6 @@ def deploy(
             default_expires_in=default_expiry(),
             dry_run=dry_run,
             on_progress=progress,
-            on_left=tell_left,
             **options,
         )
     except KeyboardInterrupt:

@@ -18,7 +18,6 @@ from table_admin.deployments.lists import Sites
 from table_admin.deployments.places import Place, Terms, place_of
 from table_admin.deployments.sending import Sent, missing, send
 from table_admin.errors import Overtaken, TableAdminError, TargetRefused
-from table_admin.ownership import OnLeft
 from table_admin.routing_table import RoutingTable
 
 _ATTEMPTS = 3
@@ -73,7 +72,6 @@ def deploy(
     note: str = "",
     dry_run: bool = False,
     on_progress: Callable[[Sent], object] = lambda _: None,
-    on_left: OnLeft = lambda *_: None,
 ) -> Deployed:
     """Make a directory what viewers get of a URL. A second run sends nothing and writes nothing.
 
@@ -98,7 +96,6 @@ def deploy(
         note: why, for people.
         dry_run: say what would be sent and changed, and do nothing.
         on_progress: told of each file.
-        on_left: see `environments.up`.
 
     Raises:
         InvalidInput, Taken, TargetRefused, FileChanged: nothing was published.
@@ -115,7 +112,6 @@ def deploy(
         service=service,
         source=source,
         take_over=take_over,
-        on_left=on_left,
     )
     begun = _Begun.now(table, place)
     bucket = bucket or stack_bucket(table)

@@ -8,7 +8,6 @@ from table_admin.changes import Change
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain
 from table_admin.names import url_domain
-from table_admin.ownership import OnLeft
 from table_admin.routing_table import RoutingTable
 
 
@@ -58,7 +57,6 @@ def in_environment(
     *,
     source: str | None = None,
     take_over: bool = False,
-    on_left: OnLeft = lambda *_: None,
 ) -> Place:
     """Return an environment's URL of a service as a place; its other services stay as they are."""
     domain = url_domain(name, service, base)
@@ -77,15 +75,12 @@ def in_environment(
             note=terms.note,
             if_generations={domain: generation},
             dry_run=dry_run,
-            on_left=_unless_asked_for(on_left, dry_run),
         )[0]
 
     return Place(domain, send)
 
 
-def of_branch(
-    table: RoutingTable, branch: str, base: str, service: str, terms: Terms, *, on_left: OnLeft = lambda *_: None
-) -> Place:
+def of_branch(table: RoutingTable, branch: str, base: str, service: str, terms: Terms) -> Place:
     """Return the URL of a service in a branch's environment as a place."""
     domain = url_domain(branches.name_of(table, branch), service, base)
 
@@ -101,7 +96,6 @@ def of_branch(
             note=terms.note,
             if_generations={domain: generation},
             dry_run=dry_run,
-            on_left=_unless_asked_for(on_left, dry_run),
         )[0]
 
     return Place(domain, send)
@@ -118,7 +112,6 @@ def place_of(
     service: str = "",
     source: str | None = None,
     take_over: bool = False,
-    on_left: OnLeft = lambda *_: None,
 ) -> Place:
     """Return the place that is named: by a domain, an environment or a branch. Raises InvalidInput."""
     if [domain, environment, branch].count(None) != 2:
@@ -130,13 +123,7 @@ def place_of(
     if not base:
         raise InvalidInput("Say which domain its URL is under: --base example.com.")
     if environment is not None:
-        return in_environment(
-            table, environment, base, service, terms, source=source, take_over=take_over, on_left=on_left
-        )
+        return in_environment(table, environment, base, service, terms, source=source, take_over=take_over)
     if source is not None or take_over:
         raise InvalidInput("--branch goes without --source and --take-over.")
-    return of_branch(table, branch or "", base, service, terms, on_left=on_left)
-
-
-def _unless_asked_for(on_left: OnLeft, dry_run: bool) -> OnLeft:
-    return (lambda *_: None) if dry_run else on_left
+    return of_branch(table, branch or "", base, service, terms)

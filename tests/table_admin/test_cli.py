@@ -50,7 +50,10 @@ def test_everything_prints_json(command: Command) -> None:
     assert [row["domain"] for row in json.loads(command("list", "--json")[1])] == ["env-1.example.com"]
     assert json.loads(command("list", "-e", "none", "--json")[1]) == []
     assert json.loads(command("history", "env-1.example.com", "--json")[1])[0]["updated_by"] == "pipeline"
-    assert json.loads(command("explain", "env-1.example.com/", "--json")[1])["origin_request"]["uri"] == "/env-a/index.html"
+    assert (
+        json.loads(command("explain", "env-1.example.com/", "--json")[1])["origin_request"]["uri"]
+        == "/env-a/index.html"
+    )
     assert json.loads(command("touch", "env-1.example.com", "--json")[1])["revision"] == 2
     for action in ("deleted", "unchanged"):  # several may be named, so it is an array of one too
         (change,) = json.loads(command("delete", "env-1.example.com", "--json")[1])

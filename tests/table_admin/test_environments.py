@@ -232,7 +232,7 @@ def test_an_environment_is_of_one_branch(table: RoutingTable) -> None:
 
 def test_who_names_no_source_does_not_change_what_a_source_made(table: RoutingTable) -> None:
     environments.up(table, "q-1", "example.com", {"web": A, "api": A}, source="feature/q 1")
-    with pytest.raises(Taken, match=r"is of feature/q 1; say --source 'feature/q 1', or .* env up q-1 --take-over"):
+    with pytest.raises(Taken, match=r"is of feature/q 1; say --source 'feature/q 1', or take it over: --take-over"):
         environments.up(table, "q-1", "example.com", {"web": B})
     assert len(environments.extend(table, "q-1", expires_in="1d")) == 2
     # What is taken over is nobody's, also the part that is not named: else the next run would be refused.
