@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import Put, decode, is_live, is_managed, promoted_from
+from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_environment
 from table_admin.routing_table import RoutingTable
@@ -152,7 +153,9 @@ def taken_over(table: RoutingTable, extra: Mapping[str, Item], source: str | Non
     for route in routes_of(extra.values()):
         whose = source_of(route, source, take_over=True)
         if whose is not None and route.source not in ("", whose) and is_live(route, table.clock()):
-            row = encode_route(table.stamped(route._replace(source=whose), note))
+            after = route._replace(source=whose)
+            after = after._replace(former=former_of(route, after, table.clock()))
+            row = encode_route(table.stamped(after, note))
             writes.append(table.write("put", route.domain, extra[route.domain], row, False))
     return writes
 

@@ -228,6 +228,6 @@ def _refuse_gone(table: RoutingTable, entry: Revision, origin: Origin) -> None:
 def _restored(table: RoutingTable, state: Route, item: Item | None, current: Route | None, note: str) -> Write:
     same = current is not None and is_live(current, table.clock()) and current.origin == state.origin
     generation = current.generation if current is not None else 1
-    former = former_of(current, state.origin, table.clock())
+    former = former_of(current, state, table.clock())
     route = table.stamped(state._replace(generation=generation, former=former), note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)

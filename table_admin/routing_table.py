@@ -283,8 +283,8 @@ class RoutingTable:
             owner=_first(wanted.owner, before and before.owner),
             managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
             source=_source(wanted, before, origin),
-            former=former_of(before, origin, now),
         )
+        after = after._replace(former=former_of(before, after, now))
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin

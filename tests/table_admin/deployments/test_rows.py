@@ -9,7 +9,7 @@ from edge_handler.routes.route import Former
 from edge_handler.website.listing import list_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, RoutingTable, TargetRefused, environments, upkeep
-from table_admin.changes import differences
+from table_admin.changes import Put, differences
 from table_admin.deployments.former import FORMER_SECONDS
 from table_admin.deployments.items import Deployments
 from table_admin.doctor import doctor
@@ -17,6 +17,7 @@ from table_admin.environment_rollback import rollback_environment
 from table_admin.explain import explain
 from table_admin.promotions import StillServed, promote
 from table_admin.rollback import rollback
+from table_admin.transactions import commit_all
 from tests.support import NOW, Clock
 from tests.table_admin.conftest import Command
 from tests.table_admin.deployments.deploying import Files, listing_of, publish, send, target_of
@@ -107,6 +108,73 @@ def test_a_former_one_of_another_bucket_is_not_named(table: RoutingTable, bucket
     publish(table, bucket, ONE, WWW)
     publish(table, make_bucket(aws), TWO, WWW)
     assert former(table) == []
+
+
+def up(table: RoutingTable, bucket: str, files: Files, source: str | None, *, service: str = "") -> None:
+    services = {service: send(table, bucket, files)}
+    environments.up(table, "env-1", "example.com", services, expires_in="7d", source=source, take_over=True)
+
+
+PREVIEW = "env-1.example.com"
+
+
+def test_a_preview_that_another_branch_takes_over_serves_none_of_the_former_ones_files(
+    table: RoutingTable, bucket: str
+) -> None:
+    up(table, bucket, ONE, "alice")
+    up(table, bucket, TWO, "alice")
+    assert former(table, PREVIEW) == [id_of(ONE)]
+    up(table, bucket, TWO, "bob")  # the same site, and yet another's
+    assert former(table, PREVIEW) == []
+    up(table, bucket, THREE, "bob")
+    assert former(table, PREVIEW) == [id_of(TWO)]
+    up(table, bucket, FOUR, "alice")
+    assert former(table, PREVIEW) == []
+    # Back to what was bob's: what was alice's is not served there.
+    rollback(table, [PREVIEW])
+    assert (table.get(PREVIEW).source, former(table, PREVIEW)) == ("bob", [])
+
+
+def test_what_is_taken_over_unseen_beside_a_service_has_no_former_ones_either(table: RoutingTable, bucket: str) -> None:
+    for site in (ONE, TWO):
+        up(table, bucket, site, "alice", service="docs")
+    assert former(table, "docs-env-1.example.com") == [id_of(ONE)]
+    up(table, bucket, THREE, "bob", service="web")
+    assert table.get("docs-env-1.example.com").source == "bob"
+    assert former(table, "docs-env-1.example.com") == []
+
+
+def test_a_preview_that_expired_and_is_made_again_has_no_former_ones(
+    table: RoutingTable, bucket: str, aws: EmbeddedAws
+) -> None:
+    clock = Clock()
+    timed = RoutingTable(table.stack, client=aws.client, clock=clock)
+    up(timed, bucket, ONE, "alice")
+    up(timed, bucket, TWO, "alice")
+    clock.now += FORMER_SECONDS - 1
+    up(timed, bucket, TWO, "alice")
+    assert former(timed, PREVIEW) == [id_of(ONE)]
+    clock.now += FORMER_SECONDS
+    up(timed, bucket, THREE, "alice")
+    assert former(timed, PREVIEW) == []
+
+
+def test_what_another_file_came_to_keep_has_no_former_ones(table: RoutingTable, bucket: str) -> None:
+    publish(table, bucket, ONE, WWW)
+    put = Put(WWW, send(table, bucket, TWO), owner="docs.yaml")
+    commit_all(table, [put], table.tables.read([WWW]), False)
+    assert (table.get(WWW).owner, former(table)) == ("docs.yaml", [])
+
+
+def test_production_keeps_former_ones_from_release_to_release(table: RoutingTable, bucket: str) -> None:
+    for name, site in (("pr-1", ONE), ("pr-2", TWO), ("pr-3", THREE)):
+        environments.up(table, name, "example.com", {"": send(table, bucket, site)}, expires_in="7d", source=name)
+        promote(table, name, {WWW: ""})
+    assert (table.get(WWW).source, former(table)) == ("env:pr-3", [id_of(TWO), id_of(ONE)])
+    rollback(table, [WWW])
+    assert (table.get(WWW).source, former(table)) == ("env:pr-2", [id_of(THREE), id_of(ONE)])
+    publish(table, bucket, FOUR, WWW)  # by hand: it is of no environment any more
+    assert (table.get(WWW).source, former(table)) == ("", [id_of(TWO), id_of(THREE)])
 
 
 def test_production_is_promoted_to_a_deployment_which_outlives_its_environment(
