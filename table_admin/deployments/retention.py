@@ -124,7 +124,8 @@ class _Bucket:
                 self._stamp(one, now)
             elif one.state == "ready" and one.unneeded_since + UNNEEDED_SECONDS <= now:
                 due.append(one)
-        domains = {domain for one in found for domain in named.get(one.key, ())}
+        # Of every bucket: a domain that moved to another can be rolled back to what it had here.
+        domains = {domain for names in named.values() for domain in names}
         kept = kept_for_rollback(self._table, domains) if any(one.state == "ready" for one in due) else set()
         for one in due:
             if one.state == "uploading" or one.key not in kept:

@@ -137,6 +137,18 @@ def test_an_upload_that_was_given_up_goes_and_can_be_made_again(world: World) ->
     assert world.state(OLD) == "ready"
 
 
+def test_a_domain_that_moved_to_another_bucket_can_go_back_to_what_it_had_in_the_first(
+    world: World, aws: EmbeddedAws
+) -> None:
+    first = world.publish(OLD)
+    publish(world.table, World(world.table, aws).bucket, NEW, HOST)
+    for days in (0, 8, 1, 1):
+        assert world.sweep(days) == []
+    assert world.state(OLD) == "ready"
+    rollback(world.table, [HOST])
+    assert world.table.get(HOST).target == first
+
+
 def test_while_a_list_of_what_is_kept_cannot_be_read_nothing_is_removed(world: World) -> None:
     removed_site(world)
     world.publish(NEW, OTHER)
