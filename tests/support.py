@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import Origin, S3Origin
 from edge_handler.routes.route import Route, encode_route, read_row
 from edge_handler.settings import Settings
+from edge_handler.website.listing import Listing, Options, path_key
 from local_edge.contract import check_result
 from local_edge.embedded_aws import create_tables
 from local_edge.template import load_template
@@ -165,3 +167,19 @@ def dynamodb_client(endpoint: str, pem: Path | None = None) -> Any:
 
 def make_tables(stack: str, client: Any) -> None:
     create_tables(load_template(stack=stack, bucket="unused"), client)
+
+
+def broken_list(kind: str) -> Listing:
+    """Return a list that has the name and the digests of one, and says what no list does."""
+    record = path_key("/index.html") + b"\1" * 32 + bytes((200, 0)) + bytes(8)
+    page = record + b"more" if kind == "length" else record
+    length = {"negative": -len(page), "fraction": float(len(page))}.get(kind, len(page))
+    said = {
+        "files": 1,
+        "types": [5] if kind == "types" else ["text/html"],
+        "options": Options(),
+        "pages": [[page[:8].hex(), sha256(page).hexdigest(), length]],
+    }
+    head = b"[" * 200_000 + b"]" * 200_000 if kind == "deep" else json.dumps(said).encode()
+    content = b"EDGELST1" + len(head).to_bytes(4, "big") + head + page
+    return Listing(sha256(head).hexdigest()[:32], content)

@@ -4,7 +4,7 @@ import time
 
 from cachetools import TTLCache
 
-from edge_handler.errors import BrokenRow, StorageUnreachable, TableUnreachable
+from edge_handler.errors import BrokenListing, BrokenRow, StorageUnreachable, TableUnreachable
 from edge_handler.log import log
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.resolver import Table
@@ -50,7 +50,11 @@ class Deployments:
         def elsewhere(path: str) -> Serve | None:
             return self._in_former(stamp, origin, path, deadline) or self._in_newer(stamp, origin, path, deadline)
 
-        found = resolve(uri, query, site.find, site.options, elsewhere)
+        try:
+            found = resolve(uri, query, site.find, site.options, elsewhere)
+        except BrokenListing as error:
+            log("ERROR", "a deployment's list is broken", domain=stamp.host, error=str(error))
+            raise StorageUnreachable("the site's list is broken", _GONE_SECONDS) from error
         headers = [("cache-control", CACHE["N" if isinstance(found, Missing) else found.cache])]
         own = headers_for(site_path(uri), site.options.headers)
         if isinstance(found, Moved):

@@ -28,8 +28,10 @@ _HEAD_LENGTH = struct.Struct(">I")
 # The path's digest, the blob's digest, which content type, flags, the size.
 _RECORD = struct.Struct(">8s32sBBQ")
 _KEY_BYTES = 8
+_TYPE_AT = 40
 _IMMUTABLE = 1
 _MAX_TYPES = 256
+_NO_TYPE = "a file of it has a content type that its head does not name"
 
 
 class File(NamedTuple):
@@ -130,7 +132,10 @@ class Site:
         return self.head.options
 
     def find(self, path: str) -> File | None:
-        """Return the file of a path, which is decoded and begins with a slash. Raises what `read_page` does."""
+        """Return the file of a path, which is decoded and begins with a slash.
+
+        Raises what `read_page` does, and BrokenListing where a record cannot be read.
+        """
         key = path_key(path)
         number = bisect_right(self._firsts, key) - 1
         if number < 0:
@@ -150,7 +155,7 @@ class Site:
         return None
 
     def files(self) -> Iterator[File]:
-        """Yield all files; their names are not in a list."""
+        """Yield all files; their names are not in a list. Raises what `find` does."""
         for page in self.head.pages:
             records = self._read_page(page)
             for start in range(0, len(records), _RECORD.size):
@@ -167,6 +172,8 @@ class Site:
 
     def _file(self, record: bytes) -> File:
         _, blob, content_type, flags, size = _RECORD.unpack(record)
+        if content_type >= len(self.head.types):
+            raise BrokenListing(_NO_TYPE)
         return File(blob.hex(), self.head.types[content_type], bool(flags & _IMMUTABLE), size)
 
 
@@ -238,7 +245,7 @@ def decode_head(content: bytes, deployment: str) -> Head:
         raise BrokenListing("its head is not the one that its name says")
     try:
         return _head(deployment, json.loads(text), end)
-    except (ValueError, TypeError, KeyError, IndexError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
         raise BrokenListing(f"its head cannot be read: {error}") from error
 
 
@@ -250,9 +257,11 @@ def check_page(page: Page, content: bytes) -> bytes:
 
 
 def whole(content: bytes, deployment: str) -> Site:
-    """Return the site of a list that is all there. Raises BrokenListing."""
+    """Return the site of a list that is all there: nothing that is read of it raises. Raises BrokenListing."""
     head = decode_head(content, deployment)
     pages = {page: check_page(page, content[page.offset : page.offset + page.length]) for page in head.pages}
+    if any(max(page[_TYPE_AT :: _RECORD.size]) >= len(head.types) for page in pages.values()):
+        raise BrokenListing(_NO_TYPE)
     return Site(head, pages.__getitem__)
 
 
@@ -267,9 +276,14 @@ def _head(deployment: str, said: Mapping[str, Any], end: int) -> Head:
     )
     pages, offset = [], end
     for first, digest, length in said["pages"]:
+        if type(length) is not int or length <= 0 or length % _RECORD.size:
+            raise ValueError(f"a page of {length} bytes has no whole number of files")
         pages.append(Page(bytes.fromhex(first), bytes.fromhex(digest), offset, length))
         offset += length
-    return Head(deployment, options, tuple(said["types"]), said["files"], tuple(pages))
+    types = tuple(said["types"])
+    if not all(isinstance(content_type, str) for content_type in types):
+        raise TypeError("a content type is no text")
+    return Head(deployment, options, types, said["files"], tuple(pages))
 
 
 def _name(head: bytes) -> str:

@@ -21,7 +21,7 @@ from edge_handler.website.listing import File, HeaderRule, Listing, Options, Red
 from edge_handler.website.lists import Lists
 from edge_handler.website.resolution import CACHE
 from local_edge.embedded_aws import EmbeddedAws
-from tests.support import NOBODY, OWN_BUCKET, Rows, event, header, route, run
+from tests.support import NOBODY, OWN_BUCKET, Rows, broken_list, event, header, route, run
 
 BUCKET = "acme-static-sites"
 HOST = "env-123.localhost"
@@ -210,6 +210,15 @@ def test_a_tab_that_is_still_open_gets_its_files_from_a_former_deployment(world:
 
 def test_a_former_deployment_whose_list_is_gone_has_nothing(world: World) -> None:
     assert world.ask(world.deploy(ENOUGH), "/x.js", former=("0" * 32,))["status"] == "404"
+
+
+@pytest.mark.parametrize("kind", ["deep", "length", "record"])
+def test_a_list_that_somebody_else_made_is_503(world: World, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = broken_list(kind)
+    world.s3.put_object(Bucket=BUCKET, Key=broken.key, Body=broken.content)
+    result = world.ask(origin_of(broken), "/")
+    assert (result["status"], header(result, "retry-after")) == ("503", "10")
+    assert "list is broken" in capsys.readouterr().out
 
 
 def test_an_instance_that_lags_finds_a_new_pages_files_in_the_row_and_keeps_them_nowhere(world: World) -> None:

@@ -21,6 +21,7 @@ from edge_handler.website.listing import (
     path_key,
     whole,
 )
+from tests.support import broken_list
 
 FILES = st.dictionaries(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(lambda name: f"/{name}"),
@@ -98,6 +99,25 @@ def test_another_sites_list_is_not_taken_for_this_ones() -> None:
     site = whole(one.content, one.id)
     with pytest.raises(BrokenListing, match="a page of it"):
         check_page(site.head.pages[0], whole(other.content, other.id).head and other.content[-50:])
+
+
+@pytest.mark.parametrize("kind", ["deep", "length", "negative", "fraction", "types"])
+def test_a_head_that_somebody_else_made_is_not_read(kind: str) -> None:
+    broken = broken_list(kind)
+    with pytest.raises(BrokenListing, match="its head cannot be read"):
+        decode_head(broken.content, broken.id)
+
+
+def test_a_record_that_somebody_else_made_is_broken_and_nothing_worse() -> None:
+    broken = broken_list("record")
+    head = decode_head(broken.content, broken.id)
+    site = Site(head, lambda page: broken.content[page.offset :])
+    with pytest.raises(BrokenListing, match="content type"):
+        site.find("/index.html")
+    with pytest.raises(BrokenListing, match="content type"):
+        [*site.files()]
+    with pytest.raises(BrokenListing, match="content type"):
+        whole(broken.content, broken.id)
 
 
 def test_only_the_page_that_is_needed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

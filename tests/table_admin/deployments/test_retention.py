@@ -1,24 +1,27 @@
 """What sweep takes away, when, and what it leaves."""
 
 import itertools
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_handler.website.listing import blob_key, list_key
+from edge_handler.website.listing import Listing, blob_key, list_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, TargetRefused
 from table_admin.changes import Change
 from table_admin.deployments import blobs, naming, retention
 from table_admin.deployments.blobs import versions_of
 from table_admin.deployments.condemned import read_condemned
+from table_admin.deployments.deploy import deploy
 from table_admin.deployments.items import Deployments
 from table_admin.deployments.lock import one_at_a_time
 from table_admin.deployments.naming import KEPT_OF_A_DOMAIN
 from table_admin.deployments.retention import Swept, sweep_deployments
 from table_admin.rollback import rollback
-from tests.support import Clock
-from tests.table_admin.deployments.deploying import digest, listing_of, lost, publish, read, send, target_of
+from tests.support import Clock, broken_list
+from tests.table_admin.deployments.deploying import REGION, digest, listing_of, lost, publish, read, send, target_of
 
 DAY = 86_400
 HOST, OTHER = "www.example.com", "docs.example.com"
@@ -169,6 +172,55 @@ def test_while_a_list_of_what_is_kept_cannot_be_read_nothing_is_removed(world: W
         assert world.has(b"old")
     world.s3.put_object(Bucket=world.bucket, Key=key, Body=content)
     assert world.sweep() == [("removed", target_of(world.bucket, OLD))]
+
+
+@pytest.mark.parametrize("kind", ["deep", "length", "record"])
+def test_a_list_that_somebody_else_made_stops_the_sweep_of_its_bucket_and_of_no_other(
+    world: World, aws: EmbeddedAws, kind: str
+) -> None:
+    other = World(world.table, aws)
+    other.clock = world.clock
+    other.table = world.table
+    removed_site(world)
+    other.publish(NEW)
+    world.table.delete(HOST)
+    world.sweep()
+    world.sweep(7)
+    made_ready(world, broken_list(kind))
+    world.clock.now += DAY
+    left, removed = sorted(sweep_deployments(world.table), key=lambda one: str(getattr(one, "action", "")))
+    assert isinstance(left, Swept)
+    assert (left.action, left.target) == ("left", f"s3://{world.bucket}")
+    assert "is no deployment's list" in left.reason
+    assert isinstance(removed, Swept)
+    assert (removed.action, removed.target) == ("removed", target_of(other.bucket, NEW))
+    assert world.has(b"old")
+
+
+@pytest.mark.parametrize("kind", ["deep", "length", "record"])
+def test_a_list_that_somebody_else_made_stops_no_deployment(world: World, tmp_path: Path, kind: str) -> None:
+    broken = broken_list(kind)
+    made_ready(world, broken)
+    (tmp_path / "index.html").write_text("home")
+    # Where it is the bucket's newest, and where it is what the domain has.
+    assert deploy(world.table, tmp_path, bucket=world.bucket, domain=OTHER).sent_files == 1
+    world.publish(OLD)
+    row = world.table.tables.read([HOST])[HOST]
+    for name in ("origin", "target"):
+        assert listing_of(OLD).id in str(row[name])
+    changed = json.loads(json.dumps(row).replace(listing_of(OLD).id, broken.id))
+    world.table.tables.dynamodb.put_item(TableName=world.table.tables.routes, Item=changed)
+    (tmp_path / "index.html").write_text("home again")
+    deployed = deploy(world.table, tmp_path, bucket=world.bucket, domain=HOST)
+    assert deployed.change.action == "updated"
+
+
+def made_ready(world: World, listing: Listing) -> None:
+    """Do what somebody does who may put lists: one that is none is ready."""
+    deployments = Deployments(world.table)
+    begun = deployments.begin(world.bucket, REGION, listing.id, 1, 1)
+    world.s3.put_object(Bucket=world.bucket, Key=listing.key, Body=listing.content)
+    deployments.ready(world.bucket, listing.id, begun.epoch)
 
 
 def test_a_bucket_without_versions_is_not_swept(table: RoutingTable, aws: EmbeddedAws) -> None:
