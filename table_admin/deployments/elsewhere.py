@@ -1,12 +1,12 @@
 """Deployments of a directory that is somewhere else, in steps of which each can be asked for again."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from edge_handler.website.listing import blob_key
-from table_admin.deployments.items import Deployments, State
+from table_admin.deployments.condemned import Condemned, read_condemned
+from table_admin.deployments.items import Deployment, Deployments, NotReady, State
 from table_admin.deployments.keys import list_target
 from table_admin.deployments.lists import Sites
 from table_admin.deployments.manifests import build_manifest, read_manifest
@@ -71,45 +71,66 @@ def begin(place: Elsewhere, manifest: str, *, spa: bool, force: bool, note: str)
 
 def upload_page(place: Elsewhere, deployment: str, cursor: str | None) -> tuple[list[Upload], str | None]:
     """Return some of the files that are not known to be there, and where the next page begins."""
-    found = [*islice(_uploads(place, deployment, cursor), PAGE + 1)]
+    item = Deployments(place.table).get(place.sites.bucket, deployment)
+    if cursor is not None and len(cursor) != 64:
+        raise InvalidInput("The cursor is none that a page of this listing ended with.")
+    found = _uploads(place, item, _condemned(place), cursor or "")
     return found[:PAGE], found[PAGE - 1].sha256 if len(found) > PAGE else None
 
 
 def verify(place: Elsewhere, deployment: str, epoch: int, cursor: str | None) -> str | None:
-    """Look whether files are there; where all are, the deployment is ready. Return where to go on, None at the end.
+    """Look whether files are there; where all are, the deployment is ready. Return how far it is, None at the end.
+
+    It goes on where the deployment's item says: nobody else's word counts for what was not looked for.
 
     Raises:
+        InvalidInput: the cursor is not how far it is.
         Missing: with how many are not.
         NotReady: it was given up meanwhile: from the beginning again.
     """
-    bucket = place.sites.bucket
-    found = [*islice(_uploads(place, deployment, cursor), _ASKED + 1)]
-    missing = Uploader(place.sites.s3, bucket).missing(found[:_ASKED])
+    deployments, bucket = Deployments(place.table), place.sites.bucket
+    item = deployments.get(bucket, deployment)
+    if item.epoch != epoch:
+        raise NotReady("The deployment was given up meanwhile, or this is not its epoch; begin it again.")
+    if item.state == "uploading" and cursor is not None and cursor != item.progress:
+        raise InvalidInput("The cursor is not how far the files were looked for; ask without one to go on from there.")
+    condemned = _condemned(place)
+    found = _uploads(place, item, condemned, item.progress)
+    missing = _missing(place, found[:_ASKED], condemned)
     if missing:
         names = ", ".join(one.sha256 for one in missing[:_SHOWN])
         raise Missing(
             f"{len(missing)} files are not there, {names} among them: ask for their uploads, send them again."
         )
     if len(found) > _ASKED:
-        return found[_ASKED - 1].sha256
-    Deployments(place.table).ready(bucket, deployment, epoch)
+        return deployments.extend_lease(bucket, deployment, epoch, found[_ASKED - 1].sha256)
+    deployments.ready(bucket, deployment, epoch)
     return None
 
 
-def _uploads(place: Elsewhere, deployment: str, cursor: str | None) -> list[Upload]:
-    deployments, bucket = Deployments(place.table), place.sites.bucket
-    item = deployments.get(bucket, deployment)
+def _condemned(place: Elsewhere) -> Mapping[str, Condemned]:
+    return read_condemned(place.sites.s3, place.sites.bucket)
+
+
+def _missing(place: Elsewhere, uploads: Sequence[Upload], condemned: Mapping[str, Condemned]) -> list[Upload]:
+    found = Uploader(place.sites.s3, place.sites.bucket).current_versions(uploads)
+    return [
+        upload
+        for upload, version in zip(uploads, found, strict=True)
+        if version is None or (upload.is_new_version and version in condemned[upload.sha256].versions)
+    ]
+
+
+def _uploads(place: Elsewhere, item: Deployment, condemned: Mapping[str, Condemned], after: str) -> list[Upload]:
+    deployment = item.id
     if item.state == "ready":
         return []
     if item.state != "uploading":
         raise NotFound(f"The deployment {deployment} was given up; begin it again.")
-    if cursor is not None and len(cursor) != 64:
-        raise InvalidInput("The cursor is none that a page of this listing ended with.")
     site = place.sites.get(deployment)
     if site is None:
         raise NotFound(f"The list of the deployment {deployment} is not there; begin it again.")
-    condemned = deployments.condemned_blobs(bucket, place.region)
-    known = known_blobs(deployments, place.sites, place.former) - condemned
+    known = known_blobs(Deployments(place.table), place.sites, place.former) - condemned.keys()
     sizes = {file.blob: file.size for file in site.files() if file.blob not in known}
-    left = sorted(blob for blob in sizes if blob > (cursor or ""))
+    left = sorted(blob for blob in sizes if blob > after)
     return [Upload(blob_key(blob), blob, sizes[blob], b"", blob in condemned) for blob in left]

@@ -88,6 +88,14 @@ class Deployment:
     published_at: int = 0
     """When `list_versions` and its blobs' were written down to be removed."""
     list_versions: tuple[str, ...] = ()
+    verified: str = ""
+    """All its blobs up to this digest were found, in `verified_epoch`."""
+    verified_epoch: int = 0
+
+    @property
+    def progress(self) -> str:
+        """The digest up to which its blobs were found since it was begun; empty before the first."""
+        return self.verified if self.verified_epoch == self.epoch else ""
 
     @property
     def key(self) -> str:
@@ -144,15 +152,24 @@ class Deployments:
         after = self.change(bucket, deployment, begun)
         return Begun(seen[-1].state if seen[-1] is not None else None, after.epoch)
 
-    def extend_lease(self, bucket: str, deployment: str, epoch: int) -> None:
-        """Say that the upload goes on. Raises NotReady where it was condemned meanwhile."""
+    def extend_lease(self, bucket: str, deployment: str, epoch: int, verified: str = "") -> str:
+        """Say that the upload goes on, and how far its blobs were found; return how far they are known to be there.
+
+        Raises:
+            NotReady: it was condemned meanwhile.
+        """
         lease_until = self._now() + LEASE_SECONDS
 
         def extended(before: Deployment | None) -> Deployment:
             going_on = _of_epoch(before, epoch)
-            return replace(going_on, lease_until=max(going_on.lease_until, lease_until))
+            return replace(
+                going_on,
+                lease_until=max(going_on.lease_until, lease_until),
+                verified=max(going_on.progress, verified),
+                verified_epoch=epoch,
+            )
 
-        self.change(bucket, deployment, extended)
+        return self.change(bucket, deployment, extended).progress
 
     def ready(self, bucket: str, deployment: str, epoch: int) -> None:
         """Say that the list and all files are there. Raises NotReady where it was condemned meanwhile."""
@@ -239,11 +256,23 @@ def _of_epoch(found: Deployment | None, epoch: int) -> Deployment:
     return found
 
 
-_TEXTS = ("region", "state", "created_at", "created_by", "note")
+_TEXTS = ("region", "state", "created_at", "created_by", "note", "verified")
 _NUMBERS = {
     name: "bytes" if name == "size" else name
-    for name in ("files", "size", "epoch", "version", "lease_until", "unneeded_since", "condemned_at", "published_at")
+    for name in (
+        "files",
+        "size",
+        "epoch",
+        "version",
+        "lease_until",
+        "unneeded_since",
+        "condemned_at",
+        "published_at",
+        "verified_epoch",
+    )
 }
+_ADDED: dict[str, dict[str, str]] = {"verified": {"S": ""}, "verified_epoch": {"N": "0"}}
+"""What items that were written before do not have."""
 
 
 def _encode(found: Deployment) -> dict[str, Any]:
@@ -255,6 +284,7 @@ def _encode(found: Deployment) -> dict[str, Any]:
 
 def _decode(item: Mapping[str, Mapping[str, Any]]) -> Deployment:
     try:
+        item = {**_ADDED, **item}
         bucket, name = split_key(item["deployment"]["S"])
         texts = {name: str(item[name]["S"]) for name in _TEXTS}
         numbers = {name: int(item[attribute]["N"]) for name, attribute in _NUMBERS.items()}

@@ -103,16 +103,21 @@ class Uploader:
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def missing(self, uploads: Iterable[Upload]) -> list[Upload]:
-        """Return those that are not there."""
-        uploads = [*uploads]
+    def current_versions(self, uploads: Iterable[Upload]) -> list[str | None]:
+        """Return of each what `current_version` does."""
         with ThreadPoolExecutor(THREADS, "ask") as threads:
-            return [one for one, there in zip(uploads, threads.map(self.is_there, uploads), strict=True) if not there]
+            return [*threads.map(self.current_version, uploads)]
 
     def is_there(self, upload: Upload) -> bool:
         """Tell whether an object is there, as large as it should be."""
+        return self.current_version(upload) is not None
+
+    def current_version(self, upload: Upload) -> str | None:
+        """Return the version of an object that is there, as large as it should be; empty where it has no name."""
         answer = self._request("HEAD", upload, hashlib.sha256().hexdigest(), None, {})
-        return answer.status == 200 and answer.headers.get("content-length") == str(upload.size)
+        if answer.status != 200 or answer.headers.get("content-length") != str(upload.size):
+            return None
+        return answer.headers.get("x-amz-version-id", "")
 
     def _send(self, upload: Upload) -> bool:
         if upload.size > MOST_BYTES:

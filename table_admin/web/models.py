@@ -292,7 +292,7 @@ class Ready:
     epoch: Annotated[int, Field(ge=0, description="As the beginning answered it.")]
     bucket: BucketName = None
     domain: DomainFor = None
-    cursor: Annotated[str | None, Field(min_length=1, description="Of the answer before, where it had one.")] = None
+    cursor: Annotated[str | None, Field(min_length=1, description="Of the answer before; need not be sent.")] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +328,7 @@ class UploadsPage:
 
 @dataclass(frozen=True, slots=True)
 class ReadyDocument:
-    """Ready; or still uploading, where there is a cursor: ask again with it."""
+    """Ready; or still uploading, where there is a cursor: ask again."""
 
     state: str
     target: str

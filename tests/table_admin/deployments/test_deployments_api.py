@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, deploy
 from table_admin.deployments import elsewhere
 from table_admin.deployments.condemned import Condemned, write_condemned
+from table_admin.deployments.items import Deployments
 from table_admin.web.api import make_api
 from tests.table_admin.deployments.sites import SITE, make_bucket, page, shown, versions, write_site
 from tests.table_admin.test_api import gateway_event
@@ -143,6 +145,98 @@ def test_it_is_not_ready_before_its_files_are_there(
     assert wanted[2]["sha256"] in problem["detail"]
     send(ask, SITE, started)
     assert ask("POST", path, {"epoch": started["epoch"], "cursor": answer["cursor"]})[1]["state"] == "ready"
+
+
+def test_a_cursor_of_ones_own_makes_nothing_ready(
+    ask: Ask, bucket: str, monkeypatch: pytest.MonkeyPatch, table: RoutingTable
+) -> None:
+    monkeypatch.setattr(elsewhere, "_ASKED", 2)
+    _, started = begun(ask, manifest_of(SITE))
+    path, epoch = f"/deployments/{started['deployment']}/ready", started["epoch"]
+    wanted = [one["sha256"] for one in uploads(ask, started["deployment"])]
+    for cursor in ("f" * 64, wanted[-1], wanted[1], "x"):
+        status, problem = ask("POST", path, {"epoch": epoch, "cursor": cursor})
+        assert (status, "The cursor is not" in problem["detail"]) == (400, True)
+        assert ask("POST", path, {"epoch": epoch})[0] == 409
+    assert ask("GET", f"/deployments/{started['deployment']}")[1]["state"] == "uploading"
+    assert ask("PUT", f"/routes/{WWW}", {"target": started["target"]})[0] == 422
+    send(ask, SITE, started)
+    assert ask("POST", path, {"epoch": epoch})[1] == {
+        "state": "uploading",
+        "target": started["target"],
+        "cursor": wanted[1],
+    }
+    assert ask("POST", path, {"epoch": epoch, "cursor": wanted[0]})[0] == 400
+    assert ask("POST", path, {"epoch": epoch})[1]["state"] == "ready"  # it knows itself how far it was
+
+
+def test_what_was_looked_for_before_it_was_given_up_is_looked_for_again(
+    ask: Ask, bucket: str, monkeypatch: pytest.MonkeyPatch, table: RoutingTable, aws: EmbeddedAws
+) -> None:
+    monkeypatch.setattr(elsewhere, "_ASKED", 2)
+    _, started = begun(ask, manifest_of(SITE))
+    path = f"/deployments/{started['deployment']}/ready"
+    wanted = [one["sha256"] for one in uploads(ask, started["deployment"])]
+    send(ask, SITE, started)
+    cursor = ask("POST", path, {"epoch": started["epoch"]})[1]["cursor"]
+    assert cursor == wanted[1]
+    deployments = Deployments(table)
+    seen = deployments.get(bucket, started["deployment"])
+    deployments.change_seen(seen, replace(seen, state="condemned", epoch=seen.epoch + 1))
+    _, again = begun(ask, manifest_of(SITE))
+    aws.client("s3").delete_object(Bucket=bucket, Key=f"_blobs/{wanted[0]}")
+    assert ask("POST", path, {"epoch": started["epoch"]})[0] == 409
+    assert ask("POST", path, {"epoch": again["epoch"], "cursor": cursor})[0] == 400
+    status, problem = ask("POST", path, {"epoch": again["epoch"]})
+    assert (status, wanted[0] in problem["detail"]) == (409, True)
+
+
+def test_what_one_epoch_found_is_nothing_in_the_next(ask: Ask, bucket: str, table: RoutingTable) -> None:
+    _, started = begun(ask, manifest_of(SITE))
+    deployments, name = Deployments(table), started["deployment"]
+    assert deployments.extend_lease(bucket, name, started["epoch"], "b" * 64) == "b" * 64
+    assert deployments.extend_lease(bucket, name, started["epoch"], "a" * 64) == "b" * 64  # the slower of two
+    assert deployments.extend_lease(bucket, name, started["epoch"]) == "b" * 64
+    seen = deployments.get(bucket, name)
+    after = deployments.change_seen(seen, replace(seen, epoch=seen.epoch + 1))
+    assert after is not None
+    assert after.progress == ""
+    assert deployments.extend_lease(bucket, name, after.epoch, "a" * 64) == "a" * 64
+
+
+def test_an_item_from_before_there_was_progress_is_read(
+    ask: Ask, bucket: str, table: RoutingTable, aws: EmbeddedAws
+) -> None:
+    _, started = begun(ask, manifest_of(SITE))
+    aws.client("dynamodb").update_item(
+        TableName=table.tables.deployments,
+        Key={"deployment": {"S": f"{bucket}/{started['deployment']}"}},
+        UpdateExpression="REMOVE verified, verified_epoch",
+    )
+    send(ask, SITE, started)
+    path = f"/deployments/{started['deployment']}/ready"
+    assert ask("POST", path, {"epoch": started["epoch"]})[1]["state"] == "ready"
+
+
+def test_a_condemned_blobs_version_that_was_there_does_not_count(
+    ask: Ask, table: RoutingTable, bucket: str, tmp_path: Path, aws: EmbeddedAws
+) -> None:
+    deploy(table, write_site(tmp_path), bucket=bucket, domain=WWW)
+    key = f"_blobs/{digest('about')}"
+    old = aws.client("s3").head_object(Bucket=bucket, Key=key)["VersionId"]
+    write_condemned(aws.client("s3"), bucket, {digest("about"): Condemned(0, (old,))})
+    files = {**SITE, "index.html": "two"}
+    _, started = begun(ask, manifest_of(files))
+    path = f"/deployments/{started['deployment']}/ready"
+    for upload in uploads(ask, started["deployment"]):
+        if upload["sha256"] != digest("about"):  # the lazy client: it is there, as far as anybody sees
+            assert put(upload, "two") == 200
+    status, problem = ask("POST", path, {"epoch": started["epoch"]})
+    assert (status, digest("about") in problem["detail"]) == (409, True)
+    assert 200 in send(ask, files, started)
+    assert ask("POST", path, {"epoch": started["epoch"]})[1]["state"] == "ready"
+    aws.client("s3").delete_object(Bucket=bucket, Key=key, VersionId=old)
+    assert aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read() == b"about"
 
 
 def test_what_is_there_is_not_asked_for_and_what_is_condemned_is(
