@@ -18,7 +18,7 @@ from table_admin.deployments.elsewhere import Elsewhere, begin, upload_page, ver
 from table_admin.deployments.items import Deployment, Deployments
 from table_admin.deployments.keys import bucket_of
 from table_admin.deployments.lists import Sites
-from table_admin.deployments.manifests import MOST_BYTES, check_digest, manifest_key
+from table_admin.deployments.manifests import MOST_BYTES, MOST_FILES, check_digest, manifest_key
 from table_admin.deployments.uploads import Upload, presigned
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain
@@ -44,6 +44,7 @@ SECONDS = 3600
 _MANIFEST = (
     'It is JSON: {"files": {"index.html": {"sha256": "...", "size": 12}}, "_redirects": "...", "_headers": "..."}.'
     " The last two are what is in the files of these names, where there are any."
+    f" It has {MOST_FILES:,} files at most; for more there is the command, table-admin deploy."
 )
 _For = Annotated[str | None, Query(alias="for", description="The domain it is for: what that has now is not sent.")]
 

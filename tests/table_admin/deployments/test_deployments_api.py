@@ -13,7 +13,7 @@ import urllib3
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, deploy
-from table_admin.deployments import elsewhere
+from table_admin.deployments import elsewhere, manifests
 from table_admin.deployments.condemned import Condemned, write_condemned
 from table_admin.deployments.items import Deployments
 from table_admin.web.api import make_api
@@ -263,6 +263,12 @@ def test_what_was_given_up_is_begun_again(ask: Ask, bucket: str) -> None:
     assert ask("GET", "/deployments/nonsense")[0] == 422
 
 
+def said(name: str, sha256: str = digest("a"), size: str = "1", rules: str = "") -> str:
+    """Return what says more of a file than a library that writes JSON would."""
+    index = f'"index.html": {{"sha256": "{digest("a")}", "size": 1}}'
+    return f'{{"files": {{{index}, "{name}": {{"sha256": "{sha256}", "size": {size}}}}}{rules}}}'
+
+
 @pytest.mark.parametrize(
     ("manifest", "why"),
     [
@@ -277,6 +283,20 @@ def test_what_was_given_up_is_begun_again(ask: Ask, bucket: str) -> None:
         (manifest_of({"index.html": "a", "/index.html": "b"}), "same address"),
         (manifest_of({"index.html": "a", "x" * 1100: "b"}), "more than"),
         (manifest_of({"index.html": "a"}, _redirects="/a /b 999\n"), "999"),
+        (said("x.js", size="1.0"), "files.x.js.size: 1.0 is not of type 'integer'"),
+        (said("x.js", size="1e400"), "files.x.js.size"),
+        (said("\\ud800.js"), "not UTF-8"),
+        (said("x.js", rules=', "_redirects": "/a /\\ud800 301"'), "not UTF-8"),
+        (said("x.js", rules=', "_headers": "/\\ud800"'), "not UTF-8"),
+        (said("x.js", rules=', "\\ud800": 1'), "not UTF-8"),
+        ('{"files": ' + '{"a":' * 900 + "1" + "}" * 900 + "}", "not as it should be"),
+        (said(""), "The directory has an empty name in its path"),
+        (said("a//b"), "a//b has an empty name"),
+        (said("c/"), "c/ has an empty name"),
+        (said("//x"), "/x has an empty name"),
+        (said("nul\\u0000.js"), "nul\\x00.js has a zero byte"),
+        (said("x.js", sha256=f"{digest('a')}\\n"), "files.x.js.sha256"),
+        (said("x.js", size="2"), "has two sizes, 1 and 2"),
     ],
 )
 def test_a_manifest_that_is_wrong_is_refused_with_the_reason(ask: Ask, bucket: str, manifest: str, why: str) -> None:
@@ -288,3 +308,17 @@ def test_a_manifest_that_was_not_sent_is_not_found(ask: Ask, bucket: str) -> Non
     assert ask("POST", "/deployments", {"manifest": "0" * 64})[0] == 404
     assert ask("POST", "/deployments", {"manifest": "../x"})[0] == 422
     assert ask("POST", "/manifests", {"sha256": "0" * 64, "size": 2**30})[0] == 400
+
+
+def test_a_manifest_of_more_files_than_a_function_has_time_for_is_refused(ask: Ask, bucket: str) -> None:
+    files = {f"{number}.js": {"sha256": digest("a"), "size": 1} for number in range(manifests.MOST_FILES)}
+    status, problem = begun(ask, json.dumps({"files": {**files, "index.html": {"sha256": digest("a"), "size": 1}}}))
+    assert status == 400
+    assert "50,001 files" in problem["detail"]
+    assert "more than 50,000" in problem["detail"]
+    assert "table-admin deploy" in problem["detail"]
+
+
+def test_a_digest_that_ends_in_a_newline_is_none(ask: Ask, bucket: str) -> None:
+    assert ask("POST", "/manifests", {"sha256": "0" * 64 + "\n", "size": 5})[0] == 422
+    assert ask("POST", "/deployments", {"manifest": "0" * 64 + "\n"})[0] == 422
