@@ -5,7 +5,7 @@ to a segment, which takes at least a character and no slash. Patterns and paths 
 """
 
 from collections.abc import Callable, Iterable
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urljoin
 
 from edge_handler.website.listing import HeaderRule, RedirectRule
 
@@ -79,9 +79,22 @@ def location(destination: str, values: Values, query: str) -> str:
 
 
 def target(destination: str, values: Values) -> str:
-    """Return the path, decoded, that a rule leads to on the site; of another site it is empty."""
+    """Return the path that a rule leads to on the site, decoded and in form C, as lists have it; else nothing."""
     origin, path, _own, _fragment = _split(destination)
-    return "" if origin else collapse_slashes("/" + _fill(unquote(path), values, str))
+    if origin:
+        return ""
+    path = collapse_slashes("/" + _fill(unquote(path), values, str))
+    if not path.isascii():
+        from unicodedata import normalize  # noqa: PLC0415 - few paths need it
+
+        path = normalize("NFC", path)
+    return path
+
+
+def asked_next(destination: str, values: Values) -> str:
+    """Return the path that a browser asks for after a redirect: it takes out `.` and `..`, which a value may make."""
+    path = target(destination, values)
+    return unquote(urljoin("/", quote(path))) if "/." in path else path
 
 
 def headers_for(path: str, rules: Iterable[HeaderRule]) -> list[tuple[str, str]]:
@@ -113,7 +126,7 @@ def collapse_slashes(path: str) -> str:
 
 
 def _leads_back(rule: RedirectRule, values: Values, path: str) -> bool:
-    return 300 <= rule.status < 400 and target(rule.destination, values) == path
+    return 300 <= rule.status < 400 and asked_next(rule.destination, values) == path
 
 
 def _match_segments(patterns: list[str], segments: list[str], values: Values) -> bool:

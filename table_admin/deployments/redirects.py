@@ -2,7 +2,9 @@
 
 import re
 
+from edge_handler.errors import MalformedPath
 from edge_handler.website.listing import RedirectRule
+from edge_handler.website.resolution import site_path
 from table_admin.deployments.redirect_loops import loops
 from table_admin.deployments.rule_lines import (
     PLACEHOLDER,
@@ -106,11 +108,21 @@ def _check_destination(destination: str, status: int, names: frozenset[str]) -> 
         raise WrongLine(f"browsers read {short(destination)} as another host; begin with one slash, write %5C for \\.")
     if "*" in path:
         raise WrongLine("what * matched is :splat in a destination; write %2A for an asterisk.")
+    if destination.startswith("/"):
+        _check_reachable(re.split("[?#]", path, maxsplit=1)[0])
     unknown = [name for name in PLACEHOLDER.findall(path) if name not in names]
     if unknown:
         raise WrongLine(f":{unknown[0][:40]} is not in the rule's path; write %3A for a colon.")
     if status in (200, 404):
         _check_page(path)
+
+
+def _check_reachable(path: str) -> None:
+    """Refuse what the edge answers with 400, or what browsers change before they ask: no rule would be met again."""
+    try:
+        site_path(path)
+    except MalformedPath as error:
+        raise WrongLine(f"{short(path)} is no destination: {error}.") from None
 
 
 def _after_host(destination: str, status: int) -> str:

@@ -116,6 +116,15 @@ def test_a_redirect_to_where_one_is_already_is_passed_over() -> None:
     assert find_rule("/a", elsewhere) == (elsewhere[0], {"splat": "a"})
 
 
+def test_a_rewrite_finds_a_file_whose_name_is_spelled_in_another_form_of_unicode() -> None:
+    assert ask("/rew", ["/café.html"], "/rew /cafe%CC%81.html 200") == "200 /café.html P"
+
+
+@pytest.mark.parametrize(("line", "path"), [("/naïve /nai%CC%88ve 301", "/naïve"), ("/a* /a/.:splat 301", "/a/")])
+def test_a_redirect_to_the_same_path_spelled_otherwise_is_passed_over(line: str, path: str) -> None:
+    assert find_rule(path, rules(line)) is None
+
+
 @pytest.mark.parametrize(
     ("destination", "query", "expected"),
     [
