@@ -21,7 +21,7 @@ _STATUS = {
 }
 _OF_A_SITE = {
     404: ("Not Found", "This page does not exist", "Check the URL for typing errors."),
-    502: ("Bad Gateway", "A file of this site is missing", "Deploying the site again brings it back."),
+    502: ("Bad Gateway", "A file of this site is missing", "The platform team can bring it back."),
     503: ("Service Unavailable", "This site cannot be read right now", "Please try again in a moment."),
 }
 _REDIRECTS = {

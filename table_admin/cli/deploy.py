@@ -34,6 +34,7 @@ _LOCAL_EDGE = "http://{domain}:8080/"
 @click.option("--bucket", help="Where the files are kept; by default as configured, else the stack's own.")
 @click.option("--spa", is_flag=True, help="A single-page application: its page answers whatever path is not there.")
 @click.option("--force", is_flag=True, help="Also without an index.html at the top.")
+@click.option("--resend", is_flag=True, help="Look for every file anew: somebody removed some from the bucket.")
 @click.option(
     "--edge",
     default=None,

@@ -69,6 +69,7 @@ def deploy(
     default_expires_in: str | None = None,
     spa: bool = False,
     force: bool = False,
+    resend: bool = False,
     note: str = "",
     dry_run: bool = False,
     on_progress: Callable[[Sent], object] = lambda _: None,
@@ -93,6 +94,7 @@ def deploy(
         default_expires_in: likewise.
         spa: see `build`.
         force: likewise.
+        resend: look for each file anew, and send what somebody removed from the bucket.
         note: why, for people.
         dry_run: say what would be sent and changed, and do nothing.
         on_progress: told of each file.
@@ -124,12 +126,13 @@ def deploy(
     # What the row's write would be refused for, it is refused for before anything is sent.
     planned = place.send(target, begun.generation, True)
     if dry_run:
-        sent = missing(table, sites, built, begun.deployments(bucket))
+        sent = missing(table, sites, built, begun.deployments(bucket), resend=resend)
         return _deployed(planned, target, built, sent)
     sent = Sent()
     for left in reversed(range(_ATTEMPTS)):
         try:
-            sent += send(table, sites, region, built, begun.deployments(bucket), note, on_progress)
+            named = begun.deployments(bucket)
+            sent += send(table, sites, region, built, named, note, on_progress, resend=resend)
             return _deployed(begun.finish(table, place, target), target, built, sent)
         except (NotReady, TargetRefused):
             if not left:

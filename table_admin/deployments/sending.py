@@ -40,6 +40,8 @@ def send(
     former: Sequence[str],
     note: str,
     on_progress: Callable[[Sent], object],
+    *,
+    resend: bool = False,
 ) -> Sent:
     """Send what is not there, and say that the deployment is ready; return what was sent.
 
@@ -51,6 +53,7 @@ def send(
         former: deployments that most of its files may be of.
         note: why, for people.
         on_progress: told of each file.
+        resend: look for each file, and for the list, also of a deployment that is ready: somebody removed some.
 
     Raises:
         NotReady: it was given up meanwhile, or its files were: from the beginning again.
@@ -59,37 +62,43 @@ def send(
     deployments, bucket, name = Deployments(table), sites.bucket, built.listing.id
     size = sum(file.size for file in built.files.values())
     begun = deployments.begin(bucket, region, name, len(built.files), size, note)
-    if begun.state == "ready":
+    was_ready = begun.state == "ready"
+    if was_ready and not resend:
         return Sent()
     uploader = Uploader(sites.s3, bucket)
     content = built.listing.content
-    whole_list = Upload(built.listing.key, hashlib.sha256(content).hexdigest(), len(content), content, True)
+    # A ready one's list counts as it is there: condemned with its deployment it would not be ready.
+    whole_list = Upload(built.listing.key, hashlib.sha256(content).hexdigest(), len(content), content, not was_ready)
     for _ in uploader.send([whole_list]):
         pass
     # Only now that the list is there: what is condemned from here on is not what it names.
     condemned = deployments.condemned_blobs(bucket, region)
-    known = known_blobs(deployments, sites, former) - condemned
+    known = frozenset() if resend else known_blobs(deployments, sites, former) - condemned
     uploads = uploads_of(built, known, condemned)
     done, renewed = Sent(of_files=len(uploads)), time.monotonic()
     for upload, was_sent in uploader.send(uploads):
         done += Sent(1, upload.size, int(was_sent), upload.size if was_sent else 0)
         on_progress(done)
-        if time.monotonic() - renewed > LEASE_SECONDS / 4:
+        if not was_ready and time.monotonic() - renewed > LEASE_SECONDS / 4:
             deployments.extend_lease(bucket, name, begun.epoch)
             renewed = time.monotonic()
-    deployments.ready(bucket, name, begun.epoch)
+    deployments.ready(bucket, name, begun.epoch)  # of one that was: whether it still is
     return done
 
 
-def missing(table: RoutingTable, sites: Sites, built: Build, former: Sequence[str]) -> Sent:
-    """Return what would be sent, as far as the lists that are there tell; sends nothing."""
+def missing(table: RoutingTable, sites: Sites, built: Build, former: Sequence[str], *, resend: bool = False) -> Sent:
+    """Return what would be sent, as far as the lists that are there tell, or the bucket itself; sends nothing."""
     deployments = Deployments(table)
+    if resend:
+        return _of(Uploader(sites.s3, sites.bucket).missing(uploads_of(built, frozenset(), frozenset())))
     found = deployments.find(sites.bucket, built.listing.id)
     if found is not None and found.state == "ready":
         return Sent()
-    uploads = uploads_of(built, known_blobs(deployments, sites, former), frozenset())
-    size = sum(upload.size for upload in uploads)
-    return Sent(0, 0, len(uploads), size, len(uploads))
+    return _of(uploads_of(built, known_blobs(deployments, sites, former), frozenset()))
+
+
+def _of(uploads: Sequence[Upload]) -> Sent:
+    return Sent(0, 0, len(uploads), sum(upload.size for upload in uploads), len(uploads))
 
 
 def known_blobs(deployments: Deployments, sites: Sites, former: Iterable[str]) -> frozenset[str]:

@@ -177,6 +177,8 @@ def test_a_file_that_the_list_names_and_the_bucket_lacks_is_502_and_counted(
 ) -> None:
     result = run(handler, answered("origin-response-deployment-missing-blob", status))
     assert (result["status"], header(result, "cache-control")) == ("502", "no-store")
+    # Whoever deploys the same site again finds it ready, and sends nothing.
+    assert "The platform team can bring it back." in result["body"]
     line = json.loads(capsys.readouterr().out)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     (metric,) = directive["Metrics"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from edge_handler.routes.origin import DeploymentOrigin
-from edge_handler.website.listing import blob_key
+from edge_handler.website.listing import blob_key, list_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, RoutingTable, TableAdminError, TargetRefused, deploy, environments
 from table_admin.deployments import sending
@@ -103,6 +103,42 @@ def test_a_blob_that_is_there_without_a_list_is_not_overwritten(
     assert (done.sent_files, done.sent_size) == (2, len(SITE["index.html"]) + len("run()"))
     assert len(versions(s3, bucket)) == 4
     assert sending_limit == len(large)
+
+
+def test_what_somebody_removed_from_the_bucket_is_sent_again_and_nothing_else_is_written(
+    table: RoutingTable, bucket: str, tmp_path: Path, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = deploy(table, write_site(tmp_path), bucket=bucket, domain=WWW)
+    s3, item = aws.client("s3"), Deployments(table).get(bucket, first.deployment)
+    for key in (blob_key(digest("about")), blob_key(digest("run()")), list_key(first.deployment)):
+        s3.delete_object(Bucket=bucket, Key=key)
+    before = versions(s3, bucket, "")
+    assert deploy(table, tmp_path, bucket=bucket, domain=WWW).sent_files == 0  # it believes the item
+    assert versions(s3, bucket, "") == before
+    planned = deploy(table, tmp_path, bucket=bucket, domain=WWW, resend=True, dry_run=True)
+    assert (planned.sent_files, planned.sent_size, versions(s3, bucket, "")) == (2, 10, before)
+    asked = requests_of(table.tables.dynamodb)
+    monkeypatch.setattr(sending, "LEASE_SECONDS", -1)
+    done = deploy(table, tmp_path, bucket=bucket, domain=WWW, resend=True)
+    assert (done.sent_files, done.sent_size, done.change.action) == (2, 10, "unchanged")
+    assert page(table, WWW, "/about.html") == b"about"
+    assert len(versions(s3, bucket, "")) == len(before) + 3  # the two files and the list
+    assert Deployments(table).get(bucket, first.deployment) == item
+    assert set(asked) == {"BatchGetItem", "GetItem", "Scan"}
+
+
+def test_a_resend_of_a_site_that_is_whole_sends_nothing_and_of_another_all_that_is_missing(
+    table: RoutingTable, bucket: str, tmp_path: Path, aws: EmbeddedAws
+) -> None:
+    deploy(table, write_site(tmp_path), bucket=bucket, domain=WWW)
+    s3 = aws.client("s3")
+    before = versions(s3, bucket, "")
+    assert deploy(table, tmp_path, bucket=bucket, domain=WWW, resend=True).sent_files == 0
+    assert versions(s3, bucket, "") == before
+    s3.delete_object(Bucket=bucket, Key=blob_key(digest("about")))
+    write_site(tmp_path, {"index.html": "two"})
+    assert deploy(table, tmp_path, bucket=bucket, domain=WWW, resend=True).sent_files == 2
+    assert page(table, WWW, "/about.html") == b"about"
 
 
 def test_a_condemned_blob_is_sent_as_a_new_version(

@@ -1,5 +1,6 @@
 """`table-admin deploy`, as people and pipelines run it."""
 
+import hashlib
 import json
 import os
 import pty
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_handler.website.listing import blob_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.deployments.items import Deployments
@@ -35,6 +37,24 @@ def test_the_url_is_the_last_line(command: Command, site: Path, table: RoutingTa
         assert second.startswith(f"{action} {WWW} -> s3://")
     assert table.get(WWW).revision == 1
     assert command("deploy", "dist", "--domain", WWW, "--edge", "https://{domain}/")[1].endswith(f"\nhttps://{WWW}/\n")
+
+
+def test_resend_brings_back_what_somebody_removed(
+    command: Command, site: Path, table: RoutingTable, aws: EmbeddedAws
+) -> None:
+    command("deploy", "dist", "--domain", WWW)
+    s3, bucket = aws.client("s3"), table.get(WWW).target.split("/")[2]
+    s3.delete_object(Bucket=bucket, Key=blob_key(hashlib.sha256(b"about").hexdigest()))
+    for options, sent in (
+        ([], "none sent"),
+        (["--resend", "--dry-run"], "1 would be sent (5 bytes)"),
+        (["--resend"], "1 sent (5 bytes)"),
+        (["--resend"], "none sent"),
+    ):
+        code, out, _ = command("deploy", "dist", "--domain", WWW, *options)
+        assert (code, out.splitlines()[0]) == (0, f"3 files (22 bytes), {sent}")
+    assert page(table, WWW, "/about.html") == b"about"
+    assert table.get(WWW).revision == 1
 
 
 def test_an_environment_and_a_branch_are_named_as_env_up_does(
