@@ -90,7 +90,9 @@ def missing(table: RoutingTable, sites: Sites, built: Build, former: Sequence[st
     """Return what would be sent, as far as the lists that are there tell, or the bucket itself; sends nothing."""
     deployments = Deployments(table)
     if resend:
-        return _of(Uploader(sites.s3, sites.bucket).missing(uploads_of(built, frozenset(), frozenset())))
+        uploads = uploads_of(built, frozenset(), frozenset())
+        versions = Uploader(sites.s3, sites.bucket).current_versions(uploads)
+        return _of([upload for upload, version in zip(uploads, versions, strict=True) if version is None])
     found = deployments.find(sites.bucket, built.listing.id)
     if found is not None and found.state == "ready":
         return Sent()
