@@ -18,8 +18,9 @@ from edge_handler.website.resolution import Missing, Moved, Serve, resolve
 
 # Of one page: a path of many segments must not become many questions.
 MAX_QUESTIONS = 12
-# What is there is not asked about again for a while: if it goes, S3 says so itself. What is not there may come.
-_REMEMBERED_SECONDS = 60
+# What is there is not asked about again for a while: if it goes, S3 says so itself. What is not there may come. Not for
+# longer: on a kept connection it may have been the answer to another question.
+_REMEMBERED_SECONDS = 5
 _there: TTLCache[tuple[str, str], bool] = TTLCache(10_000, _REMEMBERED_SECONDS)
 # S3 has the type and the rest.
 _A_FILE = File("", "", False, 0)
