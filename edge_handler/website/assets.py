@@ -1,62 +1,27 @@
 """Which paths name something that a page loads, and not a page."""
 
 # What a browser or a program asks for by its name. No HTML; and nothing that ends user names or versions: .com, .x.
-EXTENSIONS = frozenset(
-    (
-        # scripts, styles, data
-        *("atom", "bin", "cjs", "css", "csv", "dat", "geojson", "ics", "js", "json", "jsonld", "jsx", "map", "md"),
-        *("mjs", "rss", "toml", "ts", "tsv", "tsx", "txt", "vcf", "wasm", "webmanifest", "xml", "xsl", "yaml", "yml"),
-        # images, fonts, models
-        *(
-            "apng",
-            "avif",
-            "bmp",
-            "cur",
-            "gif",
-            "heic",
-            "ico",
-            "jpeg",
-            "jpg",
-            "jxl",
-            "png",
-            "svg",
-            "tif",
-            "tiff",
-            "webp",
-        ),
-        *("eot", "otf", "ttf", "woff", "woff2", "glb", "gltf", "hdr", "ktx2"),
-        # sound and film
-        *("aac", "flac", "m3u8", "m4a", "m4v", "mov", "mp3", "mp4", "mpd", "oga", "ogg", "ogv", "opus", "srt", "vtt"),
-        *("wav", "webm"),
-        # documents and archives
-        *(
-            "7z",
-            "apk",
-            "br",
-            "bz2",
-            "deb",
-            "dmg",
-            "doc",
-            "docx",
-            "epub",
-            "exe",
-            "gz",
-            "iso",
-            "jar",
-            "msi",
-            "odp",
-            "ods",
-        ),
-        *("odt", "pdf", "ppt", "pptx", "rar", "rpm", "rtf", "tar", "tgz", "xls", "xlsx", "xz", "zip", "zst"),
-        # the search index of Pagefind
-        *("pagefind", "pf_filter", "pf_fragment", "pf_index", "pf_meta"),
-    )
+_EXTENSIONS = (
+    # scripts, styles, data
+    "atom bin cjs css csv dat geojson ics js json jsonld jsx map md mjs rss toml ts tsv tsx txt vcf wasm "
+    "webmanifest xml xsl yaml yml "
+    # images
+    "apng avif bmp cur gif heic ico jpeg jpg jxl png svg tif tiff webp "
+    # fonts, models
+    "eot otf ttf woff woff2 glb gltf hdr ktx2 "
+    # sound and film
+    "aac flac m3u8 m4a m4v mov mp3 mp4 mpd oga ogg ogv opus srt vtt wav webm "
+    # documents and archives
+    "7z apk br bz2 deb dmg doc docx epub exe gz iso jar msi odp ods odt pdf ppt pptx rar rpm rtf tar tgz "
+    "xls xlsx xz zip zst "
+    # the search index of Pagefind
+    "pagefind pf_filter pf_fragment pf_index pf_meta "
 )
-DIRECTORIES = (
-    *("/_astro/", "/_next/static/", "/_app/immutable/", "/_nuxt/", "/static/js/", "/static/css/", "/static/media/"),
-    "/assets/",
-)
-"""Where generators put what they gave a name of its own, at the top or below a base path."""
+EXTENSIONS = frozenset(_EXTENSIONS.split())
+GENERATED = ("/_astro/", "/_next/static/", "/_app/immutable/", "/_nuxt/")
+"""Where generators put what they gave a name of its own, at the top or below a base path, and nothing else."""
+SHARED = ("/static/js/", "/static/css/", "/static/media/", "/assets/")
+"""Where they put it beside what people gave a name."""
 _WELL_KNOWN = "/.well-known/"
 
 
@@ -74,4 +39,6 @@ def is_asset(path: str) -> bool:
     if path.startswith(_WELL_KNOWN) or has_known_extension(path):
         return True
     last = path.rpartition("/")[2]
-    return "." in last and not last.endswith((".html", ".htm")) and any(place in path for place in DIRECTORIES)
+    return (
+        "." in last and not last.endswith((".html", ".htm")) and any(place in path for place in (*GENERATED, *SHARED))
+    )

@@ -20,8 +20,6 @@ LISTS = "_deployments"
 CONDEMNED = "_condemned"
 """An object beside them: what is about to be removed."""
 PAGE_RECORDS = 4_096
-FIRST_READ_BYTES = 1_048_576
-"""Of a list so much is read at first: 20,000 files and their rules fit."""
 MAX_HEAD_BYTES = 786_432
 _MAGIC = b"EDGELST1"
 _HEAD_LENGTH = struct.Struct(">I")
@@ -96,11 +94,6 @@ class Head(NamedTuple):
     files: int
     """How many there are."""
     pages: tuple[Page, ...]
-
-    @property
-    def length(self) -> int:
-        """Bytes of the whole list."""
-        return self.pages[-1].offset + self.pages[-1].length if self.pages else 0
 
 
 class Listing(NamedTuple):

@@ -2,12 +2,9 @@
 
 import re
 
+from edge_handler.website.assets import GENERATED, SHARED
 from table_admin.deployments.content_types import is_page
 
-# Nothing is in these but what the generator named.
-_GENERATORS = re.compile(r"/(?:_astro|_next/static|_app/immutable|_nuxt)/")
-# People put files of their own into these, too.
-_SHARED = re.compile(r"/(?:static/(?:js|css|media)|assets)/")
 _CODE = frozenset(["js", "mjs", "css", "map", "wasm"])
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,64}(?![0-9A-Za-z])")
 # What Rollup, esbuild and those who use them write: eight characters, an image's followed by those of its size.
@@ -27,8 +24,8 @@ def is_immutable(path: str) -> bool:
     lower = name.lower()
     if is_page(path) or "manifest" in lower or _WORKER.search(lower):
         return False
-    generators = _GENERATORS.search(f"{directory}/") is not None
-    if not generators and not _SHARED.search(f"{directory}/"):
+    generators = any(place in f"{directory}/" for place in GENERATED)
+    if not generators and not any(place in f"{directory}/" for place in SHARED):
         return False
     if _HEX.search(name):
         return True

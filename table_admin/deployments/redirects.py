@@ -74,7 +74,17 @@ def _rule(line: str) -> RedirectRule:
         raise WrongLine(
             "it would send every script and picture to one page; write 200 for a page that answers instead."
         )
+    if 300 <= status < 400 and _is_itself(source, re.split("[?#]", destination, maxsplit=1)[0]):
+        raise WrongLine(
+            f"{short(source)} would be sent to itself; with or without a slash at the end viewers come to the file "
+            "without a rule: remove the line."
+        )
     return RedirectRule(source, destination, status, force)
+
+
+def _is_itself(source: str, destination: str) -> bool:
+    """Tell whether a path leads to itself, or to itself with another slash: the site's own redirect would lead back."""
+    return destination.rstrip("/") == source.replace("*", ":splat").rstrip("/")
 
 
 def _status(words: list[str]) -> tuple[int, bool]:
