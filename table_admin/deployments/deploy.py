@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from edge_handler.routes.origin import DeploymentOrigin, Origin, bucket_domain_name
+from edge_handler.routes.route import Route
 from table_admin.asking import ask
 from table_admin.changes import Change, decode, generation_of
 from table_admin.deployments.build import Build, build
 from table_admin.deployments.items import Deployments, NotReady
-from table_admin.deployments.keys import bucket_of, list_target
+from table_admin.deployments.keys import bucket_of, deployments_of, list_target
 from table_admin.deployments.lists import Sites
 from table_admin.deployments.places import Place, Terms, place_of
 from table_admin.deployments.sending import Sent, missing, send
@@ -119,19 +120,19 @@ def deploy(
     bucket = bucket or stack_bucket(table)
     region = table.targets.region(bucket)
     sites = Sites(table.client("s3", region_name=region), bucket)
-    former = [site for site in map(sites.get, begun.deployments(bucket)) if site is not None]
+    former = [site for site in map(sites.get, deployments_of(begun.route, bucket)) if site is not None]
     built = build(Path(directory), spa=spa, force=force, former=former)
     target = list_target(bucket, built.listing.id)
     table.targets.remember(bucket, _origin(bucket, region, built))
     # What the row's write would be refused for, it is refused for before anything is sent.
     planned = place.send(target, begun.generation, True)
     if dry_run:
-        sent = missing(table, sites, built, begun.deployments(bucket), resend=resend)
+        sent = missing(table, sites, built, deployments_of(begun.route, bucket), resend=resend)
         return _deployed(planned, target, built, sent)
     sent = Sent()
     for left in reversed(range(_ATTEMPTS)):
         try:
-            named = begun.deployments(bucket)
+            named = deployments_of(begun.route, bucket)
             sent += send(table, sites, region, built, named, note, on_progress, resend=resend)
             return _deployed(begun.finish(table, place, target), target, built, sent)
         except (NotReady, TargetRefused):
@@ -156,10 +157,7 @@ class _Begun:
     """What was there when a deployment began."""
 
     generation: int
-    origin: DeploymentOrigin | None
-    """What the row names, where that is a deployment."""
-    former: tuple[str, ...]
-    """The deployments that the row names beside it."""
+    route: Route | None
     uploading: dict[str, int]
     """By key, the version of what others were sending then: it is older, also where it is finished first."""
 
@@ -168,17 +166,7 @@ class _Begun:
         # First the row: whatever is written to it from here on is newer, but for what was on its way already.
         item = table.tables.read([place.domain]).get(place.domain)
         uploading = {one.key: one.version for one in Deployments(table).list() if one.state == "uploading"}
-        route = decode(item)
-        generation = generation_of(item, table.clock())
-        if route is None or not isinstance(route.origin, DeploymentOrigin):
-            return cls(generation, None, (), uploading)
-        return cls(generation, route.origin, tuple(one.deployment for one in route.former), uploading)
-
-    def deployments(self, bucket: str) -> list[str]:
-        """Return what the row named, of one bucket, the newest first."""
-        if self.origin is None or bucket_of(self.origin.domain_name) != bucket:
-            return []
-        return [self.origin.deployment, *self.former]
+        return cls(generation_of(item, table.clock()), decode(item), uploading)
 
     def finish(self, table: RoutingTable, place: Place, target: str) -> Change:
         """Write the row. Raises Overtaken where it shows what is newer."""

@@ -3,6 +3,8 @@
 import re
 
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import DeploymentOrigin
+from edge_handler.routes.route import Route
 from edge_handler.website.listing import list_key
 
 _PATH = re.compile(r"/_deployments/([0-9a-f]{32})")
@@ -52,3 +54,10 @@ def key_of_row(row: Item | None) -> str | None:
         return deployment_key(bucket_of(origin["domain_name"]["S"]), origin["deployment"]["S"])
     except (AttributeError, KeyError, TypeError):
         return None
+
+
+def deployments_of(route: Route | None, bucket: str) -> list[str]:
+    """Return the deployments of a bucket that a route names, the newest first: the one it has, then former ones."""
+    if route is None or not isinstance(route.origin, DeploymentOrigin) or bucket_of(route.origin.domain_name) != bucket:
+        return []
+    return [route.origin.deployment, *(one.deployment for one in route.former)]

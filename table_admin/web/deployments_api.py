@@ -11,12 +11,11 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from edge_handler.routes.origin import DeploymentOrigin
 from table_admin.changes import decode
 from table_admin.deployments.deploy import stack_bucket
 from table_admin.deployments.elsewhere import Elsewhere, begin, upload_page, verify
 from table_admin.deployments.items import Deployment, Deployments
-from table_admin.deployments.keys import bucket_of
+from table_admin.deployments.keys import deployments_of
 from table_admin.deployments.lists import Sites
 from table_admin.deployments.manifests import MOST_BYTES, MOST_FILES, check_digest, manifest_key
 from table_admin.deployments.uploads import Upload, presigned
@@ -137,10 +136,7 @@ def _former(table: RoutingTable, bucket: str, domain: str | None) -> Sequence[st
     if domain is None:
         return []
     name = parse_domain(domain)
-    route = decode(table.tables.read([name]).get(name))
-    if route is None or not isinstance(route.origin, DeploymentOrigin) or bucket_of(route.origin.domain_name) != bucket:
-        return []
-    return [route.origin.deployment, *(one.deployment for one in route.former)]
+    return deployments_of(decode(table.tables.read([name]).get(name)), bucket)
 
 
 def _signed(place: Elsewhere, upload: Upload) -> UploadDocument:
