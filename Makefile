@@ -20,7 +20,7 @@ lint: .venv/test.stamp
 	$(BIN)/mypy
 
 bench: .venv/test.stamp .venv/ministack.stamp .venv/awscli.stamp node_modules/.stamp
-	$(BIN)/pytest -n0 --timeout 1800 --benchmark-disable-gc --benchmark-quiet benchmarks $(BENCH)
+	$(BIN)/pytest -n0 --timeout 1800 -p rerunfailures --reruns 2 --benchmark-disable-gc --benchmark-quiet benchmarks $(BENCH)
 
 soak: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp
 	$(BIN)/python -m benchmarks.soak $(PART)

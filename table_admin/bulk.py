@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TextIO
 
@@ -140,34 +140,43 @@ class _Run:
         threading.Thread(target=_fulfil, args=(future, write), daemon=True).start()
 
     def settle(self) -> None:
-        """Wait for the first batch, and count it."""
+        """Wait for the first batch, and count it.
+
+        In one assignment: an interrupt may come between any two, and what is counted must be so once.
+        """
         batch, future = self.pending[0]
-        self._count([*batch.rejected, *future.result()])
+        counted = self._counted([*batch.rejected, *future.result()])
+        counted.line = batch.last_line
+        self.summary = counted
         self.pending.popleft()
-        self.summary.line = batch.last_line
         self._on_progress(self.summary)
 
     def give_up(self) -> None:
         """Wait a moment for what is being written, begin nothing more, and count what is known."""
         self.stop.set()
         wait([future for _, future in self.pending], timeout=_LAST_SECONDS)
+        if self.pending and self.pending[0][0].last_line <= self.summary.line:
+            self.pending.popleft()
         while self.pending and _is_done(self.pending[0][1]):
             self.settle()
         for batch, future in self.pending:
             if _is_done(future):
-                self._count(future.result())
+                self.summary = self._counted(future.result())
             else:
                 self.summary.unknown += len(batch.puts)
         self._on_progress(self.summary)
 
-    def _count(self, outcomes: Iterable[Change | Rejected]) -> None:
+    def _counted(self, outcomes: Iterable[Change | Rejected]) -> Summary:
+        """Return the summary with more in it."""
+        summary = replace(self.summary, changed=dict(self.summary.changed))
         for outcome in outcomes:
             if isinstance(outcome, Rejected):
-                self.summary.rejected += 1
+                summary.rejected += 1
                 self._on_rejected(outcome)
             else:
-                self.summary.add(outcome)
+                summary.add(outcome)
                 self._on_change(outcome)
+        return summary
 
 
 def _fulfil(future: Future[_Outcomes], write: Callable[[], _Outcomes]) -> None:

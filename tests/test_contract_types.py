@@ -43,11 +43,11 @@ def viewer_results() -> Named:
 
 
 def origin_results(s3_endpoint: str) -> Named:
-    """Yield every sample's result, and what a directory and a path that leaves its prefix add."""
+    """Yield every sample's result, and what a directory, its URL and a path that leaves its prefix add."""
     handler = origin_request.make_handler(s3_endpoint)
     for name in ORIGIN_EVENTS:
         yield name, run(handler, event(name))
-    for uri in ("/docs", "/../env-456/"):
+    for uri in ("/docs", "/docs/", "/../env-456/"):
         yield f"origin-request of {uri}", run(handler, changed("origin-request-static", uri=uri))
 
 
@@ -133,8 +133,8 @@ def test_every_sample_event_is_one_that_the_types_of_lambda_edge_have(tmp_path: 
         ("viewer-request-static", ("querystring",), None),
         ("origin-request-elb", ("origin", "custom", "port"), "80"),
         ("origin-request-elb", ("origin", "custom", "protocol"), "h2"),
-        ("origin-request-static", ("origin", "s3", "authMethod"), "oac"),
-        ("origin-request-static", ("origin", "custom"), {}),
+        ("origin-request of /docs/", ("origin", "s3", "authMethod"), "oac"),
+        ("origin-request of /docs/", ("origin", "custom"), {}),
     ],
 )
 def test_a_wrong_result_is_not(

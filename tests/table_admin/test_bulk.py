@@ -109,6 +109,33 @@ def test_a_second_run_does_the_rest(table: RoutingTable) -> None:
     assert all([one.revision for one in table.history(row["domain"])] == [1] for row in rows[:5])
 
 
+@pytest.mark.parametrize("moment", ["on_change", "on_progress"])
+def test_an_interrupt_while_it_counts_counts_nothing_twice(table: RoutingTable, moment: str) -> None:
+    rows = [{"domain": f"r{number}.example.com", "target": A} for number in range(150)]
+    seen: list[Summary] = []
+    interrupted = False
+
+    def once(_: object) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            raise KeyboardInterrupt
+
+    def progress(summary: Summary) -> None:
+        seen.append(summary)
+        if moment == "on_progress":
+            once(summary)
+
+    with pytest.raises(KeyboardInterrupt):
+        if moment == "on_change":
+            imported(table, written(rows, "jsonl"), on_change=once, on_progress=progress)
+        else:
+            imported(table, written(rows, "jsonl"), on_progress=progress)
+    assert seen[-1].done <= len(list(table.list()))
+    assert seen[-1].done + seen[-1].unknown == len(rows)
+    assert 0 < seen[-1].line <= seen[-1].done
+
+
 def test_it_goes_on_from_a_line(table: RoutingTable) -> None:
     assert counts(imported(table, written(ROWS, "jsonl"), from_line=3)) == (1, 0, 0, 0)
     assert [one.domain for one in table.list()] == ["c.example.com"]

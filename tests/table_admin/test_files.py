@@ -324,7 +324,7 @@ def test_an_interrupted_import_ends_though_dynamodb_does_not_answer_and_says_the
     line, done, unknown, again = (int(number or 0) for number in found.groups())
     tables.signal(signal.SIGCONT)
     written = {one.domain for one in table.list()}
-    assert line <= done <= len(written) <= done + unknown
+    assert line <= done <= len(written) <= done + unknown, said
     assert {row["domain"] for row in rows[:line]} <= written
     assert again == line + 1
 
