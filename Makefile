@@ -19,7 +19,7 @@ lint: .venv/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/test.stamp .venv/ministack.stamp .venv/awscli.stamp node_modules/.stamp
+bench: .venv/test.stamp .venv/ministack.stamp .venv/awscli.stamp .venv/plain.stamp node_modules/.stamp
 	$(BIN)/pytest -n0 --timeout 1800 -p rerunfailures --reruns 2 --benchmark-disable-gc --benchmark-quiet benchmarks $(BENCH)
 
 soak: .venv/test.stamp .venv/checkov.stamp .venv/ministack.stamp node_modules/.stamp
@@ -59,6 +59,12 @@ clean:
 		requirements-%.txt | .venv/bin/python
 	$(PYTHON) -m venv .venv/$*
 	.venv/$*/bin/pip install --quiet --disable-pip-version-check --requirement requirements-$*.txt
+	@touch $@
+
+# As whoever installs table-admin has it: what other tools bring makes boto3's start a third slower.
+.venv/plain.stamp: requirements.txt | .venv/bin/python
+	$(PYTHON) -m venv .venv/plain
+	.venv/plain/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@
 
 # dynalite, a DynamoDB for the edge's reads; generators of sites. Without npm their tests are skipped (and fail in CI).

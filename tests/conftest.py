@@ -1,5 +1,6 @@
 import itertools
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,6 +22,9 @@ settings.load_profile("default")
 # Tests never reach an AWS account, whatever the machine they run on is configured for.
 os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_DEFAULT_REGION": "us-east-1"}
 os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
+# Nor do they leave anything in the home of whoever runs them.
+_cache = tempfile.TemporaryDirectory(prefix="edge-routing-tests-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
 _stacks = itertools.count(1)
 
 

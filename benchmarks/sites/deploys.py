@@ -6,7 +6,6 @@ The server is one process, and what it takes for each object is in both tools' t
 import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from benchmarks.sites.server import BUCKET, server
 from local_edge.embedded_aws import CREDENTIALS, REGION
 from tests.support import ROOT, need
 
+PYTHON = ROOT / ".venv" / "plain" / "bin" / "python"
 AWS = ROOT / ".venv" / "awscli" / "bin" / "aws"
 OURS, THEIRS = "table-admin deploy", "aws s3 sync"
 RUNS = ("first run", "one file changed", "one file changed, all written anew")
@@ -33,15 +33,15 @@ class Run:
 
 def compare(files: int) -> dict[str, dict[str, Run]]:
     """Run both tools on the same directory; return what each took, by name of the run and of the tool."""
-    need(AWS.exists(), "awscli, in an environment of its own (make bench installs it)")
+    need(AWS.exists() and PYTHON.exists(), "awscli and table-admin in environments of their own (make bench)")
     found: dict[str, dict[str, Run]] = {}
     with tempfile.TemporaryDirectory() as folder, server() as endpoint:
-        environ, directory = _environ(endpoint), Path(folder) / "public"
+        environ, directory = _environ(endpoint, folder), Path(folder) / "public"
         page = many_files(directory, files)
         commands = {
             THEIRS: [str(AWS), "s3", "sync", str(directory), f"s3://{BUCKET}/synced", "--only-show-errors"],
             OURS: [
-                *(sys.executable, "-m", "table_admin.cli", "deploy", str(directory)),
+                *(str(PYTHON), "-m", "table_admin.cli", "deploy", str(directory)),
                 *("--domain", "www.example.com", "--bucket", BUCKET),
             ],
         }
@@ -54,14 +54,16 @@ def compare(files: int) -> dict[str, dict[str, Run]]:
     return found
 
 
-def _environ(endpoint: str) -> dict[str, str]:
+def _environ(endpoint: str, folder: str) -> dict[str, str]:
+    # Modules are compiled once, as they are where it is installed, whatever this process was told.
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         **{name.upper(): value for name, value in CREDENTIALS.items()},
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": endpoint,
         "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": folder,
     }
 
 

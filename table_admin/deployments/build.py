@@ -12,7 +12,8 @@ from edge_handler.website.listing import File, Listing, Options, Site, encode_li
 from table_admin.deployments import headers, redirects
 from table_admin.deployments.caching import is_immutable
 from table_admin.deployments.content_types import content_type, without_charset
-from table_admin.deployments.files import printable, shown, walk, why
+from table_admin.deployments.digests import Digest, Digests
+from table_admin.deployments.files import Entry, printable, shown, walk, why
 from table_admin.deployments.options import INDEX, MISSING, options_of
 from table_admin.errors import InvalidInput
 
@@ -51,7 +52,14 @@ class Build:
     """What whoever deploys should know."""
 
 
-def build(directory: Path, *, spa: bool = False, force: bool = False, former: Sequence[Site] = ()) -> Build:
+def build(
+    directory: Path,
+    *,
+    spa: bool = False,
+    force: bool = False,
+    former: Sequence[Site] = (),
+    digests: Digests | None = None,
+) -> Build:
     """Return a directory as a site.
 
     Args:
@@ -59,6 +67,7 @@ def build(directory: Path, *, spa: bool = False, force: bool = False, former: Se
         spa: paths that are not there are answered with 200.html or index.html, with status 200.
         force: also without an index.html.
         former: deployments that are kept; a name that had other bytes there is not kept by browsers.
+        digests: what is known of the files; those are not read, and what is read is known afterwards.
 
     Raises:
         InvalidInput: with what cannot be served, and why.
@@ -70,7 +79,7 @@ def build(directory: Path, *, spa: bool = False, force: bool = False, former: Se
     options, notes = options_of(rules[redirects.NAME], rules[headers.NAME], walked.files, spa=spa)
     if walked.left_out:
         notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
-    return _built(_with_past(_looked_at(walked.files), former), options, notes)
+    return _built(_with_past(_looked_at(walked.files, digests or Digests()), former), options, notes)
 
 
 def build_from(
@@ -106,11 +115,11 @@ def _same(one: LocalFile | None, other: LocalFile | None) -> bool:
     return one is not None and other is not None and one.sha256 == other.sha256
 
 
-def _read(where: str | None) -> bytes:
+def _read(entry: Entry | None) -> bytes:
     try:
-        return Path(where).read_bytes() if where else b""
+        return Path(entry.where).read_bytes() if entry else b""
     except OSError as error:
-        raise InvalidInput(f"{printable(str(where))} cannot be read: {why(error)}.") from None
+        raise InvalidInput(f"{printable(str(entry and entry.where))} cannot be read: {why(error)}.") from None
 
 
 def _no_index(directory: Path | str, files: Iterable[str]) -> str:
@@ -121,62 +130,77 @@ def _no_index(directory: Path | str, files: Iterable[str]) -> str:
     )
 
 
-def _looked_at(paths: Mapping[str, str]) -> dict[str, LocalFile]:
-    """Read every file."""
-    found = {path: _look_at(path, where, _SMALL) for path, where in sorted(paths.items())}
-    large = [path for path, result in found.items() if result is None]
+def _looked_at(entries: Mapping[str, Entry], digests: Digests) -> dict[str, LocalFile]:
+    """Read every file that is not known."""
+    found: dict[str, LocalFile | str] = {}
+    unread = []
+    for path, entry in entries.items():
+        known = digests.get(entry.status)
+        if known is None:
+            unread.append(path)
+        else:
+            found[path] = _local(path, entry, known)
+    small = [path for path in unread if entries[path].status.st_size <= _SMALL]
+    found.update((path, _look_at(path, entries[path].where, digests)) for path in small)
     with ThreadPoolExecutor(_WORKERS) as pool:
-        results = pool.map(_look_at, large, [paths[path] for path in large])
+        large = [path for path in unread if entries[path].status.st_size > _SMALL]
+        results = pool.map(lambda path: _look_at(path, entries[path].where, digests), large)
         found.update(zip(large, results, strict=True))
+    digests.save()
     wrong = [said for said in found.values() if isinstance(said, str)]
     if wrong:
         more = [f"{len(wrong) - 10} more files cannot be read."] if len(wrong) > 10 else []
         raise InvalidInput("\n".join(wrong[:10] + more))
-    return {path: file for path, file in found.items() if isinstance(file, LocalFile)}
+    return {path: file for path, file in sorted(found.items()) if isinstance(file, LocalFile)}
 
 
 def _with_past(files: Mapping[str, LocalFile], former: Sequence[Site]) -> dict[str, LocalFile]:
     """Return files as browsers may keep them, after what they had of `former`."""
+    keys = {path: path_key(path) for path, file in files.items() if file.immutable}
+    wanted = frozenset(keys.values())
     past: dict[bytes, bytes] = {}  # by path: the one blob that browsers may have; empty where none may be kept
-    for site in former:
+    for site in former if wanted else ():
         for key, blob, immutable in site.blobs():
-            kept = blob if immutable else b""
-            if past.setdefault(key, kept) != kept:
-                past[key] = b""
-    return {path: _kept(path, file, past) for path, file in files.items()}
-
-
-def _kept(path: str, file: LocalFile, past: Mapping[bytes, bytes]) -> LocalFile:
-    if not file.immutable:
-        return file
-    before = past.get(path_key(path))
+            if key in wanted:
+                kept = blob if immutable else b""
+                if past.setdefault(key, kept) != kept:
+                    past[key] = b""
     # What was not immutable with the same bytes had others still earlier: it stays so, or a second run would change it.
-    return file if before is None or before.hex() == file.sha256 else replace(file, immutable=False)
+    other = {path for path, key in keys.items() if key in past and past[key].hex() != files[path].sha256}
+    return {**files, **{path: replace(files[path], immutable=False) for path in other}}
 
 
-def _look_at(path: str, where: str, at_most: int | None = None) -> LocalFile | str | None:
-    """Return a file, or what is wrong with it; None where it has more bytes than `at_most`."""
-    kind = content_type(path)
+def _look_at(path: str, where: str, digests: Digests) -> LocalFile | str:
+    """Return a file, or what is wrong with it."""
     try:
         file = os.open(where, os.O_RDONLY | os.O_CLOEXEC)  # half the time that a file object takes
         try:
-            size = os.fstat(file).st_size
-            if at_most is not None and size > at_most:
-                return None
-            if size > _WHOLE:
-                with open(file, "rb", closefd=False) as large:
-                    digest = hashlib.file_digest(large, "sha256").hexdigest()
-                return LocalFile(where, size, digest, kind, is_immutable(path))
-            content = os.read(file, size + 1)
+            status = os.fstat(file)
+            digest = _digest(file, status.st_size)
         finally:
             os.close(file)
     except OSError as error:
         return f"{printable(path[1:])} cannot be read: {why(error)}."
-    if len(content) != size:
+    if digest is None:
         return f"{printable(path[1:])} changed while it was read; deploy again when the build has ended."
-    if kind != without_charset(kind) and not _is_utf8(content):
+    digests.add(status, digest)
+    return _local(path, Entry(where, status), digest)
+
+
+def _digest(file: int, size: int) -> Digest | None:
+    """Return what is in a file, None where it has another size."""
+    if size > _WHOLE:
+        with open(file, "rb", closefd=False) as large:
+            return Digest(hashlib.file_digest(large, "sha256").digest(), True)
+    content = os.read(file, size + 1)
+    return Digest(hashlib.sha256(content).digest(), _is_utf8(content)) if len(content) == size else None
+
+
+def _local(path: str, entry: Entry, digest: Digest) -> LocalFile:
+    kind = content_type(path)
+    if not digest.is_utf8:
         kind = without_charset(kind)
-    return LocalFile(where, size, hashlib.sha256(content).hexdigest(), kind, is_immutable(path))
+    return LocalFile(entry.where, entry.status.st_size, digest.sha256.hex(), kind, is_immutable(path))
 
 
 def _is_utf8(content: bytes) -> bool:

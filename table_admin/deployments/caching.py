@@ -20,12 +20,14 @@ def is_immutable(path: str) -> bool:
 
     Wrong in one direction only: a file that is not kept for good is asked for again, and costs a 304.
     """
-    directory, _, name = path.rpartition("/")
-    lower = name.lower()
-    if is_page(path) or "manifest" in lower or _WORKER.search(lower):
+    if is_page(path):
         return False
-    generators = any(place in f"{directory}/" for place in GENERATED)
-    if not generators and not any(place in f"{directory}/" for place in SHARED):
+    generators = any(map(path.__contains__, GENERATED))
+    if not generators and not any(map(path.__contains__, SHARED)):
+        return False
+    name = path.rpartition("/")[2]
+    lower = name.lower()
+    if "manifest" in lower or _WORKER.search(lower):
         return False
     if _HEX.search(name):
         return True

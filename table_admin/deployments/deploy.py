@@ -13,6 +13,7 @@ from edge_handler.routes.route import Route
 from table_admin.asking import ask
 from table_admin.changes import Change, decode, generation_of
 from table_admin.deployments.build import Build, build
+from table_admin.deployments.digests import digests_of
 from table_admin.deployments.items import Deployments, NotReady
 from table_admin.deployments.keys import bucket_of, deployments_of, list_target
 from table_admin.deployments.lists import Sites
@@ -121,7 +122,8 @@ def deploy(
     region = table.targets.region(bucket)
     sites = Sites(table.client("s3", region_name=region), bucket)
     former = [site for site in map(sites.get, deployments_of(begun.route, bucket)) if site is not None]
-    built = build(Path(directory), spa=spa, force=force, former=former)
+    digests = None if resend else digests_of(Path(directory))
+    built = build(Path(directory), spa=spa, force=force, former=former, digests=digests)
     target = list_target(bucket, built.listing.id)
     table.targets.remember(bucket, _origin(bucket, region, built))
     # What the row's write would be refused for, it is refused for before anything is sent.

@@ -1,9 +1,10 @@
 """The files of a directory, under the paths that viewers ask for. What cannot be served is refused, not left out."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from unicodedata import normalize
 from urllib.parse import quote
 
@@ -18,19 +19,26 @@ WELL_KNOWN = ".well-known"
 _SHOWN = 10
 
 
+class Entry(NamedTuple):
+    """A file of a directory: where it is, and what the file system says of it."""
+
+    where: str
+    status: os.stat_result
+
+
 @dataclass(frozen=True, slots=True)
 class Walked:
     """What is in a directory."""
 
-    files: dict[str, str]
-    """By path: NFC, beginning with a slash; where each is."""
+    files: dict[str, Entry]
+    """By path, in order: NFC, beginning with a slash."""
     left_out: tuple[str, ...]
     """Names that begin with a dot, relative to the directory."""
 
 
 def refuse_names(paths: Collection[str]) -> None:
     """Raise InvalidInput where somebody else names files that `walk` would have refused or left out."""
-    walking = _Walk("", dict.fromkeys(paths, ""))
+    walking = _Walk("")
     for path in paths:
         names = path[1:].split("/")
         if path in ("/_redirects", "/_headers"):
@@ -40,7 +48,7 @@ def refuse_names(paths: Collection[str]) -> None:
         elif len(path.encode("utf-8", "surrogatepass")) > MAX_KEY_BYTES:
             walking.wrong.append(f"{printable(path[1:])} has a path of more than {MAX_KEY_BYTES:,} bytes.")
     if not walking.wrong:
-        walking.check_names()
+        walking.check_names(paths)
     if walking.wrong:
         raise InvalidInput("\n".join(walking.wrong[:_SHOWN]))
 
@@ -59,92 +67,93 @@ def walk(directory: Path) -> Walked:
     if not is_directory:
         raise InvalidInput(f"{printable(str(directory))} is no directory.")
     walking = _Walk(str(root))
-    walking.enter(str(root), "")
-    walking.check_names()
+    walking.enter(str(root), "", str(root))
+    files = dict(sorted(walking.files.items()))
+    walking.check_names(files)
     if walking.wrong:
-        lines = walking.wrong[:_SHOWN]
+        lines = sorted(walking.wrong)[:_SHOWN]
         if len(walking.wrong) > _SHOWN:
             lines.append(f"{len(walking.wrong) - _SHOWN} more files cannot be deployed.")
         raise InvalidInput("\n".join(lines))
-    return Walked(walking.files, tuple(walking.left_out))
+    return Walked(files, tuple(sorted(walking.left_out)))
 
 
 @dataclass(slots=True)
 class _Walk:
     root: str
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, Entry] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     _folded: dict[str, str] = field(default_factory=dict)
-    _inside: set[tuple[int, int]] = field(default_factory=set)
-    """The directories that the walk is in: one that comes again is a loop."""
+    _inside: set[str] = field(default_factory=set)
+    """The directories that the walk is in, without links: one that comes again is a loop."""
 
-    def enter(self, where: str, before: str) -> None:
-        """Take in what is in a directory, whose path is `before`."""
+    def enter(self, where: str, before: str, real: str) -> None:
+        """Take in what is in a directory, whose path is `before`, and which is `real` once links are followed."""
+        if real in self._inside:
+            self._refuse(before, "is a link to a directory that it is in, a loop")
+            return
         try:
-            status = os.stat(where)
-            entries = sorted(os.scandir(where), key=lambda entry: entry.name)
+            with os.scandir(where) as scanned:
+                entries = [*scanned]
         except OSError as error:
             self._refuse(before, f"cannot be read: {why(error)}")
             return
-        identity = status.st_dev, status.st_ino
-        if identity in self._inside:
-            self._refuse(before, "is a link to a directory that it is in, a loop")
-            return
-        self._inside.add(identity)
+        self._inside.add(real)
         for entry in entries:
-            self._take(entry, f"{before}/{entry.name}")
-        self._inside.remove(identity)
+            self._take(entry, f"{before}/{entry.name}", real)
+        self._inside.remove(real)
 
-    def _take(self, entry: os.DirEntry[str], path: str) -> None:
-        lower = entry.name.lower()
-        if lower == ".env" or lower.startswith(".env."):
-            self._refuse(path, "holds secrets where it is what its name says; is this the directory that was built?")
-        elif entry.name.startswith(".") and entry.name != WELL_KNOWN:
-            self.left_out.append(printable(path[1:]))
-        elif self._is_text(entry.name, path) and self._is_inside(entry, path):
-            try:
-                size = -1 if entry.is_dir() else entry.stat().st_size
-            except OSError as error:
-                self._refuse(path, f"cannot be read: {why(error)}")
+    def _take(self, entry: os.DirEntry[str], path: str, inside: str) -> None:
+        if entry.name.startswith(".") and not self._may_begin_with_a_dot(entry.name, path):
+            return
+        try:
+            entry.name.encode()
+            real = self._followed(entry, path) if entry.is_symlink() else f"{inside}{os.sep}{entry.name}"
+            if not real:
                 return
             if entry.is_dir():
-                self.enter(entry.path, path)
+                self.enter(entry.path, path, real)
             elif entry.is_file():
-                self._keep(entry.path, path, size)
+                self._keep(Entry(entry.path, entry.stat()), path)
             else:
                 self._refuse(path, "is neither a file nor a directory")
-
-    def _is_text(self, name: str, path: str) -> bool:
-        try:
-            name.encode()
         except UnicodeEncodeError:
             self._refuse(path, "has a name that is not UTF-8, so no address is its own; rename it")
-            return False
-        return True
+        except OSError as error:
+            self._refuse(path, f"cannot be read: {why(error)}")
 
-    def _is_inside(self, entry: os.DirEntry[str], path: str) -> bool:
-        """Tell whether a link may be followed: to what would be deployed by its own name."""
-        if not entry.is_symlink():
+    def _may_begin_with_a_dot(self, name: str, path: str) -> bool:
+        lower = name.lower()
+        if lower == ".env" or lower.startswith(".env."):
+            self._refuse(path, "holds secrets where it is what its name says; is this the directory that was built?")
+        elif name != WELL_KNOWN:
+            self.left_out.append(printable(path[1:]))
+        else:
             return True
+        return False
+
+    def _followed(self, entry: os.DirEntry[str], path: str) -> str:
+        """Return what a link leads to; empty where it is not what would be deployed by its own name, too."""
         try:
             target = os.path.realpath(entry.path, strict=True)
         except OSError as error:
             self._refuse(path, f"is a link that leads nowhere: {why(error)}")
-            return False
+            return ""
         if target != self.root and not target.startswith(os.path.join(self.root, "")):
             self._refuse(path, "is a link out of the directory; copy what it leads to")
-            return False
+            return ""
         names = os.path.relpath(target, self.root).split(os.sep)
         if any(name.startswith(".") and name not in (".", WELL_KNOWN) for name in names):
             self._refuse(path, f"is a link to {printable('/'.join(names))}, which is left out")
-            return False
-        return True
+            return ""
+        return target
 
-    def _keep(self, where: str, path: str, size: int) -> None:
+    def _keep(self, entry: Entry, path: str) -> None:
         path = normalize("NFC", path)
-        if size > MAX_FILE_BYTES:
-            self._refuse(path, f"is larger than 5 GiB, which is what S3 takes at once: {size:,} bytes")
+        if entry.status.st_size > MAX_FILE_BYTES:
+            size = f"{entry.status.st_size:,}"
+            self._refuse(path, f"is larger than 5 GiB, which is what S3 takes at once: {size} bytes")
         elif len(path.encode()) > MAX_KEY_BYTES:
             self._refuse(path, f"has a path of more than {MAX_KEY_BYTES:,} bytes")
         elif path in self.files:
@@ -152,14 +161,14 @@ class _Walk:
         elif len(self.files) >= MAX_FILES:
             raise InvalidInput(f"There are more than {MAX_FILES:,} files; is this the directory that was built?")
         else:
-            self.files[path] = where
+            self.files[path] = entry
 
-    def check_names(self) -> None:
+    def check_names(self, paths: Iterable[str]) -> None:
         """Refuse what no request could ask for, and what only a careful reader could tell apart."""
-        for path in self.files:
+        for path in paths:
             if "\\" in path:  # what else no request can ask for begins with a dot
                 self._check_can_be_asked(path)
-            folded = normalize("NFC", path.casefold())
+            folded = path.lower() if path.isascii() else normalize("NFC", path.casefold())
             other = self._folded.setdefault(folded, path)
             if other != path:
                 self._refuse(path, f"differs from {printable(other[1:])} only by case; on many machines they are one")

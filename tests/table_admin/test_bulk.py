@@ -126,11 +126,9 @@ def test_an_interrupt_while_it_counts_counts_nothing_twice(table: RoutingTable, 
         if moment == "on_progress":
             once(summary)
 
+    on_change = once if moment == "on_change" else lambda _: None
     with pytest.raises(KeyboardInterrupt):
-        if moment == "on_change":
-            imported(table, written(rows, "jsonl"), on_change=once, on_progress=progress)
-        else:
-            imported(table, written(rows, "jsonl"), on_progress=progress)
+        imported(table, written(rows, "jsonl"), on_change=on_change, on_progress=progress)
     assert seen[-1].done <= len(list(table.list()))
     assert seen[-1].done + seen[-1].unknown == len(rows)
     assert 0 < seen[-1].line <= seen[-1].done
