@@ -17,6 +17,8 @@ from edge_handler.routes.resolver import Table
 from edge_handler.routes.stamp import HEADER, Stamp, decode_stamp
 from edge_handler.settings import load_settings
 from edge_handler.table.reader import RoutesTable
+from edge_handler.time_left import HEADER as TIME_LEFT
+from edge_handler.time_left import decode_time_left
 from edge_handler.website.deployments import Deployments
 from edge_handler.website.listing import blob_key
 from edge_handler.website.lists import Lists
@@ -58,13 +60,15 @@ def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler
             request: Request = cf["request"]
             request_id = cf["config"]["requestId"]
             stamp = _stamped(request)
+            told = request["headers"].pop(TIME_LEFT, None)
             host, origin = stamp.host, stamp.origin
             if not origin.website:
                 assert isinstance(origin, CustomOrigin)  # the only kind that may be none
                 return _to_application(request, host, origin)
+            seconds = decode_time_left(told and told[0]["value"], request_id)
             if isinstance(origin, DeploymentOrigin):
-                return _to_deployment(request, stamp, origin, request_id, deployments)
-            return _to_website(request, host, origin, request_id, s3_endpoint)
+                return _to_deployment(request, stamp, origin, request_id, deployments, seconds)
+            return _to_website(request, host, origin, request_id, s3_endpoint, seconds)
         except MalformedPath as error:
             return answer(400, str(error), request_id, host)
         except BrokenStamp as error:
@@ -114,11 +118,16 @@ def _origin_headers(request: Request) -> dict[str, Any]:
 
 
 def _to_deployment(
-    request: Request, stamp: Stamp, origin: DeploymentOrigin, request_id: str, deployments: Deployments
+    request: Request,
+    stamp: Stamp,
+    origin: DeploymentOrigin,
+    request_id: str,
+    deployments: Deployments,
+    seconds: float,
 ) -> Result:
     uri = request["uri"]
     try:
-        found, headers = deployments.look_up(stamp, origin, uri, request["querystring"])
+        found, headers = deployments.look_up(stamp, origin, uri, request["querystring"], seconds)
     except StorageUnreachable as error:
         # Never the site's 404: whoever was told that a page is gone would believe it.
         retry_after = {"retry-after": str(max(1, ceil(error.retry_after)))}
@@ -137,7 +146,12 @@ def _to_deployment(
 
 
 def _to_website(
-    request: Request, host: str, origin: S3Origin | CustomOrigin, request_id: str, s3_endpoint: str | None
+    request: Request,
+    host: str,
+    origin: S3Origin | CustomOrigin,
+    request_id: str,
+    s3_endpoint: str | None,
+    seconds: float,
 ) -> Result:
     """Send a request on to where somebody copied a site to."""
     uri = request["uri"]
@@ -150,7 +164,7 @@ def _to_website(
     if isinstance(origin, CustomOrigin):
         to_storage(request, origin, document)
         return request
-    found = look_up(origin, uri, request["querystring"], s3_endpoint)
+    found = look_up(origin, uri, request["querystring"], s3_endpoint, seconds)
     if isinstance(found, Moved):
         # Without a deployment nothing says when that changes.
         return redirect(found.status, {"location": found.location, "cache-control": CACHE["N"]})

@@ -5,6 +5,7 @@ A hit is one cache look-up, one comparison of times and one header assignment; k
 
 import gc
 import os
+import time
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, header, preflight
@@ -16,6 +17,8 @@ from edge_handler.routes.resolver import Known, Refusal, Resolver
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import load_settings
 from edge_handler.table.reader import RoutesTable
+from edge_handler.time_left import HEADER as TIME_LEFT
+from edge_handler.time_left import encode_time_left
 from edge_handler.website.assets import has_known_extension
 
 
@@ -31,10 +34,10 @@ def make_handler(resolver: Resolver) -> Handler:
             try:
                 route: Known | Refusal = known[headers["host"][0]["value"]]
             except (LookupError, TypeError):
-                route = _resolve(resolver, headers)
+                route = _resolve(resolver, headers, cf["config"])
             else:
                 if not route.fresh_from <= clock() < route.fresh_until:
-                    route = _resolve(resolver, headers)
+                    route = _resolve(resolver, headers, cf["config"])
             if route.__class__ is Refusal:
                 return _refuse(route, request, cf["config"]["requestId"])
             if route.website:  # type: ignore[union-attr]
@@ -51,7 +54,8 @@ def make_handler(resolver: Resolver) -> Handler:
     return handler
 
 
-def _resolve(resolver: Resolver, headers: dict[str, Any]) -> Known | Refusal:
+def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]) -> Known | Refusal:
+    started = time.monotonic()
     try:
         values = headers.get("host", ())
         if len(values) != 1:
@@ -59,7 +63,12 @@ def _resolve(resolver: Resolver, headers: dict[str, Any]) -> Known | Refusal:
         host = normalise_host(values[0]["value"])
     except MalformedHost as error:
         return Refusal(400, str(error), 0)
-    return resolver.resolve(host)
+    was_known = host in resolver.known
+    route = resolver.resolve(host)
+    told = encode_time_left(config["requestId"], time.monotonic() - started, was_known=was_known)
+    if told is not None:
+        headers[TIME_LEFT] = [{"key": TIME_LEFT, "value": told}]
+    return route
 
 
 def _refuse(refusal: Any, request: Request, request_id: str) -> Result:

@@ -5,16 +5,22 @@ import copy
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
 from edge_handler.answers import Result
-from edge_handler.errors import BrokenRow, UnreadableRow
+from edge_handler.errors import BrokenRow, StorageUnreachable, UnreadableRow
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Route, read_row
-from edge_handler.routes.stamp import HEADER
+from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import Settings, load_settings
+from edge_handler.time_left import HEADER as TIME_LEFT
+from edge_handler.website.deployments import Deployments
+from edge_handler.website.lists import Lists
+from edge_handler.website.resolution import Serve
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.presence import why_nothing
@@ -32,7 +38,10 @@ class Explanation:
     viewer_request: dict[str, Any]
     """What viewer-request does: `stamp`, or the `status` it answers with."""
     origin_request: dict[str, Any] | None
-    """What origin-request does on a cache miss: `origin`, `host` and `uri`, or the `status` it answers with."""
+    """What origin-request does on a cache miss: `origin`, `host` and `uri`, or the `status` it answers with.
+
+    Of a deployment also the `file` that is behind that uri, the status that it is `sent_with`, and its `cache_control`.
+    """
     missing: str = ""
     """Why nothing could be served from the row's target; empty where something could, or where nobody knows."""
 
@@ -65,10 +74,13 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     origin_event = _event(domain, result["uri"], result["querystring"])
     request = origin_event["Records"][0]["cf"]["request"]
     request["headers"] = copy.deepcopy(result["headers"])
+    request["headers"].pop(TIME_LEFT, None)  # who asks why may wait
     request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket", "customHeaders": {}}}
+    uri = request["uri"]
     with contextlib.redirect_stdout(sys.stderr):
-        forwarded = origin_request.make_handler(settings.s3_endpoint)(origin_event, None)
-    return Explanation(url, domain, row, reason, {"stamp": stamp}, _forwarded(forwarded), missing)
+        forwarded = origin_request.make_handler(settings.s3_endpoint, _Table(table))(origin_event, None)
+        file = {} if "status" in forwarded else _file(stamp, uri, request["querystring"], settings, table)
+    return Explanation(url, domain, row, reason, {"stamp": stamp}, {**_forwarded(forwarded), **file}, missing)
 
 
 def _edge() -> tuple[Any, Any, Settings]:
@@ -135,6 +147,21 @@ def _forwarded(result: Result) -> dict[str, Any]:
     port = f":{custom['port']}" if custom and (custom["protocol"], custom["port"]) != ("https", 443) else ""
     origin = f"{custom['protocol'] if custom else 'https'}://{name}{port}{custom['path'] if custom else ''}"
     return {"origin": origin, "host": result["headers"]["host"][0]["value"], "uri": result["uri"]}
+
+
+def _file(stamp: str, uri: str, query: str, settings: Settings, table: RoutingTable) -> dict[str, Any]:
+    """Return what the blob of a deployment is that origin-request asks for; nothing of another origin."""
+    decoded = decode_stamp(stamp)
+    if not isinstance(decoded.origin, DeploymentOrigin):
+        return {}
+    deployments = Deployments(Lists(settings.s3_endpoint), _Table(table))
+    try:
+        found, headers = deployments.look_up(decoded, decoded.origin, uri, query, inf)
+    except StorageUnreachable:
+        return {}
+    if not isinstance(found, Serve):
+        return {}
+    return {"file": found.path, "sent_with": found.status, "cache_control": dict(headers).get("cache-control", "")}
 
 
 def _event(host: str, uri: str, querystring: str) -> dict[str, Any]:

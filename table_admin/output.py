@@ -224,4 +224,5 @@ def _step(step: dict[str, Any]) -> str:
         return f"answers {step['status']}" + (f", to {step['location']}" if "location" in step else "")
     if "stamp" in step:
         return f"goes on with x-route: {step['stamp']}"
-    return f"asks {step['origin']}{step['uri']} as Host {step['host']}"
+    asks = f"asks {step['origin']}{step['uri']} as Host {step['host']}"
+    return f"{asks}: {step['file']}, sent with status {step['sent_with']}" if "file" in step else asks

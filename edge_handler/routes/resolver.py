@@ -29,7 +29,7 @@ MAX_REFUSALS = 2_000
 # Replicas that started together must not come back to the table together.
 SPREAD = 0.2
 # What a look-up may take, whatever is broken: a viewer gets an answer within 2.5 seconds, of a host that is known
-# within one. The rest is for what the processor has to do, of which there is a fourteenth of one.
+# within one. The rest is for S3 (`edge_handler.time_left`), and for what the processor does, a fourteenth of one.
 UNKNOWN_HOST_SECONDS = 2.2
 KNOWN_HOST_SECONDS = 0.8
 

@@ -14,7 +14,7 @@ from edge_handler.website.resolution import CACHE, Missing, Moved, Serve, resolv
 from edge_handler.website.rules import headers_for
 
 # For all that has to be read for one page. More than for a question: without its list a site has no answer at all.
-SECONDS = 1.0
+SECONDS = 0.9
 _ROW_SECONDS = 0.4
 # How often the table is asked about a host whose pages name files that its deployment does not have.
 _ROW_EVERY_SECONDS = 5
@@ -33,15 +33,15 @@ class Deployments:
         self._rows: TTLCache[str, tuple[int, DeploymentOrigin | None]] = TTLCache(1_000, _ROW_EVERY_SECONDS)
 
     def look_up(
-        self, stamp: Stamp, origin: DeploymentOrigin, uri: str, query: str
+        self, stamp: Stamp, origin: DeploymentOrigin, uri: str, query: str, seconds: float
     ) -> tuple[Serve | Moved | Missing, Headers]:
-        """Return what a path gets, and the headers of the answer.
+        """Return what a path gets, and the headers of the answer, within some seconds.
 
         Raises:
             MalformedPath: see `resolve`.
             StorageUnreachable: a list that has to be known cannot be read.
         """
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + min(seconds, SECONDS)
         site = self._lists.site(origin, origin.deployment, deadline)
         if site is None:
             log("ERROR", "a deployment's list is gone", domain=stamp.host, deployment=origin.deployment)

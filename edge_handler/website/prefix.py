@@ -30,11 +30,11 @@ _NOTHING_SAID = Options()
 class _Questions:
     """What S3 says about the objects of a prefix while one page waits."""
 
-    def __init__(self, origin: S3Origin, endpoint: str | None) -> None:
+    def __init__(self, origin: S3Origin, endpoint: str | None, seconds: float) -> None:
         self._origin = origin
         self._endpoint = endpoint
         self._prefix = unquote(origin.prefix[1:])
-        self._deadline = time.monotonic() + SECONDS
+        self._deadline = time.monotonic() + seconds
         self.answers: dict[str, bool] = {}
 
     def find(self, path: str) -> File | None:
@@ -62,15 +62,17 @@ class _Questions:
         return found
 
 
-def look_up(origin: S3Origin, uri: str, query: str, endpoint: str | None) -> Serve | Moved | Missing | None:
-    """Return what a path gets; None where only S3 can say.
+def look_up(
+    origin: S3Origin, uri: str, query: str, endpoint: str | None, seconds: float
+) -> Serve | Moved | Missing | None:
+    """Return what a path gets, within some seconds; None where only S3 can say.
 
     Raises:
         MalformedPath: see `resolve`.
     """
     if _is_of_another_form(decode_path(uri)):
         return None
-    questions = _Questions(origin, endpoint)
+    questions = _Questions(origin, endpoint, min(seconds, SECONDS))
     try:
         found = resolve(uri, query, questions.find, _NOTHING_SAID, lambda _: None)
         if isinstance(found, Serve) and found.status == 200:

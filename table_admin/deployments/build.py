@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,8 +74,7 @@ def build(
     """
     walked = walk(directory)
     rules = {name: _read(walked.files.pop(f"/{name}", None)) for name in (redirects.NAME, headers.NAME)}
-    if INDEX not in walked.files and not force:
-        raise InvalidInput(_no_index(directory, walked.files))
+    _check_pages(directory, walked.files, force=force)
     options, notes = options_of(rules[redirects.NAME], rules[headers.NAME], walked.files, spa=spa)
     if walked.left_out:
         notes = (*notes, f"Left out, as their names begin with a dot: {', '.join(shown(walked.left_out))}.")
@@ -92,8 +91,7 @@ def build_from(
     former: Sequence[Site] = (),
 ) -> Build:
     """Return as a site what somebody else has read: `build` without the directory. Raises InvalidInput."""
-    if INDEX not in files and not force:
-        raise InvalidInput(_no_index("What is deployed", files))
+    _check_pages("What is deployed", files, force=force)
     options, notes = options_of(redirect_lines, header_lines, files, spa=spa)
     return _built(_with_past(files, former), options, notes)
 
@@ -122,10 +120,14 @@ def _read(entry: Entry | None) -> bytes:
         raise InvalidInput(f"{printable(str(entry and entry.where))} cannot be read: {why(error)}.") from None
 
 
-def _no_index(directory: Path | str, files: Iterable[str]) -> str:
+def _check_pages(directory: Path | str, files: Collection[str], *, force: bool) -> None:
+    if not files:
+        raise InvalidInput(f"{directory} has no file in it; has the build failed?")
+    if INDEX in files or force:
+        return
     inner = sorted((path for path in files if path.endswith(INDEX)), key=lambda path: (path.count("/"), path))
     hint = f" There is one in {printable(inner[0][1:].rpartition('/')[0])}: deploy that directory?" if inner else ""
-    return (
+    raise InvalidInput(
         f"{directory} has no index.html, so the site would have no first page.{hint} --force deploys it all the same."
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_handler.routes.origin import DeploymentOrigin, Origin, bucket_domain_name
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, bucket_domain_name
 from edge_handler.routes.route import Route
 from table_admin.asking import ask
 from table_admin.changes import Change, decode, generation_of
@@ -130,13 +130,13 @@ def deploy(
     planned = place.send(target, begun.generation, True)
     if dry_run:
         sent = missing(table, sites, built, deployments_of(begun.route, bucket), resend=resend)
-        return _deployed(planned, target, built, sent)
+        return begun.deployed(planned, target, built, sent)
     sent = Sent()
     for left in reversed(range(_ATTEMPTS)):
         try:
             named = deployments_of(begun.route, bucket)
             sent += send(table, sites, region, built, named, note, on_progress, resend=resend)
-            return _deployed(begun.finish(table, place, target), target, built, sent)
+            return begun.deployed(begun.finish(table, place, target), target, built, sent)
         except (NotReady, TargetRefused):
             if not left:
                 raise
@@ -190,14 +190,16 @@ class _Begun:
         # Nothing but that it became ready since then: who begins it once more, later, is newer.
         return now is not None and now.state == "ready" and now.version == self.uploading.get(now.key, now.version) + 1
 
+    def deployed(self, change: Change, target: str, built: Build, sent: Sent) -> Deployed:
+        """Return what was done."""
+        size, notes = sum(file.size for file in built.files.values()), built.notes
+        if self.route is not None and isinstance(self.route.origin, CustomOrigin):
+            notes = (*notes, f"Instead of {self.route.target}, an application; rollback brings it back.")
+        return Deployed(
+            built.listing.id, target, change, len(built.files), size, sent.sent_files, sent.sent_size, notes
+        )
+
 
 def _origin(bucket: str, region: str, built: Build) -> DeploymentOrigin:
     options: Any = built.options
     return DeploymentOrigin(bucket_domain_name(bucket, region), region, built.listing.id, options.query, options.cors)
-
-
-def _deployed(change: Change, target: str, built: Build, sent: Sent) -> Deployed:
-    size = sum(file.size for file in built.files.values())
-    return Deployed(
-        built.listing.id, target, change, len(built.files), size, sent.sent_files, sent.sent_size, built.notes
-    )

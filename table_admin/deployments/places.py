@@ -115,7 +115,9 @@ def place_of(
 ) -> Place:
     """Return the place that is named: by a domain, an environment or a branch. Raises InvalidInput."""
     if [domain, environment, branch].count(None) != 2:
-        raise InvalidInput("Say where to: --environment NAME, --branch BRANCH, or --domain DOMAIN.")
+        which = "--environment NAME, --branch BRANCH, or --domain DOMAIN"
+        none = domain is environment is branch is None
+        raise InvalidInput(f"Say where to: {which}." if none else f"Say where to once: {which}.")
     if domain is not None:
         if service or source is not None or take_over:
             raise InvalidInput("--service, --source and --take-over go with --environment; a domain has none.")

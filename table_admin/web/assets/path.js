@@ -19,6 +19,9 @@ export function drawnPath(found) {
       steps.push(step('origin-request answers', `${origin.status}${origin.location ? `, to ${origin.location}` : ''}`, 'end'));
     } else {
       steps.push(step('origin-request sets the origin', `${origin.origin}${origin.uri}`));
+      if (origin.file) {
+        steps.push(step('The file is', `${origin.file}, sent with status ${origin.sent_with}`));
+      }
       steps.push(step('Origin', `is asked as Host ${origin.host}`, 'end'));
     }
   }

@@ -150,6 +150,12 @@ def test_secrets_are_refused_and_not_only_left_out(tmp_path: Path, name: str) ->
     assert "holds secrets" in refused(write(tmp_path, {"index.html": "", name: "TOKEN=x"}), force=True)
 
 
+def test_a_directory_without_any_file_is_no_site(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / ".git").mkdir()
+    assert "has no file in it; has the build failed?" in refused(tmp_path, force=True)
+
+
 def test_a_site_has_a_first_page_or_is_forced(tmp_path: Path) -> None:
     assert "no index.html" in refused(tmp_path)
     write(tmp_path, {"dist/en/index.html": "", "dist/index.html": "", "a.txt": ""})

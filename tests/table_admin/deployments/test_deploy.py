@@ -336,7 +336,7 @@ def test_what_cannot_be_named_is_refused_before_anything_is_sent(
     write_site(tmp_path)
     for place, why in (
         ({}, "Say where to"),
-        ({"domain": WWW, "environment": "e"}, "Say where to"),
+        ({"domain": WWW, "environment": "e"}, "Say where to once"),
         ({"environment": "env-1"}, "Say which domain"),
         ({"domain": WWW, "service": "web"}, "a domain has none"),
         ({"branch": "b", "base": "example.com", "source": "b"}, "goes without"),

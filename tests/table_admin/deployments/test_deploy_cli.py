@@ -39,6 +39,16 @@ def test_the_url_is_the_last_line(command: Command, site: Path, table: RoutingTa
     assert command("deploy", "dist", "--domain", WWW, "--edge", "https://{domain}/")[1].endswith(f"\nhttps://{WWW}/\n")
 
 
+@pytest.mark.usefixtures("site")
+def test_that_a_site_takes_an_applications_place_is_said(command: Command) -> None:
+    application = "https://lb.acme.example"
+    command("put", WWW, application)
+    for options in (["--dry-run"], []):
+        code, _, err = command("deploy", "dist", "--domain", WWW, *options)
+        assert (code, err) == (0, f"table-admin: Instead of {application}, an application; rollback brings it back.\n")
+    assert command("deploy", "dist", "--domain", WWW)[2] == ""
+
+
 def test_resend_brings_back_what_somebody_removed(
     command: Command, site: Path, table: RoutingTable, aws: EmbeddedAws
 ) -> None:

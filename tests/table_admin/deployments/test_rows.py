@@ -243,6 +243,30 @@ def test_a_deployment_that_is_not_there_is_found_by_sweep_explain_and_doctor(
     assert (wrong.status, wrong.text) == ("wrong", "The deployment is condemned, not ready.")
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/about", "/about.html, sent with status 200"),
+        ("/", "/index.html, sent with status 200"),
+        ("/nothing", "/404.html, sent with status 404"),
+        ("/about.html", "answers 308, to /about"),
+    ],
+)
+def test_explain_says_which_file_of_a_deployment_is_sent(
+    command: Command,
+    table: RoutingTable,
+    bucket: str,
+    aws: EmbeddedAws,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    said: str,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    publish(table, bucket, {"/index.html": b"1", "/about.html": b"2", "/404.html": b"3"}, WWW)
+    (line,) = [one for one in command("explain", f"https://{WWW}{path}")[1].splitlines() if "origin-request" in one]
+    assert line.endswith(f"{said} (on a cache miss)")
+
+
 def test_put_to_a_prefix_under_which_nothing_is_says_so_and_writes_it(command: Command, table: RoutingTable) -> None:
     status, out, err = command("put", WWW, "s3://acme-static-sites/not-yet")
     assert (status, out.split()[0]) == (0, "created")

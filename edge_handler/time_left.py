@@ -1,0 +1,35 @@
+"""How long a viewer has waited in viewer-request, told to origin-request: the two have one deadline together.
+
+In a header that is not in the cache key. It names the request, which no viewer can: who could say that there is no time
+left would have pages of a site be missing for everybody.
+"""
+
+from math import inf
+
+HEADER = "x-route-time-left"
+KNOWN_HOST_SECONDS = 0.95
+UNKNOWN_HOST_SECONDS = 2.4
+"""For both functions, whatever is broken. The rest, up to one second and to 2.5, is for what the processor does."""
+_NOTICED_SECONDS = 0.05
+_LEAST_SECONDS = 0.15
+"""What origin-request has in any case."""
+
+
+def encode_time_left(request_id: str, waited: float, *, was_known: bool) -> str | None:
+    """Return the header's value, None where a request took so little that nobody has to know.
+
+    Args:
+        request_id: CloudFront's, the same in both functions.
+        waited: seconds.
+        was_known: the host was.
+    """
+    if waited < _NOTICED_SECONDS:
+        return None
+    left = (KNOWN_HOST_SECONDS if was_known else UNKNOWN_HOST_SECONDS) - waited
+    return f"{request_id} {max(left, _LEAST_SECONDS):.2f}"
+
+
+def decode_time_left(value: str | None, request_id: str) -> float:
+    """Return how many seconds there are, infinitely many where viewer-request has said nothing about this request."""
+    name, _, seconds = (value or "").rpartition(" ")
+    return float(seconds) if name == request_id else inf
