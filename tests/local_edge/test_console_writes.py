@@ -249,3 +249,30 @@ def test_an_environment_rests_until_the_one_that_is_asked_for_is_shown(console: 
     expect(card).to_contain_text("Environment slow")
     console.press("Take down")
     expect(console.dialog).to_contain_text("Take down slow?")
+
+
+def test_an_environment_rests_until_it_is_shown_as_it_is_now(console: Console, edge: LocalEdge) -> None:
+    edge.table.put("again.localhost", A, environment="again")
+    console.show("#env/again", "#environment h2")
+    console.press("Take down")
+    expect(console.dialog.locator(".diff tbody tr")).to_have_count(1)
+    edge.table.put("again.localhost", B)
+    console.confirm("Remove")
+    expect(console.dialog.get_by_role("alert")).to_contain_text("was changed by somebody else")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    console.page.route("**/api/environments/again", hold)
+    card = console.page.locator("#environment")
+    with console.page.expect_request("**/api/environments/again"):
+        console.confirm("Show it as it is now")
+    assert card.evaluate("card => card.inert")
+    with console.page.expect_request_finished(lambda request: request == held[0].request):
+        held[0].continue_()
+    console.page.unroute("**/api/environments/again")
+    console.press("Take down")
+    console.confirm("Remove")
+    expect(console.page.locator("#environment li")).to_have_count(0)
+    assert list(edge.table.list("again")) == []

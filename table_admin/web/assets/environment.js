@@ -24,13 +24,17 @@ export async function showEnvironment(name, edge, { changed, failed }) {
   const card = byId('environment');
   const mine = ++asked;
   if (!name) { card.hidden = true; return; }
-  card.inert = card.dataset.name !== name; // nobody takes down what was shown before
+  card.inert ||= card.dataset.name !== name; // nobody takes down what was shown before
   const path = `/api/environments/${encodeURIComponent(name)}`;
   let found = { routes: [], tag: null };
   try { found = await tagged(path); } catch (error) { if (error.status !== 404) failed(error); }
   if (mine !== asked) return; // another is asked for by now
   const headers = { 'if-match': found.tag };
-  const reload = async () => { await changed(); card.focus({ preventScroll: true }); };
+  const reload = async () => {
+    card.inert = true; // what it shows is over, also of the same environment
+    await changed();
+    card.focus({ preventScroll: true });
+  };
   const managed = found.routes.filter((route) => route.managed);
   const urls = found.routes.map((route) => element('li', {}, element('a', { href: edge.replace('{domain}', route.domain), target: '_blank', rel: 'noopener' }, route.domain), route.service ? ` ${route.service}` : ''));
 
