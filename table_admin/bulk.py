@@ -114,6 +114,7 @@ def import_routes(
     except BaseException:
         run.give_up()
         raise
+    table.tables.announce_withheld(table.actor)
     return run.summary
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from edge_handler.errors import BrokenRow
@@ -203,11 +202,6 @@ def first_expiry(routes: Iterable[Route], now: float) -> int | None:
     """Return when the first of an environment's routes expires that it manages: what a new one inherits."""
     expiries = (route.expires_at for route in routes if is_managed(route) and is_live(route, now))
     return min((expiry for expiry in expiries if expiry is not None), default=None)
-
-
-def iso(seconds: float) -> str:
-    """Return epoch seconds as ISO 8601, UTC, so that text sorts as time does."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def put_of(route: Route) -> Put:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route
-from table_admin.changes import Change, Revision, decode, is_live, is_managed, iso
+from table_admin.changes import Change, Revision, decode, is_live, is_managed
 from table_admin.contention import replanned
 from table_admin.errors import NotFound, TableAdminError
 from table_admin.history import before_first
-from table_admin.inputs import parse_environment
+from table_admin.inputs import iso, parse_environment
 from table_admin.ownership import OnLeft, manages, not_managed
 from table_admin.rollback import commit, to_state
 from table_admin.routing_table import RoutingTable

@@ -35,3 +35,7 @@ class RevisionConflict(TableAdminError):
 
 class Overtaken(TableAdminError):
     """What viewers get of a domain was changed by somebody else since the caller began; nothing was written."""
+
+
+class NoFeed(TableAdminError):
+    """The stack was made before it had an index of what is written."""

@@ -115,3 +115,8 @@ def printable(text: str) -> str:
 def epoch_text(seconds: int | None) -> str:
     """Return epoch seconds as people read them, in UTC."""
     return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds)) if seconds is not None else ""
+
+
+def iso(seconds: float) -> str:
+    """Return epoch seconds as ISO 8601, UTC, so that text sorts as time does."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -5,9 +5,10 @@ from typing import Any, TextIO
 
 from edge_handler.routes.route import Route
 from table_admin import files
-from table_admin.changes import Change, Put, is_managed, iso, keeps_host
+from table_admin.changes import Change, Put, is_managed, keeps_host
 from table_admin.errors import InvalidInput
 from table_admin.files import Format
+from table_admin.inputs import iso
 from table_admin.manifest import NEVER, complaint, route_put, validator
 
 

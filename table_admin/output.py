@@ -11,7 +11,7 @@ from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, differences
 from table_admin.deployments.items import Deployment
 from table_admin.deployments.retention import Swept
-from table_admin.documents import change_document, route_document
+from table_admin.documents import change_document, revision_document, route_document
 from table_admin.environments import Environment
 from table_admin.explain import Explanation
 from table_admin.finding import Finding
@@ -86,6 +86,17 @@ def print_changes(
         expiry = f", expires {epoch_text(expires)}" if expires else ""
         message = f": {change.message}" if change.message else ""
         echo(f"{' '.join(words)} (revision {change.revision}{expiry}){message}")
+
+
+def print_revision(entry: Revision, as_json: bool) -> None:
+    """Print one change, on a line, as it is made."""
+    if as_json:
+        click.echo(json.dumps(plain(revision_document(entry))))
+        return
+    target = f" -> {entry.state.target}" if entry.state else ""
+    why = f": {entry.note}" if entry.note else ""
+    when = entry.updated_at[:19].replace("T", " ")
+    echo(f"{when}Z  {entry.action:<8}  {entry.domain}{target} (revision {entry.revision}, by {entry.updated_by}){why}")
 
 
 def print_count(count: int, noun: str, limit: int | None) -> None:

@@ -152,6 +152,7 @@ def apply_plan(
         try:
             changes = settled(next_chunk)
         except RevisionConflict as error:
+            table.tables.announce_withheld(table.actor)
             raise PlanMoved(
                 f"{error.domain} was changed by somebody else, to revision {error.revision}; "
                 f"{written} of {len(plan.writes)} changes were written before. Plan again."
@@ -160,6 +161,7 @@ def apply_plan(
         written += len(changes)
         if changes:
             on_progress(written)
+    table.tables.announce_withheld(table.actor)
 
 
 def _ordered(plan: Plan) -> list[Write]:

@@ -22,7 +22,6 @@ from table_admin.changes import (
     first_expiry,
     is_live,
     is_managed,
-    iso,
     keeps_host,
     promoted_from,
     refuse_overtaken,
@@ -33,7 +32,15 @@ from table_admin.changes import (
 from table_admin.contention import replanned
 from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
-from table_admin.inputs import parse_domain, parse_duration, parse_environment, parse_label, parse_moment, parse_note
+from table_admin.inputs import (
+    iso,
+    parse_domain,
+    parse_duration,
+    parse_environment,
+    parse_label,
+    parse_moment,
+    parse_note,
+)
 from table_admin.selection import Selection, selected_page
 from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of
 from table_admin.targets import ClientFactory, TargetResolver

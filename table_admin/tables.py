@@ -1,6 +1,7 @@
 """The two tables in DynamoDB: rows and history, read in pages and batches, written in transactions."""
 
 import base64
+import contextlib
 import itertools
 import json
 import random
@@ -13,12 +14,16 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.attributes import Item
+from table_admin.announcing import FEED, Announcements, clock_of
 from table_admin.contention import pause
 from table_admin.deployments.keys import key_of_row
-from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.errors import InvalidInput, NoFeed, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.inputs import iso
 
 Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
+ALL_ROUTES = "*"
+"""The domain, which none can be, of what is announced of all routes together."""
 TRANSACTION_ROWS = 33
 """A transaction takes 100 items; every row comes with its history, and with a check of its deployment."""
 BATCH_KEYS = 100
@@ -52,6 +57,8 @@ class Write:
     """The idempotency key it was asked for with; kept in the history."""
     restores: int | None = None
     """The revision that a rollback goes back to, 0 for before the first; kept in the history."""
+    announced_at: str = ""
+    """When the feed says it was made; empty where it does not."""
 
     def numbered(self, revision: int) -> "Write":
         """Return the same change as another revision."""
@@ -72,6 +79,8 @@ class Write:
             record["request"] = {"S": self.request}
         if self.restores is not None:
             record["restores"] = {"N": str(self.restores)}
+        if self.announced_at:
+            record |= {"feed": {"S": FEED}, "announced_at": {"S": self.announced_at}}
         # A key of an index must be a string; in a row that was damaged by hand it may be anything.
         return {name: value for name, value in record.items() if name != "environment" or _is_text(value)}
 
@@ -90,6 +99,8 @@ class Tables:
         self.history = f"{stack}-route-history"
         self.deployments = f"{stack}-deployments"
         self.dynamodb = dynamodb
+        self.clock = clock_of(dynamodb.meta.endpoint_url)
+        self._announcements = Announcements(self.clock)
 
     @property
     def is_here(self) -> bool:
@@ -102,17 +113,30 @@ class Tables:
         found: dict[str, Item] = {}
         unread = iter(dict.fromkeys(domains))
         while keys := [{"domain": {"S": domain}} for domain in itertools.islice(unread, BATCH_KEYS)]:
-            pause = _PAUSE_SECONDS
-            while keys:
-                request = {self.routes: {"Keys": keys, "ConsistentRead": True}}
-                with plain_errors():
-                    answer = self.dynamodb.batch_get_item(RequestItems=request)
-                found |= {item["domain"]["S"]: item for item in answer["Responses"].get(self.routes, ())}
-                keys = answer.get("UnprocessedKeys", {}).get(self.routes, {}).get("Keys", [])
-                if keys:
-                    time.sleep(pause)
-                    pause = min(pause * 2, 2)
+            found |= {item["domain"]["S"]: item for item in self._batch(self.routes, keys)}
         return found
+
+    def revisions_of(self, keys: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Item]:
+        """Return rows of the history by domain and revision, those that exist."""
+        found: dict[tuple[str, int], Item] = {}
+        for start in range(0, len(keys), BATCH_KEYS):
+            some = keys[start : start + BATCH_KEYS]
+            asked = [{"domain": {"S": domain}, "revision": {"N": str(revision)}} for domain, revision in some]
+            found |= {(item["domain"]["S"], revision_of(item)): item for item in self._batch(self.history, asked)}
+        return found
+
+    def _batch(self, table: str, keys: list[Any]) -> Iterator[Item]:
+        pause = _PAUSE_SECONDS
+        while keys:
+            asked = self.clock.begin()
+            with plain_errors():
+                answer = self.dynamodb.batch_get_item(RequestItems={table: {"Keys": keys, "ConsistentRead": True}})
+            self.clock.learn(answer, asked)
+            yield from answer["Responses"].get(table, ())
+            keys = answer.get("UnprocessedKeys", {}).get(table, {}).get("Keys", [])
+            if keys:
+                time.sleep(pause)
+                pause = min(pause * 2, 2)
 
     def scan(self, limit: int | None = None, cursor: str | None = None, *, consistent: bool = False) -> Page[Item]:
         """Return a page of all rows; `consistent`: as they are now, for twice the price."""
@@ -188,11 +212,14 @@ class Tables:
             RevisionConflict: a row is not what it was when it was read; nothing was written.
             TargetRefused: a row names a deployment that is not ready; nothing was written.
         """
-        writes = list(writes)
+        stamp = self._announcements.stamp(len(writes))
+        writes = [replace(write, announced_at=stamp) for write in writes]
         checked = [*dict.fromkeys(filter(None, (key_of_row(write.after()) for write in writes)))]
         for attempt in range(_ATTEMPTS):
             found = self._transact(writes, checked)
             if found is None:
+                if self._announcements.is_overdue:
+                    self.announce_withheld(str(writes[-1].row.get("updated_by", {}).get("S", "unknown")))
                 return writes
             reasons, checks = found
             moved = [write for write, (row, _) in zip(writes, reasons, strict=True) if row == _FAILED]
@@ -217,6 +244,54 @@ class Tables:
                 # Others are at the same rows: who waits as long as they do meets them again.
                 time.sleep(random.uniform(0.5, 1) * pause(_PAUSE_SECONDS, attempt, _MOST_SECONDS))
         raise TableAdminError(f"The table is too busy with {writes[0].domain}; nothing was written. Try again.")
+
+    def announce_withheld(self, actor: str) -> None:
+        """Tell the feed that more was written than it was told of, where that is so: whoever follows it reads all.
+
+        Where that fails, the next time says it: what was written is written.
+        """
+        if not self._announcements.withheld:
+            return
+        now = self.clock.now()
+        record = {
+            "domain": {"S": ALL_ROUTES},
+            "revision": {"N": str(int(now * 1000))},
+            "action": {"S": "reload"},
+            "updated_at": {"S": iso(now)},
+            "updated_by": {"S": actor},
+            "feed": {"S": FEED},
+            "announced_at": {"S": iso(now)},
+        }
+        with contextlib.suppress(ClientError, BotoCoreError):
+            self.dynamodb.put_item(TableName=self.history, Item=record)
+            self._announcements.made_up()
+
+    def announced(self, since: str, cursor: str | None = None) -> Page[Item]:
+        """Return a page of what the feed says since a time (ISO 8601), the oldest first: keys, times and actions.
+
+        Raises:
+            NoFeed: the stack was made before there was one.
+        """
+        request = {
+            "TableName": self.history,
+            "IndexName": "feed",
+            "KeyConditionExpression": "#feed = :feed AND announced_at >= :since",
+            "ExpressionAttributeNames": {"#feed": "feed"},
+            "ExpressionAttributeValues": {":feed": {"S": FEED}, ":since": {"S": since}},
+        }
+        return self._page(self._query_feed, request, None, cursor)
+
+    def _query_feed(self, **request: Any) -> Any:
+        try:
+            return self.dynamodb.query(**request)
+        except ClientError as error:
+            text = error.response["Error"].get("Message", "")
+            code = error.response["Error"]["Code"]
+            if code in ("ValidationException", "ResourceNotFoundException") and "ndex" in text:
+                raise NoFeed(
+                    f"The table {self.history} has no index feed: the stack is of before there was one. Update it."
+                ) from error
+            raise
 
     def _transact(
         self, writes: Sequence[Write], checked: Sequence[str]
@@ -292,8 +367,10 @@ class Tables:
             more["Limit"] = limit
         if cursor is not None:
             more["ExclusiveStartKey"] = _decode_cursor(cursor)
+        asked = self.clock.begin()
         with plain_errors():
             answer = read(**request, **more)
+        self.clock.learn(answer, asked)
         last = answer.get("LastEvaluatedKey")
         return Page(tuple(answer["Items"]), _encode_cursor(last) if last else None)
 

@@ -22,13 +22,12 @@ from typing import Any, Literal, NamedTuple, get_args
 from botocore.exceptions import ClientError
 
 from edge_handler.routes.origin import DeploymentOrigin
-from table_admin.changes import iso
 from table_admin.contention import pause
 from table_admin.deployments.condemned import condemned_blobs
 from table_admin.deployments.keys import bucket_of, deployment_key, list_target, split_key
 from table_admin.deployments.lists import NoList, read_head
 from table_admin.errors import NotFound, TableAdminError
-from table_admin.inputs import parse_note
+from table_admin.inputs import iso, parse_note
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import plain_errors
 

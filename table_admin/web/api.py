@@ -25,6 +25,7 @@ from table_admin.documents import (
 )
 from table_admin.errors import InvalidInput, RevisionConflict
 from table_admin.explain import explain
+from table_admin.feed import Feed
 from table_admin.history import diff
 from table_admin.inputs import parse_domain
 from table_admin.rollback import rollback
@@ -32,6 +33,7 @@ from table_admin.routing_table import RoutingTable
 from table_admin.web import deployments_api, environments_api, upkeep_api
 from table_admin.web.idempotency import once, request_of
 from table_admin.web.models import (
+    ChangesPage,
     Cursor,
     Difference,
     Domain,
@@ -129,6 +131,24 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
     ) -> Difference:
         found = diff(table(), domain, old, new)
         return Difference({name: (_plain(before), _plain(after)) for name, (before, after) in found.items()})
+
+    @app.get("/changes", summary="What was written since", tags=["history"], responses=responses(200, 400, 409))
+    def list_changes(
+        since: Annotated[
+            str | None,
+            Query(min_length=1, description="From this time on, or from this long ago, e.g. 10m; by default from now."),
+        ] = None,
+        limit: Limit = 100,
+        cursor: Annotated[
+            str | None, Query(min_length=1, description="What the last answer gave, to be asked with again in seconds.")
+        ] = None,
+    ) -> ChangesPage:
+        rows = table()
+        if since is not None and cursor is not None:
+            raise InvalidInput("since goes without cursor.")
+        feed = Feed.at(rows, cursor) if cursor else Feed(rows, rows.since(since) if since is not None else None)
+        news = feed.poll(limit)
+        return ChangesPage(list(map(revision_document, news.revisions)), bool(news.reload), news.more, feed.cursor)
 
     @app.get("/explain", summary="What the edge does with a URL", tags=["routes"], responses=responses(200, 400))
     def get_explanation(

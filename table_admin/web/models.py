@@ -171,6 +171,19 @@ class HistoryPage:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangesPage:
+    """What was written since, the oldest first, each once; a change that took long may come after later ones."""
+
+    changes: list[RevisionDocument]
+    reload: bool
+    """So much was written that each row was not announced: list the routes again."""
+    more: bool
+    """Whether there may be more already."""
+    cursor: str
+    """What to ask with the next time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What was done, a change per domain."""
 

@@ -11,7 +11,15 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 from table_admin.deployments.elsewhere import Missing
 from table_admin.deployments.items import NotReady
-from table_admin.errors import InvalidInput, NotFound, Overtaken, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.errors import (
+    InvalidInput,
+    NoFeed,
+    NotFound,
+    Overtaken,
+    RevisionConflict,
+    TableAdminError,
+    TargetRefused,
+)
 from table_admin.ownership import EnvironmentMoved, Taken
 from table_admin.plan import PlanMoved, Unsafe
 from table_admin.promotions import StillServed
@@ -27,6 +35,7 @@ _STATUS: dict[type[TableAdminError], HTTPStatus] = {
     Taken: HTTPStatus.CONFLICT,
     Missing: HTTPStatus.CONFLICT,
     NotReady: HTTPStatus.CONFLICT,
+    NoFeed: HTTPStatus.CONFLICT,
     Overtaken: HTTPStatus.CONFLICT,
     StillServed: HTTPStatus.CONFLICT,
     Unsafe: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from edge_handler.routes.route import Route
 from table_admin.errors import TableAdminError
+from table_admin.feed import Feed
 from table_admin.routing_table import RoutingTable
 
 # A table of any size is being read for a tenth of the time at most.
 LEAST_PAUSE_SECONDS = 5.0
 PAUSE_PER_READING = 9.0
+# What the feed tells of is seen so soon; all rows are read for those that were written by hand.
+POLL_SECONDS = 2.0
+FOLLOWED_PAUSE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,7 +48,7 @@ class Found:
 
 
 class Snapshot:
-    """The routes of a table, read in the background again and again."""
+    """The routes of a table: read in the background, then followed by the feed, and read again now and then."""
 
     def __init__(self, table: RoutingTable) -> None:
         self._table = table
@@ -130,11 +134,25 @@ class Snapshot:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            started = time.monotonic()
+            started, feed = time.monotonic(), None
             # A table that does not answer is asked again; until then the last reading is shown.
             with contextlib.suppress(TableAdminError):
+                feed = Feed(self._table)
+            with contextlib.suppress(TableAdminError):
                 self.load()
-            self._stop.wait(max(LEAST_PAUSE_SECONDS, PAUSE_PER_READING * (time.monotonic() - started)))
+            pause = FOLLOWED_PAUSE_SECONDS if feed else LEAST_PAUSE_SECONDS
+            self._follow(feed, time.monotonic() + max(pause, PAUSE_PER_READING * (time.monotonic() - started)))
+
+    def _follow(self, feed: Feed | None, until: float) -> None:
+        """Take in what is written, until it is time to read everything again."""
+        while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+            if feed is not None:
+                with contextlib.suppress(TableAdminError):
+                    news = feed.poll()
+                    self.update(revision.domain for revision in news.revisions)
+                    if news.reload:
+                        return
+            self._stop.wait(min(POLL_SECONDS if feed else left, left))
 
 
 def _entry(route: Route) -> Entry:

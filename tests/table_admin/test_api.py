@@ -62,6 +62,23 @@ def ask(table: RoutingTable, aws: EmbeddedAws) -> Ask:
     return call
 
 
+def test_what_was_written_is_asked_for_with_the_cursor_of_the_last_answer(ask: Ask) -> None:
+    began = ask("GET", "/changes")[2]
+    assert set(began) == {"changes", "reload", "more", "cursor"}
+    ask("PUT", f"/routes/{HOST}", {"target": A, "note": "for QA"})
+    ask("DELETE", f"/routes/{HOST}")
+    first = ask("GET", "/changes", query={"cursor": began["cursor"], "limit": "1"})[2]
+    assert [(one["domain"], one["action"], one["note"]) for one in first["changes"]] == [(HOST, "put", "for QA")]
+    assert first["more"]
+    second = ask("GET", "/changes", query={"cursor": first["cursor"]})[2]
+    assert [one["action"] for one in second["changes"]] == ["delete"]
+    assert ask("GET", "/changes", query={"cursor": second["cursor"]})[2]["changes"] == []
+    assert len(ask("GET", "/changes", query={"since": "10m"})[2]["changes"]) == 2
+    assert ask("GET", "/changes", query={"cursor": "x"})[0] == 400
+    assert ask("GET", "/changes", query={"cursor": first["cursor"], "since": "1m"})[0] == 400
+    assert ask("GET", "/changes", query={"since": "tomorrow"})[0] == 400
+
+
 def test_a_route_goes_through_every_verb(ask: Ask) -> None:
     status, headers, change = ask("PUT", f"/routes/{HOST}", {"target": A, "expires_in": "7d", "note": "for QA"})
     assert (status, headers["etag"], headers["location"]) == (201, '"1"', f"/routes/{HOST}")

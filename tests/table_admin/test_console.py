@@ -69,6 +69,33 @@ def test_what_others_write_is_found_after_the_next_reading(table: RoutingTable) 
     assert snapshot.search("late").total == 1
 
 
+def test_what_others_write_is_found_in_seconds_by_the_feed(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("table_admin.web.snapshot.POLL_SECONDS", 0.05)
+    table.put("gone.example.com", A)
+    snapshot = Snapshot(table)
+    snapshot.start()
+    wait_until(lambda: snapshot.search().complete)
+    monkeypatch.setattr(snapshot, "load", pytest.fail)
+    table.put("late.example.com", A)
+    table.delete("gone.example.com")
+    wait_until(lambda: [entry.domain for entry in snapshot.search().entries] == ["late.example.com"])
+    snapshot.stop()
+
+
+def test_after_an_import_all_is_read_again(table: RoutingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("table_admin.web.snapshot.POLL_SECONDS", 0.05)
+    snapshot = Snapshot(table)
+    snapshot.start()
+    wait_until(lambda: snapshot.search().complete)
+    table.tables._announcements._room = -1_000_000
+    table.put("late.example.com", A)
+    table.tables.announce_withheld("tester")
+    wait_until(lambda: snapshot.search("late").total == 1)
+    snapshot.stop()
+
+
 def test_what_is_written_while_the_table_is_read_is_found_afterwards(
     table: RoutingTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

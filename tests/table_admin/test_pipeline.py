@@ -18,31 +18,38 @@ from edge_handler.routes.route import decode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.environment_rollback import rollback_environment
+from table_admin.feed import Feed
 from table_admin.promotions import promote
 from table_admin.rollback import rollback
-from table_admin.tables import TRANSACTION_ROWS, Write, follow
+from table_admin.tables import ALL_ROUTES, TRANSACTION_ROWS, Write, follow, revision_of
 from table_admin.upkeep import sweep
 from tests.table_admin.killing import Line
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 MakeTable = Callable[[str], RoutingTable]
 DAY = 86400
+_OF_THE_HISTORY = ("action", "request", "restores", "feed", "announced_at")
 ROWS = 150
 
 
 def agree(table: RoutingTable) -> int:
-    """Check history against the table, row by row; return how many revisions there are."""
+    """Check history against the table, row by row, and the feed; return how many revisions there are."""
     dynamodb = table.client("dynamodb")
     history: dict[str, list[dict[str, Any]]] = {}
     for page in dynamodb.get_paginator("scan").paginate(TableName=table.tables.history, ConsistentRead=True):
         for item in page["Items"]:
             history.setdefault(item["domain"]["S"], []).append(item)
     rows = {item["domain"]["S"]: item for item in follow(lambda cursor: table.tables.scan(cursor=cursor))}
+    history.pop(ALL_ROUTES, None)
+    announced = {
+        (domain, revision_of(item)) for domain, entries in history.items() for item in entries if "feed" in item
+    }
+    assert {(one.domain, one.revision) for one in Feed(table, 0).poll().revisions} == announced
     for domain, entries in history.items():
         entries.sort(key=lambda item: int(item["revision"]["N"]))
         # No revision is missing, none is there twice.
         assert [int(item["revision"]["N"]) for item in entries] == list(range(1, len(entries) + 1)), domain
-        newest = {name: value for name, value in entries[-1].items() if name not in ("action", "request", "restores")}
+        newest = {name: value for name, value in entries[-1].items() if name not in _OF_THE_HISTORY}
         if entries[-1]["action"]["S"] == "delete":
             assert domain not in rows
         else:

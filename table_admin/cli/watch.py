@@ -1,0 +1,68 @@
+"""watch."""
+
+import time
+from collections.abc import Iterator
+
+import click
+
+from table_admin import output
+from table_admin.cli.options import AS_JSON
+from table_admin.errors import NoFeed, TableAdminError
+from table_admin.feed import Feed, News
+from table_admin.routing_table import RoutingTable
+from table_admin.terminal import echo
+
+_EVERY_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+@click.command()
+@click.option("--since", metavar="TIME", help="From then on, e.g. 10m ago or 2026-12-01T08:00Z; by default from now.")
+@click.option("--environment", "-e", help="Only this environment's routes.")
+@click.option("--name", help="Only domains with this in them, or of this pattern: 'web-*.example.com'.")
+@click.option("--once", is_flag=True, help="What there is since then, and no waiting for more.")
+@AS_JSON
+@click.pass_obj
+def watch(
+    table: RoutingTable, since: str | None, environment: str | None, name: str | None, once: bool, as_json: bool
+) -> None:
+    """Show changes as they are made: when, what, by whom and why. Ctrl-C ends it.
+
+    With --json a line is a document. Of an import of many thousand rows only that it was is shown.
+    """
+    feed = Feed(table, table.since(since) if since is not None else None)
+    wants = table.selection(name)
+    try:
+        for news in _news(feed, once=once):
+            for revision in news.revisions:
+                route = revision.route
+                if (environment is None or (route is not None and route.environment == environment)) and (
+                    route is None or wants.wants(route)
+                ):
+                    output.print_revision(revision, as_json)
+            for who in news.reload:
+                echo(f"table-admin: {who} changed so many routes that only some are shown.", err=True)
+    except KeyboardInterrupt:
+        return
+
+
+def _news(feed: Feed, *, once: bool) -> Iterator[News]:
+    pause = _EVERY_SECONDS
+    while True:
+        try:
+            yield feed.poll()
+            pause = _EVERY_SECONDS
+        except NoFeed:
+            raise
+        except TableAdminError as error:
+            if once:
+                raise
+            if pause == _EVERY_SECONDS:
+                echo(f"table-admin: {error} It is asked again.", err=True)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        if once:
+            return
+        time.sleep(pause)
+
+
+COMMANDS = [watch]

@@ -1,0 +1,208 @@
+"""What is written, as it is written: each change once, whoever wrote it, in the order of its announcement."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from local_edge.embedded_aws import EmbeddedAws
+from table_admin import InvalidInput, RoutingTable
+from table_admin.bulk import import_routes
+from table_admin.changes import Revision
+from table_admin.errors import NoFeed
+from table_admin.feed import Feed, _in_order
+from table_admin.inputs import iso
+from table_admin.tables import Tables
+from tests.table_admin.conftest import Command
+
+A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
+Told = list[tuple[str, int, str]]
+
+
+def told(feed: Feed, limit: int | None = None) -> Told:
+    return [(one.domain, one.revision, one.action) for one in feed.poll(limit).revisions]
+
+
+def test_each_change_is_told_once_with_who_and_why(table: RoutingTable) -> None:
+    table.put("before.example.com", A)
+    feed = Feed(table)
+    feed.poll()
+    table.put("a.example.com", A, note="why")
+    table.put("a.example.com", B)
+    table.delete("a.example.com")
+    first, second, third = feed.poll().revisions
+    assert (first.note, first.updated_by, first.state and first.state.target) == ("why", "tester", A)
+    assert (second.revision, third.action, third.state) == (2, "delete", None)
+    assert feed.poll().revisions == ()
+
+
+def test_the_past_can_be_followed_from_a_time_on(table: RoutingTable) -> None:
+    began = table.tables.clock.now() - 5
+    for name in "abc":
+        table.put(f"{name}.example.com", A)
+    assert [domain for domain, _, _ in told(Feed(table, began))] == [f"{name}.example.com" for name in "abc"]
+    assert told(Feed(table, began + 3600)) == []
+
+
+def test_a_writers_clock_that_is_wrong_changes_nothing(table: RoutingTable) -> None:
+    table.clock = lambda: 1_000_000.0
+    feed = Feed(table)
+    table.put("a.example.com", A)
+    ((domain, revision, _),) = told(feed)
+    assert (domain, revision) == ("a.example.com", 1)
+
+
+def test_what_was_announced_before_others_but_landed_after_them_is_told(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed = Feed(table)
+    transact = Tables._transact
+    delayed: list[Callable[[], object]] = []
+
+    def later(self: Tables, writes: list[object], checked: list[str]) -> object:
+        delayed.append(lambda: transact(self, writes, checked))  # type: ignore[arg-type]
+        return None
+
+    monkeypatch.setattr(Tables, "_transact", later)
+    table.put("slow.example.com", A)
+    monkeypatch.undo()
+    table.put("fast.example.com", A)
+    assert told(feed) == [("fast.example.com", 1, "put")]
+    delayed[0]()
+    assert told(feed) == [("slow.example.com", 1, "put")]
+    assert told(feed) == []
+
+
+def test_a_cursor_goes_on_where_it_was_made(table: RoutingTable) -> None:
+    feed = Feed(table)
+    table.put("a.example.com", A)
+    told(feed)
+    cursor = feed.cursor
+    table.put("b.example.com", A)
+    for _ in range(2):
+        assert told(Feed.at(table, cursor)) == [("b.example.com", 1, "put")]
+    assert told(feed) == [("b.example.com", 1, "put")]
+
+
+def test_pages_of_any_length_come_to_an_end_and_leave_nothing_out(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("table_admin.feed._CURSOR_KEEPS", 30)
+    feed = Feed(table)
+    text = "".join(json.dumps({"domain": f"r{number}.example.com", "target": A}) + "\n" for number in range(120))
+    import_routes(table, io.StringIO(text), "jsonl")
+    found: list[str] = []
+    cursor = feed.cursor
+    for _ in range(20):
+        feed = Feed.at(table, cursor)
+        news = feed.poll(25)
+        found += [one.domain for one in news.revisions]
+        cursor = feed.cursor
+        if not news.more:
+            break
+    assert sorted(found) == sorted(f"r{number}.example.com" for number in range(120))
+
+
+def test_what_writers_with_other_clocks_did_to_a_domain_is_told_in_its_order() -> None:
+    told = [
+        Revision(domain, revision, "put", None, "", "", "")
+        for domain, revision in (("a", 2), ("b", 7), ("a", 3), ("a", 1))
+    ]
+    assert [(one.domain, one.revision) for one in _in_order(told)] == [("a", 1), ("b", 7), ("a", 2), ("a", 3)]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "bm90aGluZw==", *(base64.b64encode(text).decode() for text in (b"[1,2,3]", b'["a","b",[]]', b"{}"))],
+)
+def test_what_is_no_cursor_is_refused(table: RoutingTable, cursor: str) -> None:
+    with pytest.raises(InvalidInput, match="cursor"):
+        Feed.at(table, cursor)
+
+
+def test_a_cursor_fits_into_an_address(table: RoutingTable) -> None:
+    feed = Feed(table, 0)
+    feed._seen = {f"{number:08}": iso(number) for number in range(1_000)}
+    assert 3_000 < len(feed.cursor) < 6_000
+
+
+def test_of_more_than_an_index_takes_it_is_told_that_it_was_written(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("table_admin.announcing._A_SECOND", 0.0)
+    table.tables._announcements._room = 70
+    feed = Feed(table)
+    text = "".join(json.dumps({"domain": f"r{number}.example.com", "target": A}) + "\n" for number in range(150))
+    import_routes(table, io.StringIO(text), "jsonl")
+    news = feed.poll()
+    assert len(news.revisions) in (33 + 18, 33 + 33)  # the last transaction is a shorter one
+    assert news.reload[-1:] == ("tester",)
+    assert len(list(table.list())) == 150
+    table.tables.announce_withheld("again")
+    assert feed.poll().reload == ()
+    # Nothing of it is in the way of anybody else.
+    table.put("after.example.com", A)
+    assert [one.domain for one in table.history("r1.example.com")] == ["r1.example.com"]
+
+
+def test_where_the_table_has_no_feed_that_is_said(
+    table: RoutingTable, command: Command, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = aws.client("dynamodb")
+    history = client.describe_table(TableName=table.tables.history)["Table"]
+    client.delete_table(TableName=table.tables.history)
+    indexes = [one for one in history["GlobalSecondaryIndexes"] if one["IndexName"] != "feed"]
+    used = {key["AttributeName"] for one in [history, *indexes] for key in one["KeySchema"]}
+    client.create_table(
+        TableName=table.tables.history,
+        KeySchema=history["KeySchema"],
+        AttributeDefinitions=[one for one in history["AttributeDefinitions"] if one["AttributeName"] in used],
+        GlobalSecondaryIndexes=[
+            {name: one[name] for name in ("IndexName", "KeySchema", "Projection")} for one in indexes
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table.put("a.example.com", A)  # as before
+    with pytest.raises(NoFeed):
+        Feed(table)
+    status, _, err = command("watch", "--once")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "has no index feed" in err
+
+
+def test_watch_shows_what_was_written_since(command: Command, table: RoutingTable) -> None:
+    command("put", "www.example.com", A, "--note", "first")
+    command("env", "up", "env-7", "--base", "example.com", "--service", B)
+    command("delete", "www.example.com")
+    status, out, err = command("watch", "--since", "5m", "--once")
+    assert (status, err) == (0, "")
+    gone, new, first = sorted(line[22:] for line in out.splitlines())
+    assert first.startswith(f"put       www.example.com -> {A} (revision 1, by ")
+    assert first.endswith("): first")
+    assert gone.startswith("delete    www.example.com (revision 2, by ")
+    assert new.startswith(f"put       env-7.example.com -> {B} (revision 1, by ")
+    only = command("watch", "--since", "5m", "--once", "--environment", "env-7", "--json")[1]
+    assert [json.loads(line)["domain"] for line in only.splitlines()] == ["env-7.example.com"]
+    assert command("watch", "--since", "5m", "--once", "--name", "www.*")[1].count("\n") == 2
+    assert command("watch", "--once", "--name", "www.*")[1].count("\n") <= 2
+
+
+def test_a_lost_answer_of_an_announced_write_is_still_recognised(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record is the same with each attempt, its announcement included."""
+    transact, calls = Tables._transact, 0
+
+    def once_lost(self: Tables, writes: list[object], checked: list[str]) -> object:
+        nonlocal calls
+        calls += 1
+        found = transact(self, writes, checked)  # type: ignore[arg-type]
+        return ([("None", "None")], []) if calls == 1 and found is None else found
+
+    monkeypatch.setattr(Tables, "_transact", once_lost)
+    assert table.put("a.example.com", A).revision == 1
+    assert [one.revision for one in table.history("a.example.com")] == [1]
+    assert replace(table.put("a.example.com", A)).action == "unchanged"
