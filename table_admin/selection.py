@@ -37,7 +37,7 @@ class Selection:
         """Tell whether a route is wanted."""
         if self.expires_before is not None and (route.expires_at is None or route.expires_at >= self.expires_before):
             return False
-        return _matches(self.name, route.domain) and _matches(self.target, route.target)
+        return matches(self.name, route.domain) and matches(self.target, route.target)
 
 
 def selected_page(
@@ -62,7 +62,8 @@ def selected_page(
     return Page(tuple(found), cursor)
 
 
-def _matches(wanted: str | None, text: str) -> bool:
+def matches(wanted: str | None, text: str) -> bool:
+    """Tell whether a text has a part, or fits a pattern; None wants everything."""
     if wanted is None:
         return True
     wanted, text = wanted.lower(), text.lower()

@@ -3,6 +3,9 @@
 import base64
 import io
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -188,6 +191,28 @@ def test_watch_shows_what_was_written_since(command: Command, table: RoutingTabl
     assert [json.loads(line)["domain"] for line in only.splitlines()] == ["env-7.example.com"]
     assert command("watch", "--since", "5m", "--once", "--name", "www.*")[1].count("\n") == 2
     assert command("watch", "--once", "--name", "www.*")[1].count("\n") <= 2
+
+
+def test_watch_shows_that_a_broken_row_was_removed(command: Command, table: RoutingTable) -> None:
+    broken = {"domain": {"S": "broken.example.com"}, "target": {"S": "?"}}
+    table.tables.dynamodb.put_item(TableName=table.tables.routes, Item=broken)
+    table.delete("broken.example.com")
+    shown = [command("watch", "--since", "5m", "--once", "--name", name)[1].count("\n") for name in ("broken.*", "x.*")]
+    assert shown == [1, 0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_watch_ends_well_when_it_is_told_to(
+    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", aws.endpoint)
+    table.put("a.example.com", A)
+    command = [sys.executable, "-m", "table_admin.cli", "watch", "--stack", table.stack, "--since", "5m", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["domain"] == "a.example.com"
+        process.send_signal(number)
+        assert (process.wait(), process.stderr and process.stderr.read()) == (0, "")
 
 
 def test_a_lost_answer_of_an_announced_write_is_still_recognised(
