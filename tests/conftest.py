@@ -1,3 +1,4 @@
+import atexit
 import itertools
 import os
 import tempfile
@@ -24,6 +25,7 @@ os.environ |= {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "
 os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "SAM_CLI_TELEMETRY": "0"}
 # Nor do they leave anything in the home of whoever runs them.
 _cache = tempfile.TemporaryDirectory(prefix="edge-routing-tests-")
+atexit.register(_cache.cleanup)
 os.environ["XDG_CACHE_HOME"] = _cache.name
 _stacks = itertools.count(1)
 
