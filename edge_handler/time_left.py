@@ -31,5 +31,10 @@ def encode_time_left(request_id: str, waited: float, *, was_known: bool) -> str 
 
 def decode_time_left(value: str | None, request_id: str) -> float:
     """Return how many seconds there are, infinitely many where viewer-request has said nothing about this request."""
-    name, _, seconds = (value or "").rpartition(" ")
-    return float(seconds) if name == request_id else inf
+    name, space, seconds = (value or "").rpartition(" ")
+    if not space or name != request_id:
+        return inf
+    try:
+        return float(seconds)
+    except ValueError:
+        return inf

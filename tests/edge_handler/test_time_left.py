@@ -76,6 +76,13 @@ def test_what_viewer_request_did_not_say_of_this_request_is_not_believed(value: 
     assert decode_time_left(value, REQUEST_ID) == inf
 
 
+@pytest.mark.parametrize("request_id", ["", REQUEST_ID])
+@given(value=st.none() | st.text())
+def test_whatever_it_says_is_a_time_or_nothing(value: str | None, request_id: str) -> None:
+    for said in (value, f"{request_id} {value}"):
+        assert isinstance(decode_time_left(said, request_id), float)
+
+
 def with_time_left(name: str, value: str) -> dict[str, Any]:
     changed = copy.deepcopy(event(name))
     cf = changed["Records"][0]["cf"]
