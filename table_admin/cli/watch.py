@@ -7,7 +7,7 @@ import click
 
 from table_admin import output
 from table_admin.cli.options import AS_JSON
-from table_admin.errors import NoFeed, TableAdminError
+from table_admin.errors import TableAdminError
 from table_admin.feed import Feed, News
 from table_admin.routing_table import RoutingTable
 from table_admin.selection import matches
@@ -46,22 +46,17 @@ def watch(
 
 
 def _news(feed: Feed, *, once: bool) -> Iterator[News]:
+    yield feed.poll()  # who cannot be asked at all is not asked for ever
     pause = _EVERY_SECONDS
-    while True:
+    while not once:
+        time.sleep(pause)
         try:
             yield feed.poll()
             pause = _EVERY_SECONDS
-        except NoFeed:
-            raise
         except TableAdminError as error:
-            if once:
-                raise
             if pause == _EVERY_SECONDS:
                 echo(f"table-admin: {error} It is asked again.", err=True)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
-        if once:
-            return
-        time.sleep(pause)
 
 
 COMMANDS = [watch]

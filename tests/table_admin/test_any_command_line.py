@@ -80,6 +80,14 @@ def in_process(line: CommandLine, terminal: bool) -> tuple[int, str]:
     return status, contents[2].getvalue().decode("utf-8", "replace")
 
 
+def end(line: CommandLine) -> None:
+    """Let what would stay come to an end."""
+    if line.verb == "ui":
+        line.arguments.append("--help")
+    if line.verb == "watch":
+        line.arguments.extend(("--once", "--once"))  # the first may be what an option before it has for a value
+
+
 def test_no_command_line_environment_or_file_makes_a_traceback(
     lines: CommandLines, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -91,8 +99,7 @@ def test_no_command_line_environment_or_file_makes_a_traceback(
     statuses = []
     for _ in range(LINES):
         line = lines.next()
-        if line.verb == "ui":  # it would stay
-            line.arguments.append("--help")
+        end(line)
         with mock.patch.dict(os.environ, {**UNTOUCHED, **line.environ}, clear=True):
             status, errors = in_process(line, terminal=chance.random() < 0.3)
         check(line, status, errors)
@@ -200,8 +207,8 @@ def test_no_signal_terminal_full_disk_or_closed_pipe_makes_a_traceback(lines: Co
     for number in range(PROCESSES):
         ending = ENDINGS[number % len(ENDINGS)]
         line = lines.next()
-        if line.verb == "ui" and ending not in ENDINGS[6:]:
-            line.arguments.append("--help")
+        if ending not in ENDINGS[6:]:
+            end(line)
         environ = {**UNTOUCHED, **line.environ}
         command = [sys.executable, "-m", "table_admin.cli", *line.arguments]
         how = {"args": command, "cwd": tmp_path, "env": environ}

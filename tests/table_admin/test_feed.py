@@ -15,8 +15,9 @@ from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, RoutingTable
 from table_admin.bulk import import_routes
 from table_admin.changes import Revision
-from table_admin.errors import NoFeed
-from table_admin.feed import Feed, _in_order
+from table_admin.cli.watch import _news
+from table_admin.errors import NoFeed, TableAdminError
+from table_admin.feed import Feed, News, _in_order
 from table_admin.inputs import iso
 from table_admin.tables import Tables
 from tests.table_admin.conftest import Command
@@ -213,6 +214,29 @@ def test_watch_ends_well_when_it_is_told_to(
         assert json.loads(process.stdout.readline())["domain"] == "a.example.com"
         process.send_signal(number)
         assert (process.wait(), process.stderr and process.stderr.read()) == (0, "")
+
+
+def test_watch_does_not_wait_for_a_table_that_was_never_there(command: Command) -> None:
+    status, _, err = command("watch", "--since", "5m", "--stack", "no-such-stack")
+    assert (status, err.count("\n"), "do not exist" in err) == (1, 1, True)
+
+
+def test_watch_goes_on_when_the_table_answers_again(table: RoutingTable, capsys: pytest.CaptureFixture[str]) -> None:
+    feed, polls = Feed(table), iter([0, 1, 0])
+
+    class Flaky:
+        def poll(self) -> News:
+            if next(polls):
+                raise TableAdminError("DynamoDB does not answer.")
+            return feed.poll()
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("table_admin.cli.watch.time.sleep", lambda _: None)
+        news = _news(Flaky(), once=False)  # type: ignore[arg-type]
+        assert next(news).revisions == ()
+        table.put("a.example.com", A)
+        assert [one.domain for one in next(news).revisions] == ["a.example.com"]
+    assert capsys.readouterr().err == "table-admin: DynamoDB does not answer. It is asked again.\n"
 
 
 def test_a_lost_answer_of_an_announced_write_is_still_recognised(
