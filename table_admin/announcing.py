@@ -89,6 +89,6 @@ class Announcements:
         """Whether that is a while ago."""
         return self._withheld_since is not None and self._monotonic() - self._withheld_since >= _RELOAD_SECONDS
 
-    def made_up(self) -> None:
+    def reload_announced(self) -> None:
         """Note that everybody was told."""
         self._withheld_since = None

@@ -146,49 +146,23 @@ class Tables:
         self, index: Literal["environment", "owner"], value: str, limit: int | None = None, cursor: str | None = None
     ) -> Page[Item]:
         """Return a page of the rows whose attribute `index` is `value`. Seconds behind the table, at worst."""
-        request = {
-            "TableName": self.routes,
-            "IndexName": index,
-            "KeyConditionExpression": "#key = :key",
-            "ExpressionAttributeNames": {"#key": index},
-            "ExpressionAttributeValues": {":key": {"S": value}},
-        }
-        return self._page(self.dynamodb.query, request, limit, cursor)
+        return self._page(self.dynamodb.query, _question(self.routes, index, value, IndexName=index), limit, cursor)
 
     def revisions(self, domain: str, limit: int | None = None, cursor: str | None = None) -> Page[Item]:
         """Return a page of a domain's history, newest first."""
-        request = {
-            "TableName": self.history,
-            "KeyConditionExpression": "#domain = :domain",
-            "ExpressionAttributeNames": {"#domain": "domain"},
-            "ExpressionAttributeValues": {":domain": {"S": domain}},
-            "ScanIndexForward": False,
-            "ConsistentRead": True,
-        }
+        request = _question(self.history, "domain", domain, ScanIndexForward=False, ConsistentRead=True)
         return self._page(self.dynamodb.query, request, limit, cursor)
 
     def changed_domains(self, environment: str, since: str) -> list[str]:
         """Return the domains of an environment that were written since a time (ISO 8601), removed ones too."""
-        request = {
-            "TableName": self.history,
-            "IndexName": "environment",
-            "KeyConditionExpression": "#environment = :environment AND updated_at >= :since",
-            "ExpressionAttributeNames": {"#environment": "environment"},
-            "ExpressionAttributeValues": {":environment": {"S": environment}, ":since": {"S": since}},
-        }
+        times = ("updated_at", since)
+        request = _question(self.history, "environment", environment, times, IndexName="environment")
         pages = follow(lambda cursor: self._page(self.dynamodb.query, request, None, cursor))
         return list(dict.fromkeys(item["domain"]["S"] for item in pages))
 
     def environment_history(self, environment: str) -> Iterator[Item]:
         """Yield what was written in an environment, newest first: domain, revision and idempotency key."""
-        request = {
-            "TableName": self.history,
-            "IndexName": "environment",
-            "KeyConditionExpression": "#environment = :environment",
-            "ExpressionAttributeNames": {"#environment": "environment"},
-            "ExpressionAttributeValues": {":environment": {"S": environment}},
-            "ScanIndexForward": False,
-        }
+        request = _question(self.history, "environment", environment, IndexName="environment", ScanIndexForward=False)
         return follow(lambda cursor: self._page(self.dynamodb.query, request, None, cursor))
 
     def revision(self, domain: str, revision: int) -> Item | None:
@@ -264,7 +238,7 @@ class Tables:
         }
         with contextlib.suppress(ClientError, BotoCoreError):
             self.dynamodb.put_item(TableName=self.history, Item=record)
-            self._announcements.made_up()
+            self._announcements.reload_announced()
 
     def announced(self, since: str, cursor: str | None = None) -> Page[Item]:
         """Return a page of what the feed says since a time (ISO 8601), the oldest first: keys, times and actions.
@@ -272,13 +246,7 @@ class Tables:
         Raises:
             NoFeed: the stack was made before there was one.
         """
-        request = {
-            "TableName": self.history,
-            "IndexName": "feed",
-            "KeyConditionExpression": "#feed = :feed AND announced_at >= :since",
-            "ExpressionAttributeNames": {"#feed": "feed"},
-            "ExpressionAttributeValues": {":feed": {"S": FEED}, ":since": {"S": since}},
-        }
+        request = _question(self.history, "feed", FEED, ("announced_at", since), IndexName="feed")
         return self._page(self._query_feed, request, None, cursor)
 
     def _query_feed(self, **request: Any) -> Any:
@@ -373,6 +341,23 @@ class Tables:
         self.clock.learn(answer, asked)
         last = answer.get("LastEvaluatedKey")
         return Page(tuple(answer["Items"]), _encode_cursor(last) if last else None)
+
+
+def _question(
+    table: str, key: str, value: str, since: tuple[str, str] | None = None, **options: object
+) -> dict[str, Any]:
+    """Return what a query asks: the items of one value of a key, and of them those whose time is not before `since`."""
+    condition, names, values = "#key = :key", {"#key": key}, {":key": {"S": value}}
+    if since is not None:
+        condition += " AND #time >= :since"
+        names["#time"], values[":since"] = since[0], {"S": since[1]}
+    return {
+        "TableName": table,
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+        **options,
+    }
 
 
 def follow(read: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -40,3 +40,4 @@ def commit_in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool) 
     """Write any number of rows, as many together as a transaction takes; yield each when it is written."""
     for start in range(0, len(writes), TRANSACTION_ROWS):
         yield from table.commit(writes[start : start + TRANSACTION_ROWS], dry_run=dry_run)
+    table.tables.announce_withheld(table.actor)

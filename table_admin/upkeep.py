@@ -56,6 +56,7 @@ def refresh(
             except TargetRefused as error:
                 yield _found(route, str(error))
         yield from _commit(table, filter(None, writes), dry_run)
+    table.tables.announce_withheld(table.actor)
 
 
 def sweep(
@@ -76,6 +77,7 @@ def sweep(
             if items.get(route.domain, {}).get("revision") == {"N": str(route.revision)}
         ]
         yield from _commit(table, writes, dry_run)
+    table.tables.announce_withheld(table.actor)
 
 
 def orphans(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orphan]:

@@ -80,6 +80,7 @@ def _close_tabs(table: RoutingTable, dry_run: bool) -> Iterator[Change]:
             yield from table.commit([write], dry_run=dry_run)
         except (RevisionConflict, TargetRefused):
             continue  # somebody else is at it; the next sweep sees
+    table.tables.announce_withheld(table.actor)
 
 
 class _Bucket:

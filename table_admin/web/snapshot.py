@@ -134,13 +134,13 @@ class Snapshot:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            started, feed = time.monotonic(), None
-            # A table that does not answer is asked again; until then the last reading is shown.
+            started, feed, pause = time.monotonic(), None, LEAST_PAUSE_SECONDS
             with contextlib.suppress(TableAdminError):
                 feed = Feed(self._table)
+            # A table that does not answer is asked again; until then the last reading is shown.
             with contextlib.suppress(TableAdminError):
                 self.load()
-            pause = FOLLOWED_PAUSE_SECONDS if feed else LEAST_PAUSE_SECONDS
+                pause = FOLLOWED_PAUSE_SECONDS if feed else pause
             self._follow(feed, time.monotonic() + max(pause, PAUSE_PER_READING * (time.monotonic() - started)))
 
     def _follow(self, feed: Feed | None, until: float) -> None:

@@ -92,5 +92,5 @@ def test_what_was_withheld_is_overdue_after_ten_seconds_until_it_is_made_up_for(
     monotonic.now += 10
     announcements.stamp(33)
     assert announcements.is_overdue
-    announcements.made_up()
+    announcements.reload_announced()
     assert (announcements.withheld, announcements.is_overdue) == (False, False)

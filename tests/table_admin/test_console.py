@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local_edge.embedded_aws import EmbeddedAws
-from table_admin import RoutingTable
+from table_admin import RoutingTable, TableAdminError
 from table_admin.web.console import Answer, Console, serve
 from table_admin.web.guard import CONSOLE_HEADER
 from table_admin.web.snapshot import Snapshot
@@ -81,6 +81,26 @@ def test_what_others_write_is_found_in_seconds_by_the_feed(
     table.put("late.example.com", A)
     table.delete("gone.example.com")
     wait_until(lambda: [entry.domain for entry in snapshot.search().entries] == ["late.example.com"])
+    snapshot.stop()
+
+
+def test_where_all_rows_could_not_be_read_they_are_soon_read_again_feed_or_not(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("table_admin.web.snapshot.LEAST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("table_admin.web.snapshot.PAUSE_PER_READING", 0.0)
+    snapshot, load, loads = Snapshot(table), Snapshot.load, 0
+
+    def refused_once(self: Snapshot) -> None:
+        nonlocal loads
+        loads += 1
+        if loads == 1:
+            raise TableAdminError("DynamoDB refused: throttled")
+        load(self)
+
+    monkeypatch.setattr(Snapshot, "load", refused_once)
+    snapshot.start()
+    wait_until(lambda: snapshot.search().complete)
     snapshot.stop()
 
 

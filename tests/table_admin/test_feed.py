@@ -12,14 +12,18 @@ from dataclasses import replace
 import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
-from table_admin import InvalidInput, RoutingTable
+from table_admin import InvalidInput, Put, RoutingTable
 from table_admin.bulk import import_routes
 from table_admin.changes import Revision
 from table_admin.cli.watch import _news
 from table_admin.errors import NoFeed, TableAdminError
 from table_admin.feed import Feed, News, _in_order
 from table_admin.inputs import iso
+from table_admin.manifest import load_manifest
+from table_admin.plan import apply_plan, make_plan
 from table_admin.tables import Tables
+from table_admin.transactions import commit_in_turn
+from table_admin.upkeep import sweep
 from tests.table_admin.conftest import Command
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
@@ -150,6 +154,30 @@ def test_of_more_than_an_index_takes_it_is_told_that_it_was_written(
     # Nothing of it is in the way of anybody else.
     table.put("after.example.com", A)
     assert [one.domain for one in table.history("r1.example.com")] == ["r1.example.com"]
+
+
+@pytest.mark.parametrize("what", ["an environment's services", "a declarative file", "sweep"])
+def test_whatever_writes_much_says_so_in_the_end(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr("table_admin.announcing._A_SECOND", 0.0)
+    feed, hosts = Feed(table), [f"r{number}.example.com" for number in range(40)]
+    if what == "sweep":
+        for host in hosts:
+            table.put(host, A, expires_in="1s")
+        now = table.clock() + 10
+        table.clock = lambda: now
+    feed.poll()
+    table.tables._announcements._room = 33
+    if what == "sweep":
+        assert len([*sweep(table)]) == 40
+    elif what == "a declarative file":
+        text = "owner: shop\nroutes:\n" + "".join(f"  {host}: {A}\n" for host in hosts)
+        assert len([*apply_plan(table, make_plan(table, load_manifest("routes.yaml", text)))]) == 40
+    else:
+        writes = [table.plan_put(Put(host, A), None) for host in hosts]
+        assert len([*commit_in_turn(table, [write for write in writes if write], False)]) == 40
+    assert feed.poll().reload == ("tester",)
 
 
 def test_where_the_table_has_no_feed_that_is_said(
