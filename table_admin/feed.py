@@ -70,8 +70,7 @@ class Feed:
         since, kept = self._since, self._seen
         if len(kept) > _CURSOR_KEEPS:
             # What is not remembered would be told again: there is no looking back beyond what is.
-            times = sorted(kept.values())
-            since = next((at for at in times[-_CURSOR_KEEPS:] if at > times[-_CURSOR_KEEPS - 1]), times[-1])
+            since = sorted(kept.values())[-_CURSOR_KEEPS]
             kept = {key: at for key, at in kept.items() if at >= since}
         text = json.dumps([since, max(kept.values(), default=since), [*kept]], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode()

@@ -71,6 +71,17 @@ def test_few_writes_are_each_announced() -> None:
     assert not announcements.withheld
 
 
+def test_what_one_process_does_stays_in_its_order_whatever_it_learns_of_the_time() -> None:
+    monotonic = Time()
+    clock = ServerClock(monotonic, lambda: 2_000_000_000.0)
+    announcements = Announcements(clock, monotonic)
+    stamps = [announcements.stamp(1), announcements.stamp(1)]
+    clock.learn(answer(formatdate(1_800_000_000, usegmt=True)), clock.begin())
+    stamps += [announcements.stamp(1), announcements.stamp(1)]
+    assert len({*stamps}) == 4
+    assert stamps == sorted(stamps)
+
+
 @given(st.lists(st.tuples(st.integers(1, 33), st.floats(0, 2)), max_size=300))
 def test_many_are_never_more_than_an_index_takes(writes: list[tuple[int, float]]) -> None:
     monotonic = Time()
