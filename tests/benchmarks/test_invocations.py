@@ -1,5 +1,7 @@
 """Both functions in Lambda's own runtime, a few thousand times; `make soak PART=runtime` does it 200,000 times."""
 
+import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.invocations import memory
+from benchmarks.invocations.load import ViewerLoad
+from benchmarks.invocations.runtime import Session
 from benchmarks.invocations.world import World, world
 from tests.support import need
 
@@ -37,6 +41,16 @@ def test_every_invocation_is_answered_and_rightly_and_leaves_nothing_behind(
     assert set(findings.outcomes) == outcomes
     if function == "viewer-request":
         assert findings.regions.most_common(1)[0][0] == region
+
+
+def test_what_is_answered_after_the_last_event_is_not_judged(servers: World) -> None:
+    session = Session(ViewerLoad(random.Random(1)), servers.table, count=0, plan=WELL)
+    session.pid = os.getpid()
+    while not session.take("/error", b""):
+        pass
+    before = session.findings.answered, len(session.findings.wrong)
+    assert session.take("/response", b"")
+    assert (session.findings.answered, len(session.findings.wrong)) == before
 
 
 WORSE = {
