@@ -18,8 +18,8 @@ from typing import Any
 
 from benchmarks.rows import row
 from edge_handler.aws.sigv4 import Credentials
+from edge_handler.routes.destination import decode_destination
 from edge_handler.routes.resolver import Known, Refusal, Resolver
-from edge_handler.routes.route import decode_route
 from edge_handler.settings import Settings, load_settings
 from edge_handler.table.reader import Replica, RoutesTable, Rows
 
@@ -93,7 +93,7 @@ class _Replica(Replica):
             raise ConnectionRefusedError("the table is down")
         self._world.reads[domains[0]] += 1
         lag = 0.0 if self.region == REGIONS[0] else REPLICATION_SECONDS
-        return {domains[0]: decode_route(row(domains[0], self._world.generation(domains[0], lag)))}
+        return {domains[0]: decode_destination(row(domains[0], self._world.generation(domains[0], lag)))}
 
 
 def simulate(scenario: Scenario) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.destination import Destination, decode_destination
 from edge_handler.routes.origin import S3Origin
-from edge_handler.routes.route import Route, decode_route, encode_route
+from edge_handler.routes.route import Route, encode_route
 
 
 def row(domain: str, generation: int = 1) -> Item:
@@ -31,6 +32,6 @@ def row(domain: str, generation: int = 1) -> Item:
 class Table:
     """What a Resolver reads from."""
 
-    def read(self, domains: Sequence[str], _seconds: float, *, expected: bool = False) -> dict[str, Route]:  # noqa: ARG002
+    def read(self, domains: Sequence[str], _seconds: float, *, expected: bool = False) -> dict[str, Destination]:  # noqa: ARG002
         """Return one row for each."""
-        return {domain: decode_route(row(domain)) for domain in domains}
+        return {domain: decode_destination(row(domain)) for domain in domains}

@@ -54,3 +54,7 @@ class StorageUnreachable(EdgeError):
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class BrokenSnapshot(EdgeError):
+    """A snapshot, or something of one, that cannot be read."""

@@ -3,18 +3,19 @@
 import contextlib
 import copy
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from edge_handler.answers import Result
-from edge_handler.errors import BrokenRow, StorageUnreachable, UnreadableRow
+from edge_handler.errors import BrokenRow, StorageUnreachable
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.destination import Destination, decode_destination
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.resolver import Resolver
-from edge_handler.routes.route import Route, read_row
+from edge_handler.routes.route import Route, decode_route
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import Settings, load_settings
 from edge_handler.time_left import HEADER as TIME_LEFT
@@ -25,6 +26,8 @@ from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
+
+T = TypeVar("T", Destination, Route)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +108,22 @@ class _Table:
         _seconds: float,
         *,
         expected: bool = False,  # noqa: ARG002
-    ) -> Mapping[str, Route | BrokenRow]:
-        return {item["domain"]["S"]: _read(item) for item in self._table.read(domains)}
+    ) -> Mapping[str, Destination | BrokenRow]:
+        return {item["domain"]["S"]: _read(item, decode_destination) for item in self._table.read(domains)}
 
 
-def _read(item: Item) -> Route | BrokenRow:
+def _read(item: Item, decode: Callable[[Item], T]) -> T | BrokenRow:
     try:
-        return read_row(item)
-    except UnreadableRow as error:
-        return BrokenRow(str(error))  # bytes, which boto3 gives for what is text on the wire
+        return decode(item)
+    except BrokenRow as error:
+        return BrokenRow(str(error))
 
 
 def _row(table: RoutingTable, domain: str) -> tuple[Route | None, str]:
     rows = table.read((domain,))
     if not rows:
         return None, f"no row has the domain {domain}"
-    row = _read(rows[0])
+    row = _read(rows[0], decode_route)
     if isinstance(row, BrokenRow):
         return None, str(row)
     expiry = f", expires {epoch_text(row.expires_at)}" if row.expires_at is not None else ""

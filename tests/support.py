@@ -18,8 +18,9 @@ import pytest
 
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.destination import Destination, read_destination
 from edge_handler.routes.origin import Origin, S3Origin
-from edge_handler.routes.route import Route, encode_route, read_row
+from edge_handler.routes.route import Route, encode_route
 from edge_handler.settings import Settings
 from edge_handler.website.listing import Listing, Options, path_key
 from local_edge.contract import check_result
@@ -76,11 +77,13 @@ class Rows:
     def reads(self) -> int:
         return len(self.asked)
 
-    def read(self, domains: Sequence[str], seconds: float, *, expected: bool = False) -> dict[str, Route | BrokenRow]:
+    def read(
+        self, domains: Sequence[str], seconds: float, *, expected: bool = False
+    ) -> dict[str, Destination | BrokenRow]:
         self.asked.append((seconds, expected))
         if not self.reachable:
             raise TableUnreachable("no replica of the routing table answers", self.retry_after)
-        return {domain: read_row(self.items[domain]) for domain in domains if domain in self.items}
+        return {domain: read_destination(self.items[domain]) for domain in domains if domain in self.items}
 
 
 class Clock:

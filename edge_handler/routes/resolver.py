@@ -17,8 +17,8 @@ from cachetools import LRUCache
 
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.log import log
+from edge_handler.routes.destination import Destination
 from edge_handler.routes.origin import website_flags
-from edge_handler.routes.route import Route
 from edge_handler.routes.stamp import HEADER, encode_stamp
 from edge_handler.settings import Settings
 
@@ -39,7 +39,7 @@ class Table(Protocol):
 
     def read(
         self, domains: Sequence[str], seconds: float, *, expected: bool = False
-    ) -> Mapping[str, Route | BrokenRow]:
+    ) -> Mapping[str, Destination | BrokenRow]:
         """Return the rows that exist, within some seconds; raise TableUnreachable where that cannot be known.
 
         `expected`: the row was there.
@@ -55,7 +55,7 @@ class Known(list[dict[str, str]]):
 
     __slots__ = ("expires_at", "fresh_from", "fresh_until", "read_at", "website")
 
-    def __init__(self, host: str, route: Route, now: float, fresh_until: float) -> None:
+    def __init__(self, host: str, route: Destination, now: float, fresh_until: float) -> None:
         former = tuple(one.deployment for one in route.former if now < one.until)
         super().__init__(({"key": HEADER, "value": encode_stamp(host, route.generation, route.origin, former)},))
         self.fresh_from = now
@@ -117,7 +117,7 @@ class Resolver:
             return self._without_table(known, error)
         return self._learn(host, row)
 
-    def _learn(self, host: str, row: Route | BrokenRow | None) -> Known | Refusal:
+    def _learn(self, host: str, row: Destination | BrokenRow | None) -> Known | Refusal:
         now = self.clock()
         if row is None:
             return self._refuse(host, 404, "no route has this domain", now)

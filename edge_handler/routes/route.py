@@ -1,17 +1,15 @@
-"""The row of the routing table: one codec, used by the edge that reads and the admin that writes.
+"""The row of the routing table, as it is written, and read by people and pipelines.
 
-NamedTuples, not dataclasses: `import dataclasses` costs 5 ms of CPU at start-up (it imports inspect),
-a tenth of this whole package's.
+The edge reads less of it, by the same code: `edge_handler.routes.destination`.
 """
 
 from typing import Any, Literal, NamedTuple
 
-from edge_handler.errors import BrokenRow, UnreadableRow
-from edge_handler.routes.attributes import Item, boolean, integer, is_item, string
-from edge_handler.routes.origin import DeploymentOrigin, Origin, decode_origin, encode_origin, is_deployment
+from edge_handler.errors import BrokenRow
+from edge_handler.routes.attributes import Item, boolean, string
+from edge_handler.routes.destination import Destination, Former, decode_destination, unreadable
+from edge_handler.routes.origin import DeploymentOrigin, Origin, encode_origin
 
-SCHEMAS = (1, 2)
-"""What this reads. A writer writes the lowest that can say what the row says: 2 is for deployments."""
 ATTRIBUTE_TYPES = {
     "domain": "S",
     "target": "S",
@@ -31,16 +29,6 @@ ATTRIBUTE_TYPES = {
 }
 
 _OPTIONAL = ("service", "owner", "source")
-MAX_FORMER = 2
-
-
-class Former(NamedTuple):
-    """A deployment that a domain had before: pages of it are still open somewhere, and ask for its files."""
-
-    deployment: str
-    """See `DeploymentOrigin.deployment`; in the same bucket."""
-    until: int
-    """Epoch seconds: from then on nobody is thought to have it open."""
 
 
 class Route(NamedTuple):
@@ -77,27 +65,18 @@ def decode_route(item: Item) -> Route:
     """Read a row in DynamoDB's JSON. Unknown attributes are ignored.
 
     Raises:
-        BrokenRow: an attribute is missing, has the wrong type or a value nothing can be done with,
-            or the row's schema is newer than this reader.
-        UnreadableRow: it is not DynamoDB's JSON.
+        BrokenRow, UnreadableRow: as `decode_destination` does, for the attributes that people read too.
     """
+    found = decode_destination(item)
     try:
-        schema = integer(item, "schema", 0)
-        if schema not in SCHEMAS:
-            raise BrokenRow(f"the row has schema {schema}, this reader knows {SCHEMAS[-1]}")
-        expires_at = integer(item, "expires_at", 0) if "expires_at" in item else None
         lifetime = string(item, "lifetime")
         if lifetime not in ("permanent", "ephemeral"):
             raise BrokenRow(f"lifetime is {lifetime[:40]!r}, not permanent or ephemeral")
         return Route(
-            domain=string(item, "domain"),
+            **found._asdict(),
             target=string(item, "target"),
-            origin=decode_origin(item["origin"]["M"]),
             environment=string(item, "environment"),
             lifetime=lifetime,  # type: ignore[arg-type]  # narrowed by `in`, which mypy does not follow
-            expires_at=expires_at,
-            revision=integer(item, "revision", 1),
-            generation=integer(item, "generation", 1),
             updated_at=string(item, "updated_at"),
             updated_by=string(item, "updated_by"),
             note=string(item, "note"),
@@ -105,25 +84,14 @@ def decode_route(item: Item) -> Route:
             owner=string(item, "owner") if "owner" in item else "",
             managed=boolean(item, "managed") if "managed" in item else None,
             source=string(item, "source") if "source" in item else "",
-            former=_former(item) if "former" in item else (),
         )
-    except (BrokenRow, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        if not is_item(item):
-            raise UnreadableRow("the row is not DynamoDB's JSON") from error
-        if isinstance(error, BrokenRow):
-            raise
-        raise BrokenRow(f"the row cannot be read: {type(error).__name__}: {error}") from error
+    except (BrokenRow, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise unreadable(item, error) from error
 
 
-def read_row(item: Item) -> Route | BrokenRow:
-    """Return the route that a row says, or why it is broken. Raises UnreadableRow."""
-    try:
-        return decode_route(item)
-    except UnreadableRow:
-        raise
-    except BrokenRow as error:
-        reason = str(error)
-    return BrokenRow(reason)  # a new one: the other holds on to everything that was there when it was raised
+def destination_of(route: Route) -> Destination:
+    """Return what the edge needs of a route."""
+    return Destination(*(getattr(route, name) for name in Destination._fields))
 
 
 def encode_route(route: Route) -> dict[str, dict[str, Any]]:
@@ -140,10 +108,3 @@ def encode_route(route: Route) -> dict[str, dict[str, Any]]:
         former = [{"deployment": {"S": one.deployment}, "until": {"N": str(one.until)}} for one in route.former]
         item["former"] = {"L": [{"M": one} for one in former]}
     return item
-
-
-def _former(item: Item) -> tuple[Former, ...]:
-    former = tuple(Former(string(one["M"], "deployment"), integer(one["M"], "until", 0)) for one in item["former"]["L"])
-    if len(former) > MAX_FORMER or not all(is_deployment(one.deployment) for one in former):
-        raise BrokenRow("the row's former deployments cannot be read")
-    return former

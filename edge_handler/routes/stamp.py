@@ -7,9 +7,9 @@ is a different stamp, so a cached object can never be filed under another route'
 from typing import NamedTuple
 
 from edge_handler.errors import BrokenRow, BrokenStamp, MalformedHost
+from edge_handler.routes.destination import MAX_FORMER
 from edge_handler.routes.host import normalise_host
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin, decode_origin, is_deployment
-from edge_handler.routes.route import MAX_FORMER
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
 HEADER = "x-route"

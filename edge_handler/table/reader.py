@@ -14,10 +14,10 @@ from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
 from edge_handler.errors import BrokenRow, Refused, TableUnreachable, Unreadable, UnreadableRow
 from edge_handler.log import log
-from edge_handler.routes.route import Route, read_row
+from edge_handler.routes.destination import Destination, read_destination
 from edge_handler.settings import Settings
 
-Rows = dict[str, Route | BrokenRow]
+Rows = dict[str, Destination | BrokenRow]
 """The rows that exist, by their domains; in place of a broken one, why it is."""
 
 # Of the start, which Lambda lets take ten.
@@ -101,7 +101,7 @@ def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -
             domain = item["domain"]["S"]
             if domain not in domains or domain in rows:
                 raise LookupError("a row that was not asked for")
-            rows[domain] = read_row(item)
+            rows[domain] = read_destination(item)
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError, UnreadableRow) as error:
         raise Unreadable(f"not an answer to what was asked: {type(error).__name__}: {error}"[:200]) from error
     return rows

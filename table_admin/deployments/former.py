@@ -1,7 +1,8 @@
 """What a domain had before: its pages are still open somewhere, and ask for files that the new ones have not."""
 
+from edge_handler.routes.destination import MAX_FORMER, Former
 from edge_handler.routes.origin import DeploymentOrigin
-from edge_handler.routes.route import MAX_FORMER, Former, Route
+from edge_handler.routes.route import Route
 from table_admin.changes import is_live, is_managed
 
 FORMER_SECONDS = 7 * 86_400

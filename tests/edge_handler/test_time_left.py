@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from edge_handler import origin_request, viewer_request
 from edge_handler.errors import BrokenRow
+from edge_handler.routes.destination import Destination
 from edge_handler.routes.resolver import KNOWN_HOST_SECONDS, UNKNOWN_HOST_SECONDS, Resolver
-from edge_handler.routes.route import Route
 from edge_handler.time_left import HEADER, decode_time_left, encode_time_left
 from edge_handler.website import deployments
 from tests.support import SETTINGS, Clock, Rows, event, header, route, run
@@ -32,7 +32,9 @@ class SlowRows(Rows):
         self.takes, self._now = 0.0, 1_000.0
         monkeypatch.setattr("edge_handler.viewer_request.time.monotonic", lambda: self._now)
 
-    def read(self, domains: Sequence[str], seconds: float, *, expected: bool = False) -> dict[str, Route | BrokenRow]:
+    def read(
+        self, domains: Sequence[str], seconds: float, *, expected: bool = False
+    ) -> dict[str, Destination | BrokenRow]:
         self._now += self.takes
         return super().read(domains, seconds, expected=expected)
 

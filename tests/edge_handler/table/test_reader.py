@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.errors import BrokenRow, TableUnreachable
-from edge_handler.routes.route import encode_route
+from edge_handler.routes.route import destination_of, encode_route
 from edge_handler.table.reader import Replica, RoutesTable, Rows
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import Clock, dynamodb_client, make_tables, route
@@ -77,13 +77,13 @@ def reply(connection: socket.socket, status: int = 200, body: object = None) -> 
 
 def test_rows_are_read_from_dynalite(dynalite_endpoint: str) -> None:
     dynamodb_client(dynalite_endpoint).put_item(TableName=TABLE, Item=encode_route(route()))
-    assert reader(dynalite_endpoint).read((HOST, "env-000.localhost"), 60) == {HOST: route()}
+    assert reader(dynalite_endpoint).read((HOST, "env-000.localhost"), 60) == {HOST: destination_of(route())}
 
 
 def test_rows_are_read_from_moto(aws: EmbeddedAws) -> None:
     make_tables("reader", aws.client("dynamodb"))
     aws.client("dynamodb").put_item(TableName="reader-routes", Item=encode_route(route()))
-    assert reader(aws.endpoint, table="reader-routes").read((HOST,), 60) == {HOST: route()}
+    assert reader(aws.endpoint, table="reader-routes").read((HOST,), 60) == {HOST: destination_of(route())}
 
 
 def test_a_connection_is_kept() -> None:
@@ -141,7 +141,7 @@ FAILURES: dict[str, Behaviour] = {
     "has a row with a line break": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": f"{HOST}\r\nx: y"}}]}}),
     "has a row in capitals": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": HOST.upper()}}]}}),
     "has a row whose domain is a list": _say({"Responses": {TABLE: [{**ROW, "domain": {"S": []}}]}}),
-    "has an attribute that is none": _say({"Responses": {TABLE: [{**ROW, "target": 5}]}}),
+    "has an attribute that is none": _say({"Responses": {TABLE: [{**ROW, "generation": 5}]}}),
     "has an attribute of no type": _say({"Responses": {TABLE: [{**ROW, "origin": {"M": {"kind": "s3"}}}]}}),
     "has a number that is none": _say({"Responses": {TABLE: [{**ROW, "revision": {"N": "one"}}]}}),
 }
@@ -152,12 +152,12 @@ REFUSALS = {"throttles", "processed no keys"}
 @pytest.mark.parametrize("failure", FAILURES)
 def test_the_next_replica_is_asked_when_the_nearest(failure: str) -> None:
     with server(FAILURES[failure]) as broken, server(lambda connection, _: reply(connection)) as fine:
-        assert reader(broken, fine).read((HOST,), SECONDS) == {HOST: route()}
+        assert reader(broken, fine).read((HOST,), SECONDS) == {HOST: destination_of(route())}
 
 
 def test_the_next_replica_is_asked_when_the_nearest_is_silent() -> None:
     with server(_hang) as silent, server(lambda connection, _: reply(connection)) as fine:
-        assert reader(silent, fine).read((HOST,), 3) == {HOST: route()}
+        assert reader(silent, fine).read((HOST,), 3) == {HOST: destination_of(route())}
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -251,7 +251,7 @@ def test_a_broken_row_is_that_rows_and_not_the_tables() -> None:
     broken = {"domain": {"S": "other.localhost"}, "note": {"S": "written by hand"}}
     with server(_say({"Responses": {TABLE: [ROW, broken]}})) as endpoint:
         rows = reader(endpoint).read((HOST, "other.localhost"), SECONDS)
-    assert rows[HOST] == route()
+    assert rows[HOST] == destination_of(route())
     assert isinstance(rows["other.localhost"], BrokenRow)
 
 
@@ -266,7 +266,7 @@ def test_an_answer_that_was_meant_for_another_question_is_asked_for_again() -> N
 
     with server(answer) as endpoint:
         table = reader(endpoint)
-        assert [table.read((HOST,), SECONDS) for _ in range(3)] == [{HOST: route()}] * 3
+        assert [table.read((HOST,), SECONDS) for _ in range(3)] == [{HOST: destination_of(route())}] * 3
 
 
 @pytest.mark.parametrize("expected", [True, False])
@@ -281,7 +281,7 @@ def test_that_a_row_is_gone_is_believed_on_a_connection_made_for_the_question(ex
     with server(answer) as endpoint:
         table = reader(endpoint)
         table.read((HOST,), SECONDS)
-        assert table.read((HOST,), SECONDS, expected=expected) == ({HOST: route()} if expected else {})
+        assert table.read((HOST,), SECONDS, expected=expected) == ({HOST: destination_of(route())} if expected else {})
 
 
 @given(st.text(), st.text())

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from edge_handler.routes.destination import Former
 from edge_handler.routes.origin import DeploymentOrigin
-from edge_handler.routes.route import Former
 from edge_handler.website.listing import list_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, RoutingTable, TargetRefused, environments, upkeep

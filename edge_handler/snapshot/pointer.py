@@ -1,0 +1,88 @@
+"""The pointer: which parts make the newest snapshot. It is the one object of a snapshot that is ever overwritten.
+
+A part is named by its content, and lies under the epoch: what was a snapshot of another table is never taken for one
+of this. An epoch is the life of a table: one that was restored, or made again under the same name, begins another.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from typing import NamedTuple
+
+from edge_handler.errors import BrokenSnapshot
+from edge_handler.snapshot.records import BLOCKS_OF_PART
+
+POINTER_KEY = "pointer.json"
+SNAPSHOT_VERSION = 1
+MOST_PARTS = 16_384
+"""As many as hold thirty million rows."""
+MAX_DICTIONARY_BYTES = 32_768
+_EPOCH = re.compile(r"[0-9a-f]{16}")
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
+
+
+class Pointer(NamedTuple):
+    """One snapshot."""
+
+    table: str
+    """The routes table that it is of."""
+    epoch: str
+    """16 hexadecimal digits: which life of the table."""
+    taken_at: str
+    """ISO 8601, UTC, by DynamoDB's clock: what was written before is in it."""
+    dictionary: bytes
+    parts: tuple[str, ...]
+    """The digests of the parts, a power of two."""
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return len(self.parts) * BLOCKS_OF_PART
+
+    def key(self, part: int) -> str:
+        """Return the key of a part's object."""
+        return part_key(self.epoch, self.parts[part])
+
+
+def part_key(epoch: str, digest: str) -> str:
+    """Return the key of a part's object."""
+    return f"parts/{epoch}/{digest}"
+
+
+def digest_of(content: bytes) -> str:
+    """Return what names a part with this content."""
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def encode_pointer(pointer: Pointer) -> bytes:
+    """Return the pointer's object."""
+    dictionary = base64.b64encode(pointer.dictionary).decode()
+    values = {"version": SNAPSHOT_VERSION, **pointer._asdict(), "dictionary": dictionary}
+    return json.dumps(values, separators=(",", ":")).encode()
+
+
+def decode_pointer(content: bytes) -> Pointer:
+    """Return what a pointer's object says. Raises BrokenSnapshot."""
+    try:
+        values = json.loads(content)
+        if values.pop("version") != SNAPSHOT_VERSION:
+            raise ValueError("another version's")
+        table, epoch, taken_at = (str(values[name]) for name in ("table", "epoch", "taken_at"))
+        parts = tuple(map(str, values["parts"]))
+        dictionary = base64.b64decode(values["dictionary"], validate=True)
+        if not (_EPOCH.fullmatch(epoch) and is_time(taken_at) and all(map(_DIGEST.fullmatch, parts))):
+            raise ValueError("not as it would be written")
+        if not 0 < len(parts) <= MOST_PARTS or len(parts) & (len(parts) - 1):
+            raise ValueError(f"{len(parts)} parts")
+        if len(dictionary) > MAX_DICTIONARY_BYTES:
+            raise ValueError("too large a dictionary")
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise BrokenSnapshot(f"the snapshot's pointer cannot be read: {error}"[:200]) from error
+    return Pointer(table, epoch, taken_at, dictionary, parts)
+
+
+def is_time(text: str) -> bool:
+    """Tell whether this is a time as the feed and the pointer have them: of one length's order, so that they sort."""
+    return _TIME.fullmatch(text) is not None
