@@ -10,21 +10,20 @@ HEADER = "x-route-time-left"
 KNOWN_HOST_SECONDS = 0.95
 UNKNOWN_HOST_SECONDS = 2.4
 """For both functions, whatever is broken. The rest, up to one second and to 2.5, is for what the processor does."""
-_NOTICED_SECONDS = 0.05
+NOTICED_SECONDS = 0.05
+"""Who waited less has nothing to tell."""
 _LEAST_SECONDS = 0.15
 """What origin-request has in any case."""
 
 
-def encode_time_left(request_id: str, waited: float, *, was_known: bool) -> str | None:
-    """Return the header's value, None where a request took so little that nobody has to know.
+def encode_time_left(request_id: str, waited: float, *, was_known: bool) -> str:
+    """Return the header's value, for a request that waited long enough to be noticed.
 
     Args:
         request_id: CloudFront's, the same in both functions.
         waited: seconds.
         was_known: the host was.
     """
-    if waited < _NOTICED_SECONDS:
-        return None
     left = (KNOWN_HOST_SECONDS if was_known else UNKNOWN_HOST_SECONDS) - waited
     return f"{request_id} {max(left, _LEAST_SECONDS):.2f}"
 

@@ -10,16 +10,23 @@ from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, header, preflight
 from edge_handler.errors import MalformedHost
+from edge_handler.feed.follower import Follower
+from edge_handler.feed.replica import feed_replicas
 from edge_handler.log import log_exception
 from edge_handler.routes.host import normalise_host
 from edge_handler.routes.origin import CORS, QUERY_OF_ALL, QUERY_OF_DIRECTORIES, QUERY_OF_PATHS, DeploymentOrigin
 from edge_handler.routes.resolver import Known, Refusal, Resolver
 from edge_handler.routes.stamp import HEADER, decode_stamp
-from edge_handler.settings import load_settings
-from edge_handler.table.reader import RoutesTable
+from edge_handler.settings import Settings, load_settings
+from edge_handler.snapshot.buckets import SnapshotBuckets
+from edge_handler.snapshot.loader import Loader
+from edge_handler.table.reader import WARM_UP_SECONDS, RoutesTable
 from edge_handler.time_left import HEADER as TIME_LEFT
-from edge_handler.time_left import encode_time_left
+from edge_handler.time_left import NOTICED_SECONDS, encode_time_left
 from edge_handler.website.assets import has_known_extension
+
+LOAD_SECONDS = 0.8
+"""What the start may wait for the snapshot; what it has not got by then is loaded between requests."""
 
 
 def make_handler(resolver: Resolver) -> Handler:
@@ -65,8 +72,10 @@ def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]
         return Refusal(400, str(error), 0)
     was_known = host in resolver.known
     route = resolver.resolve(host)
-    told = encode_time_left(config["requestId"], time.monotonic() - started, was_known=was_known)
-    if told is not None:
+    waited = time.monotonic() - started
+    if waited >= NOTICED_SECONDS:
+        was_known = was_known or resolver.is_in_snapshot(host)
+        told = encode_time_left(config["requestId"], waited, was_known=was_known)
         headers[TIME_LEFT] = [{"key": TIME_LEFT, "value": told}]
     return route
 
@@ -114,11 +123,27 @@ def _give_up(error: Exception) -> Result:
     return answer(502, "the request could not be handled", "unknown")
 
 
+def _follower(settings: Settings, *, is_start: bool) -> Follower | None:
+    """Return what follows the snapshot and the feed, None where no snapshot is taken."""
+    if not settings.snapshot_buckets:
+        return None
+    loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
+    follower = Follower(feed_replicas(settings), loader, settings.fresh_seconds)
+    if is_start:
+        loader.load(time.monotonic() + LOAD_SECONDS)
+        follower.advance()
+        follower.catch_up(time.monotonic() + WARM_UP_SECONDS)
+    return follower
+
+
 _settings = load_settings()
 _table = RoutesTable.from_settings(_settings)
-handler = make_handler(Resolver(_table, _settings))
-if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-    # Started by Lambda, which lends a whole processor until this is done; a viewer's request has a fourteenth of one.
+# Started by Lambda, which lends a whole processor until this is done; a viewer's request has a fourteenth of one.
+_is_start = "AWS_LAMBDA_RUNTIME_API" in os.environ
+if _is_start:
     _table.warm_up()
+_following = _follower(_settings, is_start=_is_start)
+handler = make_handler(Resolver(_table, _settings, following=_following))
+if _is_start:
     # What is known is kept, and has no cycles: look for garbage in what is new only, not in 50,000 routes.
     gc.set_threshold(gc.get_threshold()[0], 1 << 30)

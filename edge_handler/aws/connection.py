@@ -100,22 +100,31 @@ class Connection:
             OSError: no answer by the deadline. Then, and where `read` raises, the connection is closed: half an
                 exchange, or an answer to another question, would give the next request something that is not its own.
         """
-        assert self._socket is not None
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        message = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
         try:
-            self._socket.settimeout(remaining(deadline))
-            self._socket.sendall(message)
-            status, content, keep = read_response(self._socket, method, deadline)
+            found = self.send(method, path, headers, body, deadline)
+            status, content, keep = read_response(found, method, deadline)
             result = read(status, content)
         except BaseException:
             self.close()
             raise
+        self.answered(keep=keep)
+        return result
+
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes, deadline: float) -> socket.socket:
+        """Ask over the open connection; return what the answer will come from. Raises OSError."""
+        assert self._socket is not None
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        message = f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode("latin-1") + body
+        self._socket.settimeout(remaining(deadline))
+        self._socket.sendall(message)
+        return self._socket
+
+    def answered(self, *, keep: bool) -> None:
+        """Take note that the answer was read, and whether the connection may be used again."""
         if keep:
             self._used_at = time.monotonic()
         else:
             self.close()
-        return result
 
     def close(self) -> None:
         """Forget the connection."""
@@ -137,9 +146,14 @@ def _is_quiet(found: socket.socket) -> bool:
         found.settimeout(0)
         found.recv(1)
     except OSError as error:
-        # The second one is ssl's, which is not imported where there is no TLS.
-        return isinstance(error, BlockingIOError) or type(error).__name__ == "SSLWantReadError"
+        return is_nothing_yet(error)
     return False
+
+
+def is_nothing_yet(error: OSError) -> bool:
+    """Tell whether this is how a socket that does not wait says that nothing has arrived."""
+    # The second one is ssl's, which is not imported where there is no TLS.
+    return isinstance(error, BlockingIOError) or type(error).__name__ == "SSLWantReadError"
 
 
 def tls_context() -> "SSLContext":

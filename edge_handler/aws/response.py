@@ -5,9 +5,23 @@ and twice the CPU of this per read (`make bench`). Tests hold it against http.cl
 """
 
 import binascii
-import socket
 
 from edge_handler.aws.deadline import remaining
+
+TYPE_CHECKING = False  # as typing has it; the module itself would cost milliseconds
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Source(Protocol):
+        """What of a socket is used here."""
+
+        def settimeout(self, seconds: float, /) -> None:
+            """Wait no longer than that for what is received next."""
+
+        def recv(self, size: int, /) -> bytes:
+            """Return some bytes, none at the end."""
+            ...
+
 
 MAX_HEAD_BYTES = 65_536
 # Parsed, JSON takes thirty times its bytes, and a function has 128 MB in all.
@@ -19,7 +33,7 @@ class ProtocolError(OSError):
     """What came is not an HTTP response."""
 
 
-def read_response(found: socket.socket, method: str, deadline: float) -> tuple[int, bytes, bool]:
+def read_response(found: "Source", method: str, deadline: float) -> tuple[int, bytes, bool]:
     """Return status, body, and whether the connection may be used again.
 
     Raises:
@@ -35,7 +49,7 @@ def read_response(found: socket.socket, method: str, deadline: float) -> tuple[i
 
 
 def _read_body(
-    found: socket.socket, method: str, status: int, fields: dict[bytes, bytes], data: bytes, deadline: float
+    found: "Source", method: str, status: int, fields: dict[bytes, bytes], data: bytes, deadline: float
 ) -> tuple[bytes, bool]:
     """Return the body, and whether the connection may be used again."""
     keep = b"close" not in fields.get(b"connection", b"")
@@ -59,7 +73,7 @@ def _read_body(
     return b"".join(parts)[: int(length)], keep and missing == 0
 
 
-def _read_head(found: socket.socket, deadline: float) -> tuple[int, dict[bytes, bytes], bytes]:
+def _read_head(found: "Source", deadline: float) -> tuple[int, dict[bytes, bytes], bytes]:
     """Return status, the fields that frame the response, and what of the body came along."""
     data = _receive(found, deadline)
     room = MAX_HEAD_BYTES
@@ -80,7 +94,7 @@ def _read_head(found: socket.socket, deadline: float) -> tuple[int, dict[bytes, 
             raise ProtocolError("nothing but interim responses")
 
 
-def _receive(found: socket.socket, deadline: float) -> bytes:
+def _receive(found: "Source", deadline: float) -> bytes:
     found.settimeout(remaining(deadline))
     data = found.recv(65_536)
     if not data:
@@ -109,7 +123,7 @@ def _parse_head(head: bytes) -> tuple[int, dict[bytes, bytes]]:
     return int(status[:3]), fields
 
 
-def _read_chunks(found: socket.socket, data: bytes, deadline: float) -> tuple[bytes, bool]:
+def _read_chunks(found: "Source", data: bytes, deadline: float) -> tuple[bytes, bool]:
     """Return the body, and whether something came behind it."""
     parts: list[bytes] = []
     length = start = 0
@@ -143,7 +157,7 @@ def _chunk_size(line: bytes) -> int:
     return int(digits, 16)
 
 
-def _read_trailers(found: socket.socket, data: bytes, deadline: float) -> bool:
+def _read_trailers(found: "Source", data: bytes, deadline: float) -> bool:
     """Read up to an empty line. `data` begins with the line break before it. Tell whether something came behind."""
     while (end := data.find(b"\r\n\r\n")) < 0:
         if len(data) > MAX_HEAD_BYTES:
@@ -152,7 +166,7 @@ def _read_trailers(found: socket.socket, data: bytes, deadline: float) -> bool:
     return len(data) > end + 4
 
 
-def _read_to_end(found: socket.socket, data: bytes, deadline: float) -> bytes:
+def _read_to_end(found: "Source", data: bytes, deadline: float) -> bytes:
     parts, length = [data], len(data)
     while length <= MAX_BODY_BYTES:
         found.settimeout(remaining(deadline))

@@ -1,4 +1,4 @@
-"""From a host to the route that answers for it: memory first, then the routing table.
+"""From a host to the route that answers for it: memory first, then what is known of all routes, then the routing table.
 
 Freshness lives in the entry, the bound in the cache. Freshness, staleness and expiry go by the time of day, for rows
 say when they expire, and a sandbox that was frozen has to see how long. That clock can be set: so an entry is fresh
@@ -8,9 +8,9 @@ of their own (`edge_handler.aws.deadline`).
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
-from math import ceil
+from math import ceil, inf
 from typing import Protocol
 
 from cachetools import LRUCache
@@ -32,6 +32,9 @@ SPREAD = 0.2
 # within one. The rest is for S3 (`edge_handler.time_left`), and for what the processor does, a fourteenth of one.
 UNKNOWN_HOST_SECONDS = 2.2
 KNOWN_HOST_SECONDS = 0.8
+# Of hosts that are in no snapshot, an instance reads so many at once, and so many a second in the long run.
+UNKNOWN_READS_AT_ONCE = 20
+UNKNOWN_READS_A_SECOND = 5.0
 
 
 class Table(Protocol):
@@ -44,6 +47,28 @@ class Table(Protocol):
 
         `expected`: the row was there.
         """
+
+
+class Following(Protocol):
+    """What is known of all routes, see `edge_handler.feed.follower.Follower`."""
+
+    trusted_from: float
+    known_at: float
+
+    def advance(self) -> Collection[str]:
+        """Do what can be done without waiting; return the domains that have changed."""
+
+    def fresh_until(self) -> float:
+        """Return until when what is known may be used, 0 where it may not be."""
+
+    def catch_up(self, deadline: float) -> Collection[str] | None:
+        """Wait for what is new; return the domains that have changed, None where nobody knows."""
+
+    def find(self, domain: str) -> Destination | BrokenRow | str | None:
+        """Return what is known of a domain: text where it has to be read, None where there is no row."""
+
+    def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
+        """Return what is newer: the row that was read, or what was announced."""
 
 
 class Known(list[dict[str, str]]):
@@ -65,6 +90,10 @@ class Known(list[dict[str, str]]):
         self.expires_at = route.expires_at
         self.website = website_flags(route.origin)
 
+    def since(self) -> float:
+        """Return when its row was read."""
+        return self.fresh_from if self.read_at is None else self.read_at
+
     @property
     def stamp(self) -> str:
         """What is told to origin-request."""
@@ -75,6 +104,7 @@ class Refusal:
     """A host that no route answers for: the status to say so with, and why."""
 
     __slots__ = ("fresh_from", "fresh_until", "reason", "retry_after", "status")
+    expires_at = None
 
     def __init__(
         self, status: int, reason: str, now: float = 0, fresh_until: float = 0, retry_after: int | None = None
@@ -85,11 +115,21 @@ class Refusal:
         self.fresh_until = fresh_until
         self.retry_after = retry_after
 
+    def since(self) -> float:
+        """Return when it was found to be so."""
+        return self.fresh_from
+
 
 class Resolver:
     """Answers for hosts, remembers what it learned, and outlives a table that does not answer."""
 
-    def __init__(self, table: Table, settings: Settings, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        table: Table,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+        following: Following | None = None,
+    ) -> None:
         # The least recently read first. Not an LRUCache: a host that is asked for is read again after the fresh time,
         # and moves to the back then, so a hit needs to move nothing.
         self.known: dict[str, Known] = {}
@@ -98,37 +138,100 @@ class Resolver:
         self.clock = clock
         self._table = table
         self._settings = settings
+        self._following = following
+        self._unknown_reads = float(UNKNOWN_READS_AT_ONCE)
+        self._unknown_read_at = -inf
 
     def resolve(self, host: str) -> Known | Refusal:
         """Return what answers for a normalised host. Never raises for anything a row or a table does."""
         now = self.clock()
         known = self.known.get(host)
-        if known is not None:
-            if known.fresh_from <= now < known.fresh_until:
-                return known
-        else:
-            refusal: Refusal | None = self.refusals.get(host)
-            if refusal is not None and refusal.fresh_from <= now < refusal.fresh_until:
-                return refusal
+        remembered = known if known is not None else self.refusals.get(host)
+        if remembered is not None and remembered.fresh_from <= now < remembered.fresh_until:
+            return remembered
         seconds = UNKNOWN_HOST_SECONDS if known is None else KNOWN_HOST_SECONDS
+        following = self._following
+        if following is not None:
+            started = time.monotonic()
+            if known is None and self.is_in_snapshot(host):
+                seconds = KNOWN_HOST_SECONDS
+            found = self._look_up(host, following, started + seconds / 2)
+            if found is not None:
+                return found
+            known = self.known.get(host)
+            seconds -= time.monotonic() - started
         try:
             row = self._table.read((host,), seconds, expected=known is not None).get(host)
         except TableUnreachable as error:
-            return self._without_table(known, error)
-        return self._learn(host, row)
+            return self._without_table(host, known, error)
+        return self._learn(host, row if following is None else following.newest(host, row))
 
-    def _learn(self, host: str, row: Destination | BrokenRow | None) -> Known | Refusal:
+    def is_in_snapshot(self, host: str) -> bool:
+        """Tell whether there is a row of a host, as far as is known without asking."""
+        return self._following is not None and isinstance(self._following.find(host), Destination)
+
+    def _look_up(self, host: str, following: Following, deadline: float) -> Known | Refusal | None:
+        """Return what is known of a host without reading its row, None where it has to be read."""
+        self._forget(following.advance())
+        until = following.fresh_until()
+        if not until and (host in self.known or self.is_in_snapshot(host)):
+            # One poll for all hosts, instead of a read for each.
+            self._forget(following.catch_up(deadline) or ())
+            until = following.fresh_until()
+        if not until:
+            return None
+        remembered = self.known.get(host) or self.refusals.get(host)
+        if remembered is not None and following.trusted_from <= remembered.since() <= self.clock():
+            return self._extend(host, remembered, until)
+        row = following.find(host)
+        if isinstance(row, str) or (row is None and self._may_read_unknown()):
+            return None
+        return self._learn(host, row, until)
+
+    def _forget(self, domains: Collection[str]) -> None:
+        """What was announced is looked up again by whoever asks for it next."""
+        for domain in domains:
+            self.known.pop(domain, None)
+            self.refusals.pop(domain, None)
+
+    def _extend(self, host: str, remembered: Known | Refusal, until: float) -> Known | Refusal:
+        """Nothing was announced of it: it is as good as read."""
+        expires_at = remembered.expires_at
+        if expires_at is None:
+            remembered.fresh_until = until
+        elif self.clock() < expires_at:
+            remembered.fresh_until = min(until, expires_at)
+        else:
+            return self._refuse(host, 410, "the route has expired", until)
+        return remembered
+
+    def _may_read_unknown(self) -> bool:
+        """Tell whether the table may be asked for a host that is in no snapshot: it may have been made a moment ago.
+
+        A flood of such hosts gets the snapshot's word.
+        """
+        now = time.monotonic()
+        more = (now - self._unknown_read_at) * UNKNOWN_READS_A_SECOND
+        self._unknown_reads = min(UNKNOWN_READS_AT_ONCE, self._unknown_reads + more)
+        self._unknown_read_at = now
+        if self._unknown_reads < 1:
+            return False
+        self._unknown_reads -= 1
+        return True
+
+    def _learn(self, host: str, row: Destination | BrokenRow | None, until: float | None = None) -> Known | Refusal:
+        """Remember what a row says; `until`: how long it is fresh, where the feed tells of changes."""
         now = self.clock()
         if row is None:
-            return self._refuse(host, 404, "no route has this domain", now)
+            return self._refuse(host, 404, "no route has this domain", until)
         if isinstance(row, BrokenRow):
             # The page does not say what is wrong with it, for that would say what is behind.
             log("ERROR", "a row of the routing table is broken", domain=host, error=str(row))
-            return self._refuse(host, 502, "the row of this domain cannot be read", now)
+            return self._refuse(host, 502, "the row of this domain cannot be read", until)
         expires_at = row.expires_at
         if expires_at is not None and now >= expires_at:
-            return self._refuse(host, 410, "the route has expired", now)
-        fresh_until = now + self._spread(self._settings.fresh_seconds)
+            return self._refuse(host, 410, "the route has expired", until)
+        fresh_until = now + self._spread(self._settings.fresh_seconds) if until is None else until
         if expires_at is not None:
             fresh_until = min(fresh_until, expires_at)
         self.refusals.pop(host, None)
@@ -143,14 +246,18 @@ class Resolver:
         known[host] = route
         return route
 
-    def _refuse(self, host: str, status: int, reason: str, now: float) -> Refusal:
+    def _refuse(self, host: str, status: int, reason: str, until: float | None = None) -> Refusal:
         self.known.pop(host, None)
-        refusal = Refusal(status, reason, now, now + self._spread(self._settings.unknown_seconds))
+        now = self.clock()
+        fresh_until = now + self._spread(self._settings.unknown_seconds) if until is None else until
+        refusal = Refusal(status, reason, now, fresh_until)
         self.refusals[host] = refusal
         return refusal
 
-    def _without_table(self, known: Known | None, error: TableUnreachable) -> Known | Refusal:
+    def _without_table(self, host: str, known: Known | None, error: TableUnreachable) -> Known | Refusal:
         now = self.clock()
+        if known is None:
+            known = self._from_snapshot(host, now)
         if known is not None:
             expires_at = known.expires_at
             if expires_at is not None and now >= expires_at:
@@ -167,6 +274,16 @@ class Resolver:
                 known.fresh_until = until if expires_at is None else min(until, expires_at)
                 return known
         return Refusal(503, str(error), retry_after=max(1, ceil(error.retry_after)))
+
+    def _from_snapshot(self, host: str, now: float) -> Known | None:
+        """Return what was last known of a host that nobody has asked for before."""
+        following = self._following
+        row = following.find(host) if following is not None else None
+        if following is None or not isinstance(row, Destination):
+            return None
+        known = self._keep(host, Known(host, row, now, now))
+        known.read_at = min(now, following.known_at)
+        return known
 
     def _spread(self, seconds: float) -> float:
         return seconds * (1 - SPREAD * random.random())

@@ -20,7 +20,7 @@ MOST_PARTS = 16_384
 MAX_DICTIONARY_BYTES = 32_768
 _EPOCH = re.compile(r"[0-9a-f]{16}")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class Pointer(NamedTuple):
@@ -84,5 +84,5 @@ def decode_pointer(content: bytes) -> Pointer:
 
 
 def is_time(text: str) -> bool:
-    """Tell whether this is a time as the feed and the pointer have them: of one length's order, so that they sort."""
+    """Tell whether this is a time as the feed and the pointer have them: of one length, so that they sort."""
     return _TIME.fullmatch(text) is not None
