@@ -10,12 +10,14 @@ import itertools
 import json
 import random
 import statistics
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.followed import Snapshots, Usage, follower
 from benchmarks.rows import row
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.routes.destination import decode_destination
@@ -54,6 +56,8 @@ class Scenario:
     outage: tuple[float, float] | None = None
     """From when until when the table does not answer."""
     outage_regions: tuple[str, ...] = REGIONS
+    followed: bool = False
+    """Whether instances know all routes, by snapshot and feed."""
     seed: int = 1
 
 
@@ -69,6 +73,12 @@ class World:
     """By domain: from when on which generation is written."""
     reads: Counter[str] = field(default_factory=Counter)
     attempts: int = 0
+    written: list[tuple[float, str, int]] = field(default_factory=list)
+    """All changes: when, which domain, which generation."""
+
+    def since(self, at: float) -> list[tuple[float, str, int]]:
+        """Return what was written since a time."""
+        return self.written[bisect_left(self.written, (at, "", 0)) :]
 
     def clock(self) -> float:
         return self.now
@@ -92,8 +102,7 @@ class _Replica(Replica):
         if self.region in self._world.down:
             raise ConnectionRefusedError("the table is down")
         self._world.reads[domains[0]] += 1
-        lag = 0.0 if self.region == REGIONS[0] else REPLICATION_SECONDS
-        return {domains[0]: decode_destination(row(domains[0], self._world.generation(domains[0], lag)))}
+        return {domains[0]: decode_destination(row(domains[0], self._world.generation(domains[0], _lag(self.region))))}
 
 
 def simulate(scenario: Scenario) -> dict[str, Any]:
@@ -102,7 +111,9 @@ def simulate(scenario: Scenario) -> dict[str, Any]:
     settings = load_settings({})._replace(fresh_seconds=scenario.fresh)
     names = [f"r{number}.example.com" for number in range(scenario.routes)]
     weights = list(itertools.accumulate(1 / rank for rank in range(1, scenario.routes + 1)))
-    instances = [_instance(world, settings, number) for number in range(scenario.instances)]
+    snapshots = Snapshots(world, names)
+    followed = snapshots if scenario.followed else None
+    instances = [_instance(world, settings, number, followed) for number in range(scenario.instances)]
     random.seed(scenario.seed)  # what the resolver spreads its expiries with
     hosts = chance.choices(names, cum_weights=weights, k=scenario.requests // scenario.page)
     outcomes: Counter[str] = Counter()
@@ -122,27 +133,34 @@ def simulate(scenario: Scenario) -> dict[str, Any]:
         if scenario.page > 1:
             number += at // scenario.page % len(REGIONS) - number % len(REGIONS)
         if chance.random() < scenario.instances / (scenario.rate * scenario.lifetime):
-            instances[number] = _instance(world, settings, number)
-        before = world.attempts
+            instances[number] = _instance(world, settings, number, followed)
+        before = world.attempts + snapshots.usage.waits
         route = instances[number].resolve(host)
-        kind = _outcome(route, world.attempts > before)
+        kind = _outcome(route, world.attempts + snapshots.usage.waits > before)
         outcomes[kind] += 1
         by_minute.setdefault(int(elapsed // 60), Counter())[kind] += 1
         if isinstance(route, Known) and host in world.generations:
             _note_stale(world, host, route, stale)
-    return _figures(scenario, world, outcomes, by_minute, stale)
+    return _figures(scenario, world, outcomes, by_minute, stale) | _followed(scenario, world, snapshots.usage)
 
 
-def _instance(world: World, settings: Settings, number: int) -> Resolver:
+def _instance(world: World, settings: Settings, number: int, snapshots: Snapshots | None) -> Resolver:
     here = REGIONS[number % len(REGIONS)]
     regions = sorted(REGIONS, key=lambda region: region != here)
-    return Resolver(RoutesTable([_Replica(world, region) for region in regions]), settings, world.clock)
+    table = RoutesTable([_Replica(world, region) for region in regions])
+    following = follower(snapshots, regions, _lag) if snapshots is not None else None
+    return Resolver(table, settings, world.clock, following)
+
+
+def _lag(region: str) -> float:
+    return 0.0 if region == REGIONS[0] else REPLICATION_SECONDS
 
 
 def _change(world: World, domain: str, at: float, stale: dict[tuple[str, int], float]) -> None:
     history = world.generations.setdefault(domain, [])
     generation = history[-1][1] + 1 if history else 2
     history.append((at, generation))
+    world.written.append((at, domain, generation))
     stale[domain, generation] = 0.0
 
 
@@ -181,6 +199,27 @@ def _figures(
         "served": served / scenario.requests,
         "attempts_per_second": world.attempts / seconds,
         "minutes": {minute: dict(counts) for minute, counts in sorted(by_minute.items())},
+    }
+
+
+def _followed(scenario: Scenario, world: World, usage: Usage) -> dict[str, Any]:
+    million = 1e6 / scenario.requests
+    units = (sum(world.reads.values()) * 0.5 + usage.units) * million
+    return {"units_per_million": units, "polls_per_million": usage.polls * million, "loads": usage.loads}
+
+
+def headline() -> dict[str, float]:
+    """Return the first figures of docs/performance.md, as a reader can check them in a minute."""
+    outage = Scenario(followed=True, rate=150, requests=135_000, changes=0.01, outage=(200, 800))
+    with contextlib.redirect_stdout(io.StringIO()):
+        few, many = (simulate(Scenario(instances=count, followed=True)) for count in (12, 100))
+        out = simulate(outage)
+    return {
+        "waiting_12_instances": 1 - few["hit_ratio"],
+        "waiting_100_instances": 1 - many["hit_ratio"],
+        "read_units_per_million": many["units_per_million"],
+        "change_seen_max": max(few["change_seen_max"], many["change_seen_max"]),
+        "refused_in_outage": 1 - out["served"],
     }
 
 
@@ -224,7 +263,11 @@ def main() -> None:
     """Write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--headline", action="store_true", help="print the figures that matter most, as JSON")
     options = parser.parse_args()
+    if options.headline:
+        print(json.dumps(headline()))
+        return
     RESULTS.write_text(json.dumps(study(options.scale), indent=1) + "\n")
 
 

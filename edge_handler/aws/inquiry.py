@@ -1,8 +1,8 @@
 """A question that is sent now, and whose answer is collected later, without anybody waiting for it.
 
 Between the two the sandbox may be frozen, for minutes: the answer has then arrived, or half of it, or the server has
-hung up. One question is open at a time, on a connection that has no other use, so an answer belongs to its question; one
-that does not come is given up together with its connection.
+hung up. One question is open at a time, on a connection that has no other use, so an answer belongs to its question;
+one that does not come is given up together with its connection.
 """
 
 import socket

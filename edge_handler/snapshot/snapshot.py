@@ -5,18 +5,14 @@ from edge_handler.routes.destination import Destination, read_destination
 from edge_handler.snapshot.pointer import Pointer, digest_of
 from edge_handler.snapshot.records import BLOCKS_OF_PART, block_of, decode_part, decode_row, find_in_block
 
-TYPE_CHECKING = False  # as typing has it; the module itself would cost milliseconds
-if TYPE_CHECKING:
-    from typing import Final
-
-    Found = Destination | BrokenRow | str | None
+Found = Destination | BrokenRow | str | None
 """What is known of a host: its row, why that is broken, UNSURE, or None where there is no row."""
 
-UNSURE: "Final" = "unsure"
+UNSURE = "unsure"
 """It has to be read from the table."""
 
 
-def read_carried(domain: str, text: bytes | str) -> "Found":
+def read_carried(domain: str, text: bytes | str) -> Found:
     """Return what is carried of a row; UNSURE where that cannot be used."""
     if not text:
         return UNSURE
@@ -65,7 +61,7 @@ class Snapshot:
         self._missing.remove(part)
         self._let_go()
 
-    def find(self, domain: str) -> "Found":
+    def find(self, domain: str) -> Found:
         """Return what is known of a domain."""
         pointer = self.pointer
         number = block_of(domain, pointer.blocks)
