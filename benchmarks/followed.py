@@ -163,7 +163,7 @@ def follower(snapshots: Snapshots, regions: list[str], lag_of: Callable[[str], f
     world, usage = snapshots.world, snapshots.usage
     feeds = [SimulatedFeed(world, region, lag_of(region), usage) for region in regions]
     found = Follower(feeds, SimulatedLoader(snapshots), clock=lambda: world.now)
-    found.advance()  # looks for a snapshot
-    found.advance()
+    found.advance({})  # looks for a snapshot
+    found.advance({})
     found.catch_up(time.monotonic() + 60)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, header, preflight
 from edge_handler.errors import MalformedHost
+from edge_handler.feed.audit import Audit
 from edge_handler.feed.follower import Follower
 from edge_handler.feed.replica import feed_replicas
 from edge_handler.log import log_exception
@@ -128,10 +129,11 @@ def _follower(settings: Settings, *, is_start: bool) -> Follower | None:
     if not settings.snapshot_buckets:
         return None
     loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
-    follower = Follower(feed_replicas(settings), loader, settings.fresh_seconds)
+    feeds = feed_replicas(settings)
+    follower = Follower(feeds, loader, settings.fresh_seconds, audit=Audit(settings.table, feeds[0]))
     if is_start:
         loader.load(time.monotonic() + LOAD_SECONDS)
-        follower.advance()
+        follower.advance({})
         follower.catch_up(time.monotonic() + WARM_UP_SECONDS)
     return follower
 

@@ -12,9 +12,9 @@ long it was frozen, and which may be set: so each age has a least as well as a m
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from math import inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from edge_handler.errors import BrokenRow, Refused, Unreadable
 from edge_handler.feed.page import Change, FeedPage
@@ -65,6 +65,15 @@ class Pausing(Protocol):
     def end(self) -> None: ...  # noqa: D102
 
 
+class Auditing(Protocol):
+    """See `Audit`."""
+
+    def give_up(self) -> None: ...  # noqa: D102
+    def contradiction(  # noqa: D102
+        self, now: float, remembered: MutableMapping[str, Any], find: Callable[[str], Found]
+    ) -> str | None: ...
+
+
 class Loading(Protocol):
     """See `Loader`."""
 
@@ -84,8 +93,10 @@ class Follower:
         loader: Loading,
         fresh_seconds: float = FRESH_SECONDS,
         clock: Callable[[], float] = time.time,
+        audit: "Auditing | None" = None,
     ) -> None:
         """`feeds` nearest first."""
+        self._audit = audit
         self.trusted_from = inf
         """What was read before this time was not followed since, and must be looked up again."""
         self.known_at = -inf
@@ -118,16 +129,21 @@ class Follower:
         """When the last poll was sent that was answered well (seconds of the clock)."""
         return self._good_at
 
-    def advance(self) -> Mapping[str, Change]:
+    def advance(self, remembered: MutableMapping[str, Any]) -> Mapping[str, Change]:
         """Do what can be done without waiting: collect an answer, send a poll, take up a snapshot.
 
-        Return what has changed, by domain.
+        `remembered`: what was looked up, by host, the longest unchecked first; see `Audit`. Return what has changed, by
+        domain.
         """
         now = self._clock()
         self._take_up(now)
         if self._pointer is None:
             return {}
         news = self._collect(now)
+        if self._audit is not None and self._pointer is not None and self.fresh_until():
+            host = self._audit.contradiction(now, remembered, self.find)
+            if host is not None:
+                self._distrust(f"the row of {host} is not what was announced", self._newest)
         if self._pointer is not None and self._asked is None and not self._before_due(now):
             self._send(now)
         return news
@@ -148,6 +164,8 @@ class Follower:
         `deadline` is of `time.monotonic`.
         """
         self._give_up()
+        if self._audit is not None:
+            self._audit.give_up()
         worth_asking = [feed for feed in self._feeds if not feed.pause.seconds()]
         for position, feed in enumerate(worth_asking, 1):
             left = deadline - time.monotonic()

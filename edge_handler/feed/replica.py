@@ -12,6 +12,7 @@ from edge_handler.feed.page import FEED, FeedPage, read_feed
 from edge_handler.settings import Settings
 
 INDEX = "feed"
+HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.Query"}
 MOST_ITEMS = 300
 """Of one answer. More than that, and the snapshot is loaded again instead."""
 
@@ -57,13 +58,17 @@ class FeedReplica:
                 "Limit": MOST_ITEMS,
             }
         ).encode()
-        headers = {
-            "host": self._inquiry.authority,
-            "content-type": "application/x-amz-json-1.0",
-            "x-amz-target": "DynamoDB_20120810.Query",
-        }
-        signed = self._signer.sign("POST", "/", headers, hashlib.sha256(body).hexdigest())
+        self.ask(HEADERS, body, deadline)
+
+    def ask(self, headers: dict[str, str], body: bytes, deadline: float) -> None:
+        """Ask this region's DynamoDB for anything. Raises OSError."""
+        whole = {**headers, "host": self._inquiry.authority}
+        signed = self._signer.sign("POST", "/", whole, hashlib.sha256(body).hexdigest())
         self._inquiry.send("POST", "/", signed, body, deadline)
+
+    def answer(self) -> tuple[int, bytes] | None:
+        """Return status and body of what was asked, None where they have not arrived yet. Raises OSError."""
+        return self._inquiry.collect()
 
     def collect(self) -> FeedPage | None:
         """Return the answer, None where it has not arrived yet.
@@ -71,7 +76,7 @@ class FeedReplica:
         Raises:
             OSError, Refused, Unreadable: there is none to be had.
         """
-        found = self._inquiry.collect()
+        found = self.answer()
         return None if found is None else self._read(found)
 
     def wait(self, deadline: float) -> FeedPage:

@@ -8,10 +8,10 @@ of their own (`edge_handler.aws.deadline`).
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from itertools import islice
 from math import ceil, inf
-from typing import Protocol
+from typing import Any, Protocol
 
 from cachetools import LRUCache
 
@@ -55,7 +55,7 @@ class Following(Protocol):
     trusted_from: float
     known_at: float
 
-    def advance(self) -> Collection[str]:
+    def advance(self, remembered: MutableMapping[str, Any]) -> Collection[str]:
         """Do what can be done without waiting; return the domains that have changed."""
 
     def fresh_until(self) -> float:
@@ -172,7 +172,7 @@ class Resolver:
 
     def _look_up(self, host: str, following: Following, deadline: float) -> Known | Refusal | None:
         """Return what is known of a host without reading its row, None where it has to be read."""
-        self._forget(following.advance())
+        self._forget(following.advance(self.known))
         until = following.fresh_until()
         if not until and (host in self.known or self.is_in_snapshot(host)):
             # One poll for all hosts, instead of a read for each.

@@ -24,6 +24,9 @@ Rows = dict[str, Destination | BrokenRow]
 WARM_UP_SECONDS = 1.0
 
 
+HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.BatchGetItem"}
+
+
 class Replica:
     """The table in one region, and whether it is worth asking."""
 
@@ -58,20 +61,21 @@ class Replica:
                 raise Unreadable("the row that was there is gone")
             return rows
 
-        # json.dumps for the whole of it would be a thirtieth of what a read costs.
-        keys = ",".join([f'{{"domain":{{"S":{json.dumps(domain)}}}}}' for domain in domains])
-        body = f'{{"RequestItems":{{"{self._table}":{{"Keys":[{keys}]}}}}}}'.encode()
-        headers = {
-            "host": self._server.authority,
-            "content-type": "application/x-amz-json-1.0",
-            "x-amz-target": "DynamoDB_20120810.BatchGetItem",
-        }
+        body = question(self._table, domains)
+        headers = {**HEADERS, "host": self._server.authority}
         signed = self._signer.sign("POST", "/", headers, hashlib.sha256(body).hexdigest())
         return self._server.ask("POST", "/", signed, body, deadline, read, read_expected if expected else read)
 
     def connect(self, deadline: float) -> None:
         """Open the connection. Raises OSError."""
         self._server.connect(deadline)
+
+
+def question(table: str, domains: Sequence[str]) -> bytes:
+    """Return the body that asks for the rows of some domains."""
+    # json.dumps for the whole of it would be a thirtieth of what a read costs.
+    keys = ",".join([f'{{"domain":{{"S":{json.dumps(domain)}}}}}' for domain in domains])
+    return f'{{"RequestItems":{{"{table}":{{"Keys":[{keys}]}}}}}}'.encode()
 
 
 def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -> Rows:

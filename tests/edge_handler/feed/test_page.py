@@ -9,19 +9,20 @@ from hypothesis import strategies as st
 
 from edge_handler.errors import Refused, Unreadable
 from edge_handler.feed.page import Change, Heartbeat, read_feed
+from edge_handler.routes.route import encode_route
 from edge_handler.snapshot.records import encode_row
-from tests.support import encode_route, route
+from tests.support import route
 
 AT = "2026-01-01T00:00:0{}.000000Z"
 SINCE = AT.format(0)
 ROW = encode_row(encode_route(route(revision=3))).decode()
 
 
-def item(revision: int = 3, at: str = AT.format(1), **changes: Any) -> dict[str, Any]:
+def item(number: int = 3, at: str = AT.format(1), **changes: Any) -> dict[str, Any]:
     whole = {
         "feed": {"S": "routes"},
         "domain": {"S": "env-123.localhost"},
-        "revision": {"N": str(revision)},
+        "revision": {"N": str(number)},
         "announced_at": {"S": at},
         "action": {"S": "put"},
         "edge": {"S": ROW},

@@ -1,0 +1,108 @@
+"""The feed is held against the table: now and then rows are read between requests, those longest unchecked.
+
+A write that announced nothing would else go unseen: the snapshot's writer finds it within a minute, and this does
+where there is no writer, or no feed that says anything. A row that says otherwise twice, a while apart, with nothing
+announced meanwhile, is a contradiction; once, it may be on its way.
+"""
+
+import random
+import time
+from collections.abc import Callable, MutableMapping
+from itertools import islice
+from typing import Any
+
+from edge_handler.errors import Refused, Unreadable
+from edge_handler.feed.replica import FeedReplica
+from edge_handler.routes.destination import Destination
+from edge_handler.snapshot.snapshot import Found
+from edge_handler.table.reader import HEADERS, Rows, question, read_rows
+
+AUDIT_SECONDS = 60.0
+HOSTS = 10
+"""So many rows are read each time, for one request's price."""
+_SEND_SECONDS = 0.05
+_GIVE_UP_SECONDS = 5.0
+
+
+class Audit:
+    """Reads rows over the connection that the nearest replica's feed is asked on: a second one would always be idle."""
+
+    def __init__(self, table: str, feed: FeedReplica) -> None:
+        """`table`: of the routes."""
+        self._table = table
+        self._feed = feed
+        self._due_at = 0.0
+        self._sent_at = 0.0
+        self._asked: list[str] = []
+        self._suspects: dict[str, Found] = {}
+
+    def give_up(self) -> None:
+        """Make way for a question that somebody waits for."""
+        if self._asked:
+            self._asked = []
+            self._feed.close()
+
+    def contradiction(
+        self, now: float, remembered: MutableMapping[str, Any], find: Callable[[str], Found]
+    ) -> str | None:
+        """Read some rows, and return a host of which the table says something else than `find`, twice.
+
+        Args:
+            now: of the clock that `AUDIT_SECONDS` are seconds of.
+            remembered: what is remembered by host, the longest unchecked first; what is checked goes to its end.
+            find: says what is known of a host.
+        """
+        if self._asked:
+            rows = self._collect(now)
+            return None if rows is None else self._judge(rows, remembered, find)
+        if not self._due_at - AUDIT_SECONDS <= now < self._due_at:
+            self._due_at = now + AUDIT_SECONDS * (1 - random.random() / 2)
+            self._send(now, remembered)
+        return None
+
+    def _send(self, now: float, remembered: MutableMapping[str, Any]) -> None:
+        hosts = [*dict.fromkeys([*self._suspects, *islice(remembered, HOSTS)])][:HOSTS]
+        if not hosts or not self._feed.is_ready():
+            return
+        try:
+            self._feed.ask(HEADERS, question(self._table, hosts), time.monotonic() + _SEND_SECONDS)
+        except OSError:
+            return
+        self._asked, self._sent_at = hosts, now
+
+    def _collect(self, now: float) -> Rows | None:
+        try:
+            found = self._feed.answer()
+            if found is not None:
+                return read_rows(*found, self._table, self._asked)
+            if self._sent_at <= now < self._sent_at + _GIVE_UP_SECONDS:
+                return None
+        except (OSError, Refused, Unreadable):
+            pass
+        self.give_up()
+        return None
+
+    def _judge(self, rows: Rows, remembered: MutableMapping[str, Any], find: Callable[[str], Found]) -> str | None:
+        suspects, self._suspects = self._suspects, {}
+        asked, self._asked = self._asked, []
+        for host in asked:
+            if host in remembered:
+                remembered[host] = remembered.pop(host)
+            known, row = find(host), rows.get(host)
+            if _agree(known, row):
+                continue
+            if host in suspects and suspects[host] == known:
+                return host
+            self._suspects[host] = known
+        return None
+
+
+def _agree(known: Found, row: Any) -> bool:
+    if known == row or isinstance(known, str):
+        return True
+    if not isinstance(known, Destination):
+        return known is not None and row is not None  # both broken: two errors are never equal
+    if row is None:
+        return known.expires_at is not None  # DynamoDB removes what has expired, and announces nothing
+    # A replica may be behind.
+    return isinstance(row, Destination) and row.revision < known.revision
