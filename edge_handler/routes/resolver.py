@@ -153,12 +153,12 @@ class Resolver:
         following = self._following
         if following is not None:
             started = time.monotonic()
-            if known is None and self.is_in_snapshot(host):
-                seconds = KNOWN_HOST_SECONDS
-            found = self._look_up(host, following, started + seconds / 2)
+            found = self._look_up(host, following, started + KNOWN_HOST_SECONDS / 2)
             if found is not None:
                 return found
             known = self.known.get(host)
+            if known is None and self.is_in_snapshot(host):
+                seconds = KNOWN_HOST_SECONDS
             seconds -= time.monotonic() - started
         try:
             row = self._table.read((host,), seconds, expected=known is not None).get(host)
