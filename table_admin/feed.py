@@ -17,7 +17,7 @@ from table_admin.changes import Revision, revision_from
 from table_admin.errors import InvalidInput
 from table_admin.inputs import iso
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import ALL_ROUTES, follow, revision_of
+from table_admin.tables import ALL_ROUTES, SNAPSHOT_ACTION, follow, revision_of
 
 OVERLAP_SECONDS = 60.0
 _A_MOMENT = 1.0
@@ -80,7 +80,8 @@ class Feed:
         tables = self._table.tables
         since = self._from()
         items = follow(lambda cursor: tables.announced(since, cursor))
-        found = [*itertools.islice((item for item in items if _key(item) not in self._seen), limit)]
+        unseen = (item for item in items if not is_heartbeat(item) and _key(item) not in self._seen)
+        found = [*itertools.islice(unseen, limit)]
         rows = tables.revisions_of([_where(item) for item in found if not _is_reload(item)])
         news, reload = [], []
         for item in found:
@@ -119,6 +120,11 @@ def _key(item: Item) -> str:
     """Return what stands for a revision in a cursor: short, for it goes into an address."""
     domain, revision = _where(item)
     return base64.urlsafe_b64encode(hashlib.sha256(f"{domain} {revision}".encode()).digest()[:6]).decode()
+
+
+def is_heartbeat(item: Item) -> bool:
+    """Tell whether an item of the feed says only that the snapshot was taken: of no row, and told to nobody."""
+    return item.get("action") == {"S": SNAPSHOT_ACTION}
 
 
 def _is_reload(item: Item) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.attributes import Item
+from edge_handler.snapshot.records import encode_row
 from table_admin.announcing import FEED, Announcements, clock_of
 from table_admin.contention import pause
 from table_admin.deployments.keys import key_of_row
@@ -24,6 +25,8 @@ Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
 ALL_ROUTES = "*"
 """The domain, which none can be, of what is announced of all routes together."""
+SNAPSHOT_ACTION = "snapshot"
+"""What the feed says of a snapshot, which is no change."""
 TRANSACTION_ROWS = 33
 """A transaction takes 100 items; every row comes with its history, and with a check of its deployment."""
 BATCH_KEYS = 100
@@ -75,6 +78,10 @@ class Write:
     def record(self) -> dict[str, Any]:
         """Return the row of the history."""
         record = {**self._stamped(), "action": {"S": self.action}}
+        # What the edge is told of it by the feed; nothing says that it was deleted, or has to be read.
+        record.pop("edge", None)
+        if self.action != "delete" and (text := encode_row(record)):
+            record["edge"] = {"S": text.decode()}
         if self.request:
             record["request"] = {"S": self.request}
         if self.restores is not None:
@@ -224,8 +231,13 @@ class Tables:
 
         Where that fails, the next time says it: what was written is written.
         """
-        if not self._announcements.withheld:
-            return
+        if self._announcements.withheld:
+            with contextlib.suppress(TableAdminError):
+                self.announce_reload(actor)
+                self._announcements.reload_announced()
+
+    def announce_reload(self, actor: str) -> None:
+        """Tell the feed that rows were written that it was not told of: whoever follows it reads all."""
         now = self.clock.now()
         record = {
             "domain": {"S": ALL_ROUTES},
@@ -236,9 +248,8 @@ class Tables:
             "feed": {"S": FEED},
             "announced_at": {"S": iso(now)},
         }
-        with contextlib.suppress(ClientError, BotoCoreError):
+        with plain_errors():
             self.dynamodb.put_item(TableName=self.history, Item=record)
-            self._announcements.reload_announced()
 
     def announced(self, since: str, cursor: str | None = None) -> Page[Item]:
         """Return a page of what the feed says since a time (ISO 8601), the oldest first: keys, times and actions.

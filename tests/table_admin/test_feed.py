@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from edge_handler.snapshot.records import decode_row
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, Put, RoutingTable
 from table_admin.bulk import import_routes
@@ -21,7 +22,8 @@ from table_admin.feed import Feed, News, _in_order
 from table_admin.inputs import iso
 from table_admin.manifest import load_manifest
 from table_admin.plan import apply_plan, make_plan
-from table_admin.tables import Tables
+from table_admin.rollback import rollback
+from table_admin.tables import Tables, Write
 from table_admin.transactions import commit_in_turn
 from table_admin.upkeep import sweep
 from tests.table_admin.conftest import Command
@@ -283,3 +285,42 @@ def test_a_lost_answer_of_an_announced_write_is_still_recognised(
     assert table.put("a.example.com", A).revision == 1
     assert [one.revision for one in table.history("a.example.com")] == [1]
     assert replace(table.put("a.example.com", A)).action == "unchanged"
+
+
+def test_a_change_carries_what_the_edge_needs_of_the_row(table: RoutingTable) -> None:
+    tables, host = table.tables, "a.example.com"
+    for number, target in enumerate((A, B), 1):
+        table.put(host, target, note="why")
+        record, row = tables.revision(host, number) or {}, tables.read([host])[host]
+        carried = decode_row(host, record["edge"]["S"])
+        assert carried == {name: row[name] for name in ("domain", "schema", "revision", "generation", "origin")}
+        assert "edge" not in row
+    table.touch(host)
+    touched = decode_row(host, (tables.revision(host, 3) or {})["edge"]["S"])
+    assert (touched["revision"], touched["generation"]) == ({"N": "3"}, {"N": "3"})
+    table.delete(host)
+    assert "edge" not in (tables.revision(host, 4) or {})
+
+
+def test_what_a_change_carried_comes_back_with_no_rollback(table: RoutingTable) -> None:
+    tables, host = table.tables, "a.example.com"
+    table.put(host, A)
+    table.put(host, B)
+    tables.dynamodb.put_item(TableName=tables.routes, Item={**tables.read([host])[host], "edge": {"S": "by hand"}})
+    (back,) = rollback(table, [host])
+    row, record = tables.read([host])[host], tables.revision(host, 3) or {}
+    assert back.after
+    assert back.after.target == A
+    assert "edge" not in row
+    assert decode_row(host, record["edge"]["S"])["revision"] == {"N": "3"}
+    tables.dynamodb.put_item(TableName=tables.routes, Item={**row, "edge": {"S": "by hand"}})
+    table.delete(host)
+    assert "edge" not in (tables.revision(host, 4) or {})
+
+
+def test_of_a_row_that_is_too_large_a_change_carries_nothing(table: RoutingTable) -> None:
+    tables = table.tables
+    row = {"domain": {"S": "a.example.com"}, "origin": {"S": "x" * 3_000}}
+    tables.commit([Write("put", "a.example.com", None, row, 1, True)])
+    record = tables.revision("a.example.com", 1) or {}
+    assert ("edge" in record, "announced_at" in record) == (False, True)
