@@ -22,6 +22,7 @@ from table_admin.cli import (
     plans,
     routes,
     say,
+    snapshot,
     watch,
 )
 from table_admin.cli.session import EVERYWHERE, WRITES, prepare, setting
@@ -50,7 +51,8 @@ def completion(shell: str) -> None:
 
 _WITHOUT_TABLE = (completion, plans.schema, configuration.config)
 cli.params.extend(EVERYWHERE)
-for _module in (routes, watch, environments, deploy, deployments, plans, bulk, checks, console, configuration):
+_MODULES = (routes, watch, environments, deploy, deployments, plans, bulk, checks, snapshot, console, configuration)
+for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 cli.add_command(completion)

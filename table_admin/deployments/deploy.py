@@ -10,7 +10,6 @@ from typing import Any
 
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, bucket_domain_name
 from edge_handler.routes.route import Route
-from table_admin.asking import ask
 from table_admin.changes import Change, decode, generation_of
 from table_admin.deployments.build import Build, build
 from table_admin.deployments.digests import digests_of
@@ -21,10 +20,10 @@ from table_admin.deployments.places import Place, Terms, place_of
 from table_admin.deployments.sending import Sent, missing, send
 from table_admin.errors import Overtaken, TableAdminError, TargetRefused
 from table_admin.routing_table import RoutingTable
+from table_admin.stack import stack_output
 
 _ATTEMPTS = 3
 """A deployment may be given up while it is sent, by an upkeep that thinks nobody needs it; hardly ever twice."""
-_REGION = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +144,10 @@ def deploy(
 
 def stack_bucket(table: RoutingTable) -> str:
     """Return the bucket that the edge's stack made. Raises TableAdminError where that cannot be known."""
-    cloudformation = table.client("cloudformation", region_name=_REGION)
-    stack, problem = ask(lambda: cloudformation.describe_stacks(StackName=table.stack)["Stacks"][0])
-    for output in (stack or {}).get("Outputs", ()):
-        if output["OutputKey"] == "StaticBucketName":
-            return str(output["OutputValue"])
-    why = problem or f"the stack {table.stack} has no output StaticBucketName"
-    raise TableAdminError(f"Which bucket the files go to is not known: {why.rstrip('.')}. Say it: --bucket NAME.")
+    name, why = stack_output(table, "StaticBucketName")
+    if not name:
+        raise TableAdminError(f"Which bucket the files go to is not known: {why}. Say it: --bucket NAME.")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

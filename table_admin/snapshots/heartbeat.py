@@ -1,0 +1,52 @@
+"""That the feed is of this table, in this life of it: one item of the history, written anew with each snapshot.
+
+Each poll of the edge looks back far enough to find it, so that an answer without it is no answer of this feed's.
+"""
+
+import json
+
+from table_admin.announcing import FEED
+from table_admin.inputs import iso
+from table_admin.snapshots.source import epoch_of
+from table_admin.tables import ALL_ROUTES, SNAPSHOT_ACTION, Tables, plain_errors
+
+_REVISION = 0
+"""No write's: they begin with 1."""
+
+
+def put_heartbeat(tables: Tables, epoch: str, taken_at: str, restores: int) -> None:
+    """Tell the feed of a snapshot. Raises TableAdminError."""
+    said = {"table": tables.routes, "epoch": epoch, "taken_at": taken_at, "restores": restores}
+    _put(tables, json.dumps(said, separators=(",", ":")))
+
+
+def renew_heartbeat(tables: Tables, life: str) -> None:
+    """Tell the feed once more of the last snapshot, where it is of this life of the table.
+
+    For when no bucket answers: the feed is as good as it was, and nobody shall stop believing it. Raises
+    TableAdminError.
+    """
+    item = tables.revision(ALL_ROUTES, _REVISION) or {}
+    edge = item.get("edge", {}).get("S", "")
+    try:
+        said = json.loads(edge)
+        if said["table"] == tables.routes and said["epoch"] == epoch_of(life, int(said["restores"])):
+            _put(tables, edge)
+    except (ValueError, TypeError, LookupError):
+        return
+
+
+def _put(tables: Tables, edge: str) -> None:
+    now = {"S": iso(tables.clock.now())}
+    item = {
+        "domain": {"S": ALL_ROUTES},
+        "revision": {"N": str(_REVISION)},
+        "action": {"S": SNAPSHOT_ACTION},
+        "feed": {"S": FEED},
+        "announced_at": now,
+        "updated_at": now,
+        "updated_by": {"S": "snapshot"},
+        "edge": {"S": edge},
+    }
+    with plain_errors():
+        tables.dynamodb.put_item(TableName=tables.history, Item=item)

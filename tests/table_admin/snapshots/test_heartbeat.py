@@ -1,0 +1,24 @@
+"""What the feed says of a snapshot is for the edge, and for nobody else."""
+
+from table_admin import RoutingTable
+from table_admin.changes import revision_from
+from table_admin.feed import Feed, News
+from table_admin.inputs import iso
+from table_admin.snapshots.heartbeat import put_heartbeat
+from tests.table_admin.conftest import Command
+
+A = "s3://acme-static-sites/env-a"
+
+
+def test_that_a_snapshot_was_taken_is_no_change(table: RoutingTable, command: Command) -> None:
+    feed = Feed(table)
+    table.put("a.example.com", A)
+    for number in range(3):
+        put_heartbeat(table.tables, "0" * 16, iso(number), 0)
+        assert len(feed.poll(1).revisions) == (1 if number == 0 else 0)
+    fresh = Feed(table, table.tables.clock.now() - 60)
+    assert fresh.poll() == News((revision_from(table.tables.revision("a.example.com", 1) or {}),))
+    cursor = fresh.cursor
+    put_heartbeat(table.tables, "0" * 16, iso(9), 0)
+    assert Feed.at(table, cursor).poll() == News(())
+    assert command("watch", "--since", "5m", "--once")[1].count("\n") == 1
