@@ -178,11 +178,23 @@ class Template:
         raise TemplateError(f"{name} is not played")
 
     def _attribute(self, name: str) -> str:
-        if name == "StaticBucket.RegionalDomainName":
-            return f"{self._bucket}.s3.us-east-1.amazonaws.com"
-        if name == "StaticBucket.Arn":
-            return f"arn:aws:s3:::{self._bucket}"
-        return str(self._values.get(name, name))
+        logical_id, _, attribute = name.partition(".")
+        bucket = self._bucket_name(logical_id)
+        if bucket and attribute == "RegionalDomainName":
+            return f"{bucket}.s3.us-east-1.amazonaws.com"
+        if bucket and attribute == "Arn":
+            return f"arn:aws:s3:::{bucket}"
+        return str(self._values.get(name, bucket or name))
+
+    def _bucket_name(self, logical_id: str) -> str:
+        """Return what a bucket is called; empty where AWS chooses, or it is none."""
+        if logical_id == "StaticBucket":
+            return self._bucket
+        resource = self._document["Resources"].get(logical_id, {})
+        name: str = (
+            self._resolve(resource["Properties"].get("BucketName", "")) if resource.get("Type") == _BUCKET else ""
+        )
+        return name
 
     def _holds(self, condition: str) -> bool:
         return self._condition(self._document["Conditions"][condition])
@@ -201,6 +213,7 @@ class Template:
 
 
 _NO_VALUE = object()
+_BUCKET = "AWS::S3::Bucket"
 # The schema of AWS::CloudFront::Distribution: 410, 412 and 415 are cached, but cannot be named here.
 _ERROR_CODES = frozenset((400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504))
 _ERROR_CACHING_MIN_TTL = 300

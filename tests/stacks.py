@@ -27,6 +27,7 @@ LEFT_OUT = {
     "AWS::EKS::Nodegroup",
     "AWS::EKS::PodIdentityAssociation",
     "AWS::Lambda::Alias",
+    "AWS::Lambda::EventInvokeConfig",
     "AWS::Logs::Delivery",
     "AWS::Logs::DeliveryDestination",
     "AWS::Logs::DeliverySource",

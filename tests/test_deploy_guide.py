@@ -21,7 +21,10 @@ COMMANDS = re.findall(r"^\$ (.+)$", GUIDE, re.MULTILINE)
 CLI_COMMANDS = {
     ("cloudformation", "deploy"): {"stack-name", "template-file", "capabilities", "parameter-overrides"},
     ("eks", "update-kubeconfig"): {"name"},
+    ("s3", "rb"): {"force"},
 }
+SERVICES = {"s3api": "s3"}
+"""Where the AWS CLI calls a service other than it is called."""
 GLOBAL_OPTIONS = {"region", "query", "max-items"}
 
 
@@ -41,7 +44,7 @@ def test_an_aws_command_is_one_that_the_service_knows(words: list[str]) -> None:
     if (service, command) in CLI_COMMANDS:
         assert options <= CLI_COMMANDS[service, command]
         return
-    model = botocore.session.get_session().get_service_model(service)
+    model = botocore.session.get_session().get_service_model(SERVICES.get(service, service))
     operations: dict[str, Any] = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[command]).input_shape
     assert shape is not None
@@ -134,6 +137,27 @@ def test_regions_of_the_log_loop_are_regional_edge_caches() -> None:
     (loop,) = (command for command in COMMANDS if command.startswith("for region in"))
     regions = loop.partition(" in ")[2].partition(";")[0].split()
     assert set(regions) <= set(botocore.session.get_session().get_available_regions("lambda"))
+
+
+def test_the_buckets_of_the_guide_are_those_that_the_stack_makes_and_takes() -> None:
+    copy = "edge-routing-snapshot-copy-123456789012@eu-west-1"
+    template = load_template(stack="edge-routing", bucket="b", parameters={"SnapshotCopy": copy})
+    named = set(re.findall(r"[a-z-]+-ACCOUNT@[a-z0-9-]+", GUIDE))
+    written = template.properties("SnapshotFunction")["Environment"]["Variables"]["SNAPSHOT_BUCKETS"]
+    assert {name.replace("ACCOUNT", "123456789012") for name in named} == set(written.split(","))
+    for name in named:
+        bucket, _, region = name.partition("@")
+        commands = [command for command in COMMANDS if bucket in command.replace("//", " ").split()]
+        assert commands
+        assert all(f"--region {region}" in command for command in commands)
+
+
+def test_parts_of_the_copy_expire_as_those_of_the_stacks_own_bucket_do() -> None:
+    (command,) = (command for command in COMMANDS if "put-bucket-lifecycle-configuration" in command)
+    rules = load_template(stack="s", bucket="b").properties("SnapshotBucket")["LifecycleConfiguration"]["Rules"]
+    (rule,) = (rule for rule in rules if "ExpirationInDays" in rule)
+    assert f"Prefix={rule['Prefix']}}}" in command
+    assert f"Days={rule['ExpirationInDays']}}}" in command
 
 
 def test_values_for_helm_are_yaml() -> None:

@@ -8,10 +8,19 @@ import pytest
 import yaml
 
 from local_edge.template import Template, load_template
+from table_admin.tables import ALL_ROUTES
 from tests.support import ROOT
 
 Statements = list[dict[str, Any]]
-PARAMETERS = {"ReplicaRegions": "eu-west-1", "OtherBuckets": "other-sites,more-*"}
+PARAMETERS = {
+    "ReplicaRegions": "eu-west-1,ap-south-1",
+    "OtherBuckets": "other-sites,more-*",
+    "SnapshotCopy": "acme-copy@eu-west-1",
+}
+SNAPSHOT = "arn:aws:s3:::edge-routing-snapshot-123456789012"
+COPY = "arn:aws:s3:::acme-copy"
+FEED = "route-history/index/feed"
+ACCOUNT = "123456789012"
 TABLE = "arn:aws:dynamodb:{}:123456789012:table/edge-routing-{}"
 
 
@@ -19,12 +28,24 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def allowed(statements: Statements, action: str, resource: str) -> bool:
+def allowed(statements: Statements, action: str, resource: str, **context: str) -> bool:
+    """Tell whether a request is; `context` is what conditions look at besides its region: `LeadingKeys="*"`, say."""
+    region = f"{resource}:::".split(":")[3]
     return any(
         statement["Effect"] == "Allow"
         and any(fnmatchcase(action, pattern) for pattern in as_list(statement["Action"]))
         and any(fnmatchcase(resource, pattern) for pattern in as_list(statement["Resource"]))
+        and _holds(statement.get("Condition", {}), {"RequestedRegion": region, "ResourceAccount": ACCOUNT, **context})
         for statement in statements
+    )
+
+
+def _holds(conditions: dict[str, dict[str, Any]], context: dict[str, str]) -> bool:
+    return all(
+        operator in ("StringEquals", "ForAllValues:StringEquals")
+        and context.get(key.partition(":")[2]) in as_list(wanted)
+        for operator, keys in conditions.items()
+        for key, wanted in keys.items()
     )
 
 
@@ -43,6 +64,13 @@ def edge(template: Template) -> Statements:
 @pytest.fixture(scope="module")
 def admin(template: Template) -> Statements:
     (policy,) = template.properties("AdminFunction")["Policies"]
+    found: Statements = policy["Statement"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def writer(template: Template) -> Statements:
+    (policy,) = template.properties("SnapshotFunction")["Policies"]
     found: Statements = policy["Statement"]
     return found
 
@@ -69,6 +97,13 @@ def test_both_services_of_lambda_at_edge_may_assume_the_edges_role(template: Tem
     [
         ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "routes")),
         ("dynamodb:BatchGetItem", TABLE.format("eu-west-1", "routes")),
+        ("dynamodb:BatchGetItem", TABLE.format("ap-south-1", "routes")),
+        ("dynamodb:Query", TABLE.format("us-east-1", FEED)),
+        ("dynamodb:Query", TABLE.format("ap-south-1", FEED)),
+        ("s3:GetObject", f"{SNAPSHOT}/pointer.json"),
+        ("s3:GetObject", f"{COPY}/parts/0123456789abcdef/x"),
+        ("s3:ListBucket", SNAPSHOT),
+        ("s3:ListBucket", COPY),
         ("s3:GetObject", "arn:aws:s3:::acme-sites/env-1/docs/index.html"),
         ("s3:GetObject", "arn:aws:s3:::acme-sites/_deployments/0123456789abcdef0123456789abcdef"),
         ("s3:ListBucket", "arn:aws:s3:::acme-sites"),
@@ -89,6 +124,13 @@ def test_the_edge_may_do_what_it_does(edge: Statements, action: str, resource: s
     [
         ("dynamodb:BatchGetItem", TABLE.format("sa-east-1", "routes")),
         ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "route-history")),
+        ("dynamodb:Query", TABLE.format("sa-east-1", FEED)),
+        ("dynamodb:Query", TABLE.format("us-east-1", "route-history")),
+        ("dynamodb:Query", TABLE.format("us-east-1", "route-history/index/environment")),
+        ("dynamodb:Query", TABLE.format("us-east-1", "routes/index/environment")),
+        ("dynamodb:PutItem", TABLE.format("us-east-1", "route-history")),
+        ("s3:PutObject", f"{SNAPSHOT}/pointer.json"),
+        ("s3:PutObject", f"{COPY}/pointer.json"),
         ("s3:GetObject", "arn:aws:s3:::somebody-elses/x"),
         ("s3:ListBucket", "arn:aws:s3:::somebody-elses"),
         *((f"dynamodb:{verb}Item", TABLE.format("us-east-1", "routes")) for verb in ("Put", "Update", "Delete", "Get")),
@@ -104,9 +146,54 @@ def test_the_edge_may_do_nothing_else(edge: Statements, action: str, resource: s
 def test_the_edge_has_no_action_that_writes_but_to_its_log(edge: Statements) -> None:
     actions = {action for statement in edge for action in as_list(statement["Action"])}
     assert actions == {
-        *("dynamodb:BatchGetItem", "s3:GetObject", "s3:ListBucket"),
+        *("dynamodb:BatchGetItem", "dynamodb:Query", "s3:GetObject", "s3:ListBucket"),
         *("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"),
     }
+
+
+def test_without_replicas_and_a_copy_the_edge_reads_in_one_region_and_one_bucket() -> None:
+    (policy,) = load_template(stack="edge-routing", bucket="acme-sites").properties("EdgeRole")["Policies"]
+    edge = policy["PolicyDocument"]["Statement"]
+    assert allowed(edge, "dynamodb:BatchGetItem", TABLE.format("us-east-1", "routes"))
+    assert allowed(edge, "dynamodb:Query", TABLE.format("us-east-1", FEED))
+    assert not allowed(edge, "dynamodb:BatchGetItem", TABLE.format("eu-west-1", "routes"))
+    of_snapshots = [as_list(statement["Resource"]) for statement in edge if "Snapshots" in statement["Sid"]]
+    assert of_snapshots == [[f"{SNAPSHOT}/*"], [SNAPSHOT]]
+
+
+def test_the_edge_loads_no_snapshot_from_a_bucket_that_became_somebody_elses(edge: Statements) -> None:
+    assert not allowed(edge, "s3:GetObject", f"{SNAPSHOT}/pointer.json", ResourceAccount="210987654321")
+
+
+def test_the_snapshots_writer_does_what_it_does_and_nothing_else(writer: Statements) -> None:
+    granted = {
+        (action, str(resource))
+        for statement in writer
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    assert granted == {
+        *((f"dynamodb:{verb}", "RoutesTable.Arn") for verb in ("DescribeTable", "Scan")),
+        *((f"dynamodb:{verb}", "RouteHistoryTable.Arn") for verb in ("DescribeTable", "Query", "PutItem")),
+        ("dynamodb:Query", "RouteHistoryTable.Arn/index/feed"),
+        *((f"s3:{verb}", f"{bucket}/*") for verb in ("GetObject", "PutObject") for bucket in (SNAPSHOT, COPY)),
+        *(("s3:ListBucket", bucket) for bucket in (SNAPSHOT, COPY)),
+    }
+
+
+def test_the_snapshots_writer_adds_to_no_domains_history(writer: Statements) -> None:
+    (adds,) = (statement for statement in writer if "dynamodb:PutItem" in as_list(statement["Action"]))
+    assert adds["Resource"] == "RouteHistoryTable.Arn"
+    assert _holds(adds["Condition"], {"LeadingKeys": ALL_ROUTES})
+    assert not _holds(adds["Condition"], {"LeadingKeys": "www.acme.example"})
+
+
+def test_nobody_but_its_writer_writes_snapshots(edge: Statements, admin: Statements, deploys: Statements) -> None:
+    for statements in (edge, admin, deploys):
+        for bucket in (SNAPSHOT, COPY):
+            for key in ("pointer.json", "parts/0123456789abcdef/x", "_blobs/x", "_deployments/x"):
+                for verb in ("PutObject", "DeleteObject"):
+                    assert not allowed(statements, f"s3:{verb}", f"{bucket}/{key}")
 
 
 def test_a_pipeline_that_deploys_puts_blobs_and_lists_and_does_nothing_else_to_a_bucket(deploys: Statements) -> None:

@@ -12,6 +12,7 @@ import pytest
 from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
 from local_edge.contract import check_result
+from local_edge.template import load_template
 from tests.lambda_runtime import invoke
 from tests.support import ROOT, SETTINGS, Clock, Rows, event, header, route, run
 
@@ -92,11 +93,15 @@ def test_where_the_functions_python_is_at_hand_the_package_is_its_bytecode(
     assert result[expected[0]] == expected[1]
 
 
-def test_the_admin_package_is_made_for_the_functions_python_whatever_runs_here(built: Path) -> None:
-    package = built / "AdminFunction"
+@pytest.mark.parametrize("function", ["AdminFunction", "SnapshotFunction"])
+def test_what_has_dependencies_is_made_for_the_functions_python_whatever_runs_here(built: Path, function: str) -> None:
+    package = built / function
     assert {"table_admin", "edge_handler", "boto3", "aws_lambda_powertools", "pydantic"} <= {
         entry.name for entry in package.iterdir()
     }
+    handler = load_template(stack="s", bucket="b").properties(function)["Handler"]
+    assert (package / handler.rpartition(".")[0].replace(".", "/")).with_suffix(".py").exists()
+    assert (package / "edge_handler" / "snapshot" / "pointer.py").exists()
     assert not list(package.rglob("*.pyc"))
     (native,) = (package / "pydantic_core").glob("*.so")
     assert "cpython-313-x86_64" in native.name

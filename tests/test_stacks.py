@@ -57,11 +57,13 @@ def test_table_admin_works_on_the_tables_that_the_edge_stack_makes(aws: Embedded
         "ReplicaRegions": "eu-west-1,ap-southeast-1",
         "OtherBuckets": "one,two-*",
         "OriginSecret": SECRET,
+        "SnapshotCopy": "acme-copy@eu-west-1",
     }
     template = for_moto(translated("template.yaml", uploaded_package(aws)))
     outputs, resources = create(aws, "acme", template, parameters)
     assert outputs["RoutesTableName"] == "acme-routes"
-    functions = {"ViewerRequestFunction", "OriginRequestFunction", "OriginResponseFunction", "AdminFunction"}
+    functions = {"ViewerRequestFunction", "OriginRequestFunction", "OriginResponseFunction"}
+    functions |= {"AdminFunction", "SnapshotFunction"}
     assert {"EdgeRole", *functions} <= set(resources)
 
     table = RoutingTable("acme", actor="tester", client=aws.client)
@@ -70,6 +72,12 @@ def test_table_admin_works_on_the_tables_that_the_edge_stack_makes(aws: Embedded
     assert [entry.revision for entry in table.history("env-1.acme.example")] == [1]
     reader = RoutesTable([Replica("acme-routes", "us-east-1", aws.endpoint, Credentials("local", "local", ""))])
     assert len(reader.read(("env-1.acme.example",), 60)) == 1
+
+    assert outputs["SnapshotBuckets"] == "acme-snapshot-123456789012@us-east-1,acme-copy@eu-west-1"
+    function = aws.client("lambda").get_function_configuration(FunctionName="acme-snapshot")
+    assert function["Environment"]["Variables"]["SNAPSHOT_BUCKETS"] == outputs["SnapshotBuckets"]
+    (rule,) = aws.client("events").list_rule_names_by_target(TargetArn=function["FunctionArn"])["RuleNames"]
+    assert aws.client("events").describe_rule(Name=rule)["ScheduleExpression"] == "rate(1 minute)"
 
     records = aws.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     aliases = {

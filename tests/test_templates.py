@@ -12,6 +12,8 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 
 from edge_handler.settings import load_settings
+from edge_handler.snapshot.pointer import part_key
+from local_edge.template import load_template
 from tests.support import ROOT, need
 
 BIN = Path(sys.executable).parent
@@ -118,6 +120,90 @@ def test_the_admin_apis_alarm_counts_what_its_callers_get() -> None:
     alarm = resources("template.yaml")["AdminErrorsAlarm"]["Properties"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/ApiGateway", "5xx")
     assert alarm["Dimensions"] == [{"Name": "ApiId", "Value": {"Ref": "AdminApi"}}]
+
+
+def parameter_takes(name: str, value: str) -> bool:
+    pattern = yaml_parse((ROOT / "template.yaml").read_text())["Parameters"][name]["AllowedPattern"]
+    return bool(re.fullmatch(pattern, value))
+
+
+TWELVE = [f"eu-west-{number % 10}" for number in range(12)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 11, 12])
+def test_routes_and_feed_have_replicas_in_up_to_twelve_regions_and_deployments_in_none(count: int) -> None:
+    value = ",".join(TWELVE[:count])
+    assert parameter_takes("ReplicaRegions", value)
+    template = load_template(stack="acme", bucket="b", parameters={"ReplicaRegions": value})
+    for table in ("RoutesTable", "RouteHistoryTable"):
+        replicas = template.properties(table)["Replicas"]
+        assert [replica["Region"] for replica in replicas] == ["us-east-1", *TWELVE[:count]]
+        for replica in replicas:
+            assert replica["DeletionProtectionEnabled"]
+            assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert [replica["Region"] for replica in template.properties("DeploymentsTable")["Replicas"]] == ["us-east-1"]
+
+
+@pytest.mark.parametrize("value", ["eu-west-1,", "eu-west-1, eu-west-2", "Europe", ",".join([*TWELVE, "sa-east-1"])])
+def test_what_is_no_list_of_regions_is_refused(value: str) -> None:
+    assert not parameter_takes("ReplicaRegions", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("", True),
+        ("acme-copy@eu-west-1", True),
+        ("acme-copy@us-gov-west-1", True),
+        ("acme-copy@us-east-1", False),  # what takes the first away takes this one away too
+        ("acme-copy", False),
+        ("a.cme@eu-west-1", False),
+        ("acme-copy@eu-west-1,other@eu-west-2", False),
+    ],
+)
+def test_a_copy_of_the_snapshot_is_in_another_region_and_one_that_the_edge_takes(value: str, taken: bool) -> None:
+    assert parameter_takes("SnapshotCopy", value) is taken
+    if taken and value:
+        (bucket,) = load_settings({"EDGE_SNAPSHOT_BUCKETS": value}).snapshot_buckets
+        assert "@".join(bucket) == value
+
+
+def test_the_edge_takes_the_buckets_that_the_stack_names() -> None:
+    template = load_template(stack="acme", bucket="b", parameters={"SnapshotCopy": "acme-copy@eu-west-1"})
+    named = template.properties("SnapshotFunction")["Environment"]["Variables"]["SNAPSHOT_BUCKETS"]
+    buckets = load_settings({"EDGE_SNAPSHOT_BUCKETS": named}).snapshot_buckets
+    assert buckets == (("acme-snapshot-123456789012", "us-east-1"), ("acme-copy", "eu-west-1"))
+    assert buckets[0][0] == template.properties("SnapshotBucket")["BucketName"]
+
+
+def test_of_snapshots_only_parts_expire_and_only_when_they_are_no_longer_put_again() -> None:
+    rules = resources("template.yaml")["SnapshotBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    expiring = {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "ExpirationInDays" in rule}
+    assert expiring == {f"{part_key('0' * 16, 'x').partition('/')[0]}/": 3}
+
+
+def test_the_feed_projects_what_the_edge_and_watch_need() -> None:
+    indexes = resources("template.yaml")["RouteHistoryTable"]["Properties"]["GlobalSecondaryIndexes"]
+    (feed,) = (index for index in indexes if index["IndexName"] == "feed")
+    assert set(feed["Projection"]["NonKeyAttributes"]) == {"action", "updated_by", "edge"}
+
+
+def test_an_alarm_tells_of_snapshots_that_fail_and_of_a_function_that_does_not_run() -> None:
+    alarm = resources("template.yaml")["SnapshotAgeAlarm"]["Properties"]
+    expression, *counts = alarm["Metrics"]
+    assert expression["Expression"] == "runs - FILL(failed, 0)"
+    assert {metric["Id"]: metric["MetricStat"]["Metric"]["MetricName"] for metric in counts} == {
+        "runs": "Invocations",
+        "failed": "Errors",
+    }
+    for metric in counts:
+        (dimension,) = metric["MetricStat"]["Metric"]["Dimensions"]
+        assert dimension == {"Name": "FunctionName", "Value": {"Ref": "SnapshotFunction"}}
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["TreatMissingData"] == "breaching"
+    # What failed is not tried again: a retry would be a second invocation of the same minute.
+    function = resources("template.yaml")["SnapshotFunction"]["Properties"]
+    assert function["EventInvokeConfig"]["MaximumRetryAttempts"] == 0
 
 
 def test_the_load_balancer_admits_cloudfront_only() -> None:
