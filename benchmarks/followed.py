@@ -153,6 +153,9 @@ class SimulatedLoader:
         self.snapshot: Snapshot | None = None
         self._snapshots = snapshots
 
+    def load(self, _deadline: float) -> None:
+        self.load_later()
+
     def load_later(self) -> None:
         self._snapshots.usage.loads += 1
         self.snapshot = self._snapshots.newest()
@@ -163,7 +166,5 @@ def follower(snapshots: Snapshots, regions: list[str], lag_of: Callable[[str], f
     world, usage = snapshots.world, snapshots.usage
     feeds = [SimulatedFeed(world, region, lag_of(region), usage) for region in regions]
     found = Follower(feeds, SimulatedLoader(snapshots), clock=lambda: world.now)
-    found.advance({})  # looks for a snapshot
-    found.advance({})
-    found.catch_up(time.monotonic() + 60)
+    found.start(60, 60)
     return found

@@ -20,7 +20,7 @@ MANY = int(os.environ.get("BENCH_SNAPSHOT_ROWS", "1_000_000"))
 ROUNDS = 11
 OLD, NEW = "2026-01-01T00:00:00.000000Z", "2026-01-01T00:01:00.000000Z"
 START = {"AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9", "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
-READY = f"{OURS} as found; assert found._following.pointer is not None"
+READY = f"{OURS} as found; assert found.following.pointer is not None"
 
 
 def test_the_start(figures: Figures) -> None:
@@ -48,9 +48,7 @@ def test_a_first_look_up(figures: Figures) -> None:
         settings = load_settings({"AWS_ENDPOINT_URL": endpoint, "EDGE_SNAPSHOT_BUCKETS": BUCKET})
         loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
         follower = Follower(feed_replicas(settings), loader)
-        loader.load(time.monotonic() + 60)
-        follower.advance({})
-        follower.catch_up(time.monotonic() + 60)
+        follower.start(60, 60)
         resolver = Resolver(RoutesTable.from_settings(settings), settings, following=follower)
         spent = []
         for number in range(2_000):
@@ -64,7 +62,7 @@ def test_a_first_look_up(figures: Figures) -> None:
 
 MEMORY = """
 import time
-from edge_handler.viewer_request import _following, _settings
+from edge_handler.viewer_request import _settings
 from edge_handler.snapshot.buckets import SnapshotBuckets
 from edge_handler.snapshot.loader import Loader
 loader = Loader(SnapshotBuckets.from_settings(_settings), _settings.table)

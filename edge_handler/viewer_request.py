@@ -124,28 +124,24 @@ def _give_up(error: Exception) -> Result:
     return answer(502, "the request could not be handled", "unknown")
 
 
-def _follower(settings: Settings, *, is_start: bool) -> Follower | None:
-    """Return what follows the snapshot and the feed, None where no snapshot is taken."""
+def _follower(settings: Settings) -> Follower | None:
+    """Return what follows snapshot and feed, None where no snapshots are taken."""
     if not settings.snapshot_buckets:
         return None
-    loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
     feeds = feed_replicas(settings)
-    follower = Follower(feeds, loader, settings.fresh_seconds, audit=Audit(settings.table, feeds[0]))
-    if is_start:
-        loader.load(time.monotonic() + LOAD_SECONDS)
-        follower.advance({})
-        follower.catch_up(time.monotonic() + WARM_UP_SECONDS)
-    return follower
+    loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
+    return Follower(feeds, loader, settings.fresh_seconds, audit=Audit(settings.table, feeds[0]))
 
 
 _settings = load_settings()
 _table = RoutesTable.from_settings(_settings)
-# Started by Lambda, which lends a whole processor until this is done; a viewer's request has a fourteenth of one.
-_is_start = "AWS_LAMBDA_RUNTIME_API" in os.environ
-if _is_start:
+following = _follower(_settings)
+resolver = Resolver(_table, _settings, following=following)
+handler = make_handler(resolver)
+if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+    # Started by Lambda, which lends a whole processor until this is done; a viewer's request has a fourteenth of one.
     _table.warm_up()
-_following = _follower(_settings, is_start=_is_start)
-handler = make_handler(Resolver(_table, _settings, following=_following))
-if _is_start:
+    if following is not None:
+        following.start(LOAD_SECONDS, WARM_UP_SECONDS)
     # What is known is kept, and has no cycles: look for garbage in what is new only, not in 50,000 routes.
     gc.set_threshold(gc.get_threshold()[0], 1 << 30)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from aiohttp import ClientSession, DummyCookieJar, TCPConnector, web
 from yarl import URL
 
+from edge_handler.routes.resolver import Resolver
 from local_edge.cloudfront import CloudFront, Exchange
 from local_edge.demo.service import make_backend, make_frontend, serving
 from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
@@ -24,6 +25,8 @@ from local_edge.ingress import Ingress
 from local_edge.kubernetes import controller_entries, load_balancer_attributes
 from local_edge.limits import HEAD_LIMITS
 from local_edge.ministack import PYTHON, MiniStack
+from local_edge.snapshots import BUCKET as BUCKET_OF_SNAPSHOTS
+from local_edge.snapshots import SnapshotSchedule, telling_source
 from local_edge.template import Distribution, TemplateError, load_template
 from table_admin import RoutingTable
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 CONSOLE_HOST = "routes.localhost"
 PORT = 8080
+_START_SECONDS = 5.0
+"""For the first snapshot, which is there."""
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -74,7 +79,9 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
     parameters = {"OriginSecret": secret, "OriginSecretDomains": load_balancer}
     distribution = load_template(stack=STACK, bucket=BUCKET, parameters=parameters).distribution()
     table_endpoint = options.table_endpoint or options.dynamodb or aws.endpoint
+    snapshots = SnapshotSchedule(aws, STACK)
     functions = _load_functions(distribution, aws.endpoint, table_endpoint)
+    sources: dict[str, str] = {}
     async with (
         serving(make_backend()) as backend,
         serving(make_frontend(backend)) as frontend,
@@ -91,7 +98,12 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
             return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
 
         port: int = listener.getsockname()[1]
-        cloudfront = CloudFront(distribution, functions, session, locate, log_exchange)
+
+        def log(exchange: Exchange) -> None:
+            log_exchange(exchange, sources.pop(exchange.request_id, ""))
+
+        functions["viewer-request"] = telling_source(functions["viewer-request"], _resolver(), sources.__setitem__)
+        cloudfront = CloudFront(distribution, functions, session, locate, log)
         runner = cloudfront.server(_beside(cloudfront, _console(aws, port)))
         await runner.setup()
         await web.SockSite(runner, listener).start()
@@ -100,6 +112,7 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
         await _until_interrupted()
         await runner.cleanup()
+    snapshots.close()
     aws.close()
 
 
@@ -134,6 +147,12 @@ def _beside(cloudfront: CloudFront, console: "Console") -> Handler:
     return handle
 
 
+def _resolver() -> Resolver:
+    """Return what viewer-request resolves hosts with."""
+    found: Resolver = importlib.import_module("edge_handler.viewer_request").resolver
+    return found
+
+
 def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoint: str) -> dict[str, Function]:
     """Import the handlers that the template names, in an environment like Lambda's."""
     os.environ |= {
@@ -143,6 +162,7 @@ def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoin
         "AWS_ENDPOINT_URL_DYNAMODB": table_endpoint,
         "AWS_ENDPOINT_URL_S3": aws_endpoint,
         "AWS_LAMBDA_FUNCTION_NAME": f"{STACK}-viewer-request",
+        "EDGE_SNAPSHOT_BUCKETS": str(BUCKET_OF_SNAPSHOTS),
     }
     os.environ.pop("AWS_SESSION_TOKEN", None)
     if "edge_handler.viewer_request" in sys.modules:
@@ -151,6 +171,7 @@ def _load_functions(distribution: Distribution, aws_endpoint: str, table_endpoin
     for event_type, path in distribution.functions.items():
         module, _, name = path.rpartition(".")
         functions[event_type] = getattr(importlib.import_module(module), name)
+    importlib.import_module("edge_handler.viewer_request").following.start(_START_SECONDS, _START_SECONDS)
     return functions
 
 
@@ -185,12 +206,12 @@ A directory of your own, DIR, becomes http://mine.localhost:{port}/ there:
 """
 
 
-def log_exchange(exchange: Exchange) -> None:
-    """Print one line of the access log."""
+def log_exchange(exchange: Exchange, source: str = "") -> None:
+    """Print one line of the access log. `source`: from where the route was known."""
     stages = " ".join(f"{name} {milliseconds:.1f}" for name, milliseconds in exchange.stages.items())
     print(
         f"{exchange.status} {exchange.x_cache:<6} {exchange.method} {exchange.host}{exchange.path}"
-        f"  [{exchange.route or 'no route'}]  ms: {stages}",
+        f"  [{exchange.route or 'no route'}]{f' from {source}' if source else ''}  ms: {stages}",
         flush=True,
     )
 

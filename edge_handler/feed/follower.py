@@ -81,6 +81,7 @@ class Loading(Protocol):
     def snapshot(self) -> Snapshot | None: ...  # noqa: D102
     @property
     def is_busy(self) -> bool: ...  # noqa: D102
+    def load(self, deadline: float) -> None: ...  # noqa: D102
     def load_later(self) -> None: ...  # noqa: D102
 
 
@@ -128,6 +129,13 @@ class Follower:
     def good_at(self) -> float:
         """When the last poll was sent that was answered well (seconds of the clock)."""
         return self._good_at
+
+    def start(self, load_seconds: float, poll_seconds: float) -> None:
+        """Load what there is time for, and ask for what was announced since: work for before the first request."""
+        self._loader.load(time.monotonic() + load_seconds)
+        self._take_up(self._clock())
+        if self._pointer is not None:
+            self.catch_up(time.monotonic() + poll_seconds)
 
     def advance(self, remembered: MutableMapping[str, Any]) -> Mapping[str, Change]:
         """Do what can be done without waiting: collect an answer, send a poll, take up a snapshot.
@@ -191,6 +199,10 @@ class Follower:
         if change is None or (isinstance(found, Destination) and found.revision > change.revision):
             return found
         return None if change.text is None else read_carried(domain, change.text)
+
+    def was_announced(self, domain: str) -> bool:
+        """Tell whether what is known of a domain was announced since the snapshot."""
+        return domain in self._changes
 
     def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
         """Return what is newer: a row as it was just read, or what the feed said of it. A replica may be behind."""

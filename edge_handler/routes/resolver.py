@@ -67,6 +67,9 @@ class Following(Protocol):
     def find(self, domain: str) -> Destination | BrokenRow | str | None:
         """Return what is known of a domain: text where it has to be read, None where there is no row."""
 
+    def was_announced(self, domain: str) -> bool:
+        """Tell whether what is known of a domain was announced since the snapshot."""
+
     def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
         """Return what is newer: the row that was read, or what was announced."""
 
@@ -136,9 +139,11 @@ class Resolver:
         # Apart from the routes, so that a flood of made-up names cannot push out real ones.
         self.refusals: LRUCache[str, Refusal] = LRUCache(MAX_REFUSALS)
         self.clock = clock
+        self.reads = 0
+        """How often a host had to wait for the table."""
         self._table = table
         self._settings = settings
-        self._following = following
+        self.following = following
         self._unknown_reads = float(UNKNOWN_READS_AT_ONCE)
         self._unknown_read_at = -inf
 
@@ -150,7 +155,7 @@ class Resolver:
         if remembered is not None and remembered.fresh_from <= now < remembered.fresh_until:
             return remembered
         seconds = UNKNOWN_HOST_SECONDS if known is None else KNOWN_HOST_SECONDS
-        following = self._following
+        following = self.following
         if following is not None:
             started = time.monotonic()
             found = self._look_up(host, following, started + KNOWN_HOST_SECONDS / 2)
@@ -160,6 +165,7 @@ class Resolver:
             if known is None and self.is_in_snapshot(host):
                 seconds = KNOWN_HOST_SECONDS
             seconds -= time.monotonic() - started
+        self.reads += 1
         try:
             row = self._table.read((host,), seconds, expected=known is not None).get(host)
         except TableUnreachable as error:
@@ -168,7 +174,7 @@ class Resolver:
 
     def is_in_snapshot(self, host: str) -> bool:
         """Tell whether there is a row of a host, as far as is known without asking."""
-        return self._following is not None and isinstance(self._following.find(host), Destination)
+        return self.following is not None and isinstance(self.following.find(host), Destination)
 
     def _look_up(self, host: str, following: Following, deadline: float) -> Known | Refusal | None:
         """Return what is known of a host without reading its row, None where it has to be read."""
@@ -277,7 +283,7 @@ class Resolver:
 
     def _from_snapshot(self, host: str, now: float) -> Known | None:
         """Return what was last known of a host that nobody has asked for before."""
-        following = self._following
+        following = self.following
         row = following.find(host) if following is not None else None
         if following is None or not isinstance(row, Destination):
             return None
