@@ -56,11 +56,12 @@ def telling_source(handler: Function, resolver: Resolver, tell: Callable[[str, s
     def invoke(event: dict[str, Any], context: object) -> dict[str, Any]:
         cf = event["Records"][0]["cf"]
         host = _host(cf["request"])
-        was_known, reads, following = host in resolver.known, resolver.reads, resolver.following
+        known, reads, following = resolver.known.get(host), resolver.reads, resolver.following
+        was_fresh = known is not None and known.fresh_from <= resolver.clock() < known.fresh_until
         result = handler(event, context)
         if resolver.reads > reads:
             source = "table"
-        elif following is None or (was_known and not following.was_announced(host)):
+        elif was_fresh or following is None or resolver.known.get(host) is known is not None:
             source = "memory"
         else:
             source = "feed" if following.was_announced(host) else "snapshot"

@@ -20,9 +20,12 @@ from table_admin.inputs import epoch_text, parse_domain
 from table_admin.origin_secret import verdicts
 from table_admin.routing_table import RoutingTable
 from table_admin.sharing import read_cache_policy, sharing
+from table_admin.snapshots.known import known_at_edge
 from table_admin.targets import objects_under
 
 _ANSWER_SECONDS = 10
+_OLD_SECONDS = 300
+"""A snapshot is taken each minute: as old as that, and none is taken any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iter
     """
     domain = parse_domain(domain)
     route = yield from _row(table, domain)
+    yield from _snapshot(table, domain)
     distribution = yield from _distribution(table, domain)
     if distribution is not None:
         yield from _certificate(table, domain, distribution)
@@ -83,6 +87,22 @@ def _row(table: RoutingTable, domain: str) -> Iterator[Finding] | Any:
         mend = f"table-admin put {domain} {route.target} --expires-in 7d"
         yield Finding("expiry", "wrong", f"It expired {epoch_text(route.expires_at)}.", mend)
     return route
+
+
+def _snapshot(table: RoutingTable, domain: str) -> Iterator[Finding]:
+    """Say what the edge knows of the row without asking; nothing where the stack takes no snapshots."""
+    again = f"Read the log of {table.stack}-snapshot; table-admin snapshot takes one now."
+    try:
+        found = known_at_edge(table, domain)
+    except TableAdminError as error:
+        yield Finding("snapshot", "unknown", str(error), again)
+        return
+    if found is not None and found.age > _OLD_SECONDS:
+        text = f"None was taken for {found.age / 60:,.0f} minutes; the edge goes on by what is announced."
+        yield Finding("snapshot", "wrong", text, again)
+    elif found is not None:
+        text = str(found)
+        yield Finding("snapshot", "ok", f"{text[0].upper()}{text[1:]}.")
 
 
 def _distribution(table: RoutingTable, domain: str) -> Iterator[Finding] | Any:

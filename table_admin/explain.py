@@ -26,6 +26,7 @@ from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
+from table_admin.snapshots.known import known_at_edge
 
 T = TypeVar("T", Destination, Route)
 
@@ -47,6 +48,8 @@ class Explanation:
     """
     missing: str = ""
     """Why nothing could be served from the row's target; empty where something could, or where nobody knows."""
+    known: str = ""
+    """What the edge knows of the row without asking, and of when; empty where it has to ask, or nobody can tell."""
 
 
 def explain(table: RoutingTable, url: str) -> Explanation:
@@ -61,7 +64,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     domain = parse_domain(host)
     # First by itself: a table that cannot be read is a failure of this command, not of the URL.
     row, reason = _row(table, domain)
-    missing = _missing(table, row)
+    missing, known = _missing(table, row), _known(table, domain)
     viewer_request, origin_request, settings = _edge()
     resolver = Resolver(_Table(table), settings)
     event = _event(domain, parts.path or "/", parts.query)
@@ -72,7 +75,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
         refusal = resolver.refusals.get(domain)
         if refusal and refusal.status != 502:
             reason = refusal.reason
-        return Explanation(url, domain, row, reason, _generated(result), None, missing)
+        return Explanation(url, domain, row, reason, _generated(result), None, missing, known)
     stamp = result["headers"][HEADER][0]["value"]
     origin_event = _event(domain, result["uri"], result["querystring"])
     request = origin_event["Records"][0]["cf"]["request"]
@@ -83,7 +86,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     with contextlib.redirect_stdout(sys.stderr):
         forwarded = origin_request.make_handler(settings.s3_endpoint, _Table(table))(origin_event, None)
         file = {} if "status" in forwarded else _file(stamp, uri, request["querystring"], settings, table)
-    return Explanation(url, domain, row, reason, {"stamp": stamp}, {**_forwarded(forwarded), **file}, missing)
+    return Explanation(url, domain, row, reason, {"stamp": stamp}, {**_forwarded(forwarded), **file}, missing, known)
 
 
 def _edge() -> tuple[Any, Any, Settings]:
@@ -135,6 +138,13 @@ def _missing(table: RoutingTable, row: Route | None) -> str:
         return why_nothing(table, row.origin) if row is not None else ""
     except TableAdminError:
         return ""  # who may not list the bucket is told the rest
+
+
+def _known(table: RoutingTable, domain: str) -> str:
+    try:
+        return str(known_at_edge(table, domain) or "")
+    except TableAdminError:
+        return ""
 
 
 def _generated(result: Result) -> dict[str, Any]:

@@ -148,6 +148,8 @@ def print_explanation(found: Explanation) -> None:
     echo(f"  row             {found.reason}")
     if found.missing:
         echo(f"  target          {found.missing}")
+    if found.known:
+        echo(f"  known at edge   {found.known}")
     echo(f"  viewer-request  {_step(found.viewer_request)}")
     if found.origin_request is not None:
         echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")

@@ -9,6 +9,7 @@ from typing import Any
 from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from local_edge.embedded_aws import REGION, EmbeddedAws
 from local_edge.kubernetes import IngressRule, ingress_rules
+from local_edge.snapshots import BUCKET as BUCKET_OF_SNAPSHOTS
 from table_admin import RoutingTable
 from table_admin.deployments.deploy import deploy
 
@@ -48,10 +49,15 @@ def create_demo_world(aws: EmbeddedAws) -> str:
 
 def _record_stack(aws: EmbeddedAws, domains: str) -> None:
     """Make a stack that says of itself what table-admin asks an edge stack, and has no resources."""
+    outputs = {
+        "OriginSecretHeader": SECRET_HEADER,
+        "StaticBucketName": BUCKET,
+        "SnapshotBuckets": str(BUCKET_OF_SNAPSHOTS),
+    }
     template = {
         "Parameters": {"OriginSecretDomains": {"Type": "String"}},
         "Resources": {},
-        "Outputs": {"OriginSecretHeader": {"Value": SECRET_HEADER}, "StaticBucketName": {"Value": BUCKET}},
+        "Outputs": {name: {"Value": value} for name, value in outputs.items()},
     }
     given = [{"ParameterKey": "OriginSecretDomains", "ParameterValue": domains}]
     aws.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template), Parameters=given)
