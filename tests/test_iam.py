@@ -173,8 +173,11 @@ def test_the_snapshots_writer_does_what_it_does_and_nothing_else(writer: Stateme
         for resource in as_list(statement["Resource"])
     }
     assert granted == {
-        *((f"dynamodb:{verb}", "RoutesTable.Arn") for verb in ("DescribeTable", "Scan")),
-        *((f"dynamodb:{verb}", "RouteHistoryTable.Arn") for verb in ("DescribeTable", "Query", "PutItem")),
+        *((f"dynamodb:{verb}", "RoutesTable.Arn") for verb in ("BatchGetItem", "DescribeTable", "Scan")),
+        *(
+            (f"dynamodb:{verb}", "RouteHistoryTable.Arn")
+            for verb in ("BatchGetItem", "DescribeTable", "GetItem", "Query", "PutItem")
+        ),
         ("dynamodb:Query", "RouteHistoryTable.Arn/index/feed"),
         *((f"s3:{verb}", f"{bucket}/*") for verb in ("GetObject", "PutObject") for bucket in (SNAPSHOT, COPY)),
         *(("s3:ListBucket", bucket) for bucket in (SNAPSHOT, COPY)),
@@ -231,7 +234,7 @@ def test_history_is_only_ever_added_to(admin: Statements) -> None:
         for action in as_list(statement["Action"])
         if any("RouteHistoryTable" in str(resource) for resource in as_list(statement["Resource"]))
     }
-    assert on_history == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"}
+    assert on_history == {f"dynamodb:{name}" for name in ("BatchGetItem", "GetItem", "PutItem", "Query")}
 
 
 def test_the_admin_function_checks_and_writes_deployments_and_removes_nothing(admin: Statements) -> None:
