@@ -3,15 +3,16 @@
 from typing import Any
 
 import boto3
+import pytest
 
 from local_edge.embedded_aws import CREDENTIALS, EmbeddedAws
 from local_edge.template import load_template
 from table_admin import RoutingTable
 from table_admin.feed import Feed
 from table_admin.snapshots.places import parse_buckets
-from table_admin.snapshots.writer import take_snapshot
+from table_admin.snapshots.writer import SnapshotFailed, take_snapshot
 from tests.test_deploy_policy import Asked, overheard
-from tests.test_iam import allowed
+from tests.test_iam import allowed, as_list
 
 
 def heard(table: RoutingTable, endpoint: str) -> RoutingTable:
@@ -52,9 +53,15 @@ def test_what_the_snapshots_writer_asks_is_what_its_policy_allows(table: Routing
         take_snapshot(writer, buckets)
         write_by_hand(table, "a.example.com", revision={"N": "1"})  # as after a restore
         take_snapshot(writer, buckets)
+        table.tables.dynamodb.delete_item(TableName=table.tables.routes, Key={"domain": {"S": "b.example.com"}})
+        take_snapshot(writer, buckets)
+        with pytest.raises(SnapshotFailed):
+            take_snapshot(writer, parse_buckets("no-such-bucket@us-east-1"))
     (policy,) = function["Policies"]
-    assert {action for action, _ in asked} >= {"s3:PutObject", "s3:GetObject", "dynamodb:Scan", "dynamodb:PutItem"}
+    asked = {one for one in asked if "no-such-bucket" not in one[1]}
     assert refused(policy["Statement"], asked) == []
+    granted = {action for statement in policy["Statement"] for action in as_list(statement["Action"])}
+    assert {action for action, _ in asked} == granted - {"s3:ListBucket"}  # which makes 404 of 403
 
 
 def test_the_admin_apis_changes_are_what_its_policy_allows(table: RoutingTable, aws: EmbeddedAws) -> None:
