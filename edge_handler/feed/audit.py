@@ -36,6 +36,11 @@ class Audit:
         self._asked: list[str] = []
         self._suspects: dict[str, Found] = {}
 
+    @property
+    def is_open(self) -> bool:
+        """Whether rows were asked for that have not been collected."""
+        return bool(self._asked)
+
     def give_up(self) -> None:
         """Make way for a question that somebody waits for."""
         if self._asked:

@@ -68,6 +68,8 @@ class Pausing(Protocol):
 class Auditing(Protocol):
     """See `Audit`."""
 
+    @property
+    def is_open(self) -> bool: ...  # noqa: D102
     def give_up(self) -> None: ...  # noqa: D102
     def contradiction(  # noqa: D102
         self, now: float, remembered: MutableMapping[str, Any], find: Callable[[str], Found]
@@ -162,9 +164,11 @@ class Follower:
         if self._pointer is None or not self._good_at <= now < self._good_at + self._fresh:
             return 0.0
         until = self._good_at + self._fresh
-        if self._asked is not None:
+        if now < self._due_at and self._asked is None:
+            return min(self._due_at, until)
+        if self._asked is not None or (self._audit is not None and self._audit.is_open):
             return min(now + OPEN_SECONDS, until)
-        return min(self._due_at, until) if now < self._due_at else until
+        return until
 
     def catch_up(self, deadline: float) -> Mapping[str, Change] | None:
         """Poll, and wait for the answer. Return what has changed, None where there is no answer that counts.
@@ -196,8 +200,8 @@ class Follower:
         snapshot = self._loader.snapshot
         found = UNSURE if snapshot is None else snapshot.find(domain)
         change = self._changes.get(domain)
-        if change is None or (isinstance(found, Destination) and found.revision > change.revision):
-            return found
+        if change is None or (isinstance(found, Destination) and found.revision >= change.revision):
+            return found  # with the same revision too: somebody may have changed it by hand since
         return None if change.text is None else read_carried(domain, change.text)
 
     def was_announced(self, domain: str) -> bool:
@@ -207,7 +211,7 @@ class Follower:
     def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
         """Return what is newer: a row as it was just read, or what the feed said of it. A replica may be behind."""
         change = self._changes.get(domain) if self._pointer is not None else None
-        if change is None or (isinstance(row, Destination) and row.revision > change.revision):
+        if change is None or (isinstance(row, Destination) and row.revision >= change.revision):
             return row
         if change.text is None:
             return None

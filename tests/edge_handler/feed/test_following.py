@@ -1,0 +1,305 @@
+"""An instance that follows, against a real table, index and bucket: it asks the table for nothing that it can know."""
+
+import itertools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from edge_handler.errors import BrokenRow, TableUnreachable
+from edge_handler.feed import replica
+from edge_handler.feed.audit import AUDIT_SECONDS, Audit
+from edge_handler.feed.follower import FRESH_SECONDS, Follower
+from edge_handler.feed.replica import feed_replicas
+from edge_handler.routes import resolver as resolving
+from edge_handler.routes.destination import Destination
+from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.settings import Settings
+from edge_handler.snapshot.buckets import SnapshotBuckets
+from edge_handler.snapshot.loader import Loader
+from edge_handler.table.reader import RoutesTable
+from local_edge.embedded_aws import EmbeddedAws
+from table_admin import RoutingTable
+from table_admin.snapshots.places import Bucket
+from table_admin.snapshots.writer import take_snapshot
+from tests.support import NOBODY, SETTINGS, Clock, make_tables, wait_until
+
+HOST, OTHER = "web.example.com", "other.example.com"
+SITE, MOVED = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
+_numbers = itertools.count(1)
+
+
+class Counted:
+    """The table, and what it was asked; unreachable where a test says so."""
+
+    def __init__(self, table: RoutesTable) -> None:
+        self.table = table
+        self.asked: list[str] = []
+        self.reachable = True
+
+    def read(
+        self, domains: Sequence[str], seconds: float, *, expected: bool = False
+    ) -> dict[str, Destination | BrokenRow]:
+        self.asked += domains
+        if not self.reachable:
+            raise TableUnreachable("no replica of the routing table answers", 1)
+        return self.table.read(domains, seconds, expected=expected)
+
+
+@dataclass
+class Edge:
+    """One instance."""
+
+    table: RoutingTable
+    buckets: list[Bucket]
+    settings: Settings
+    clock: Clock
+    reader: Counted
+    follower: Follower
+    resolver: Resolver
+
+    def snapshot(self) -> None:
+        take_snapshot(self.table, self.buckets)
+
+    def site(self, host: str) -> str:
+        """Return what answers: a prefix, or a status."""
+        found = self.resolver.resolve(host)
+        return found.stamp.split(";")[-1] if isinstance(found, Known) else str(found.status)
+
+    def soon(self, host: str, site: str) -> None:
+        """See an answer come, with requests that wait for nothing, as long as what is known is fresh."""
+        self.clock.now += FRESH_SECONDS / 2 + 0.1
+        self.until(lambda: self.site(host) == site)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Ask for a host, as time passes, until a condition holds."""
+
+        def holds() -> bool:
+            self.clock.now += 0.06
+            self.site(HOST)
+            return condition()
+
+        wait_until(holds)
+
+
+@pytest.fixture
+def edge(aws: EmbeddedAws) -> Edge:
+    number = next(_numbers)
+    stack, bucket = f"followed-{number}", Bucket(f"followed-snapshots-{number}", "us-east-1")
+    make_tables(stack, aws.client("dynamodb"))
+    aws.client("s3").create_bucket(Bucket=bucket.name)
+    table = RoutingTable(stack, actor="tester", client=aws.client)
+    table.put(HOST, SITE)
+    take_snapshot(table, [bucket])
+    settings = SETTINGS._replace(
+        table=f"{stack}-routes",
+        endpoint=aws.endpoint,
+        s3_endpoint=aws.endpoint,
+        snapshot_buckets=((bucket.name, bucket.region),),
+    )
+    made = instance(table, [bucket], settings)
+    made.follower.start(60, 60)
+    return made
+
+
+def instance(table: RoutingTable, buckets: list[Bucket], settings: Settings) -> Edge:
+    clock = Clock()
+    reader = Counted(RoutesTable.from_settings(settings))
+    feeds = feed_replicas(settings)
+    loader = Loader(SnapshotBuckets.from_settings(settings), settings.table, in_background=lambda work: work())
+    follower = Follower(feeds, loader, clock=clock, audit=Audit(settings.table, feeds[0]))
+    return Edge(table, buckets, settings, clock, reader, follower, Resolver(reader, settings, clock, follower))
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "KNOWN_HOST_SECONDS", 120)
+
+
+def test_a_host_is_known_before_anybody_asks_for_it(edge: Edge) -> None:
+    assert edge.site(HOST) == "/env-a"
+    assert edge.reader.asked == []
+
+
+@pytest.mark.parametrize(
+    ("change", "site"),
+    [
+        (lambda table: table.put(HOST, MOVED), "/env-b"),
+        (lambda table: table.delete(HOST), "404"),
+        (lambda table: table.put(HOST, SITE, expires_in="1h"), "410"),
+    ],
+    ids=["put", "delete", "expiry"],
+)
+def test_a_change_is_seen_without_anybody_waiting(edge: Edge, change: Callable[[RoutingTable], Any], site: str) -> None:
+    edge.site(HOST)
+    change(edge.table)
+    if site == "410":
+        edge.clock.now = time.time() + 7_200
+        edge.follower.catch_up(time.monotonic() + 60)
+    edge.soon(HOST, site)
+    assert set(edge.reader.asked) <= ({HOST} if site == "404" else set())
+
+
+def test_a_host_that_is_new_is_found_at_once_and_then_known(edge: Edge) -> None:
+    edge.table.put(OTHER, SITE)
+    assert edge.site(OTHER) == "/env-a"
+    assert edge.reader.asked == [OTHER]
+    edge.table.put(OTHER, MOVED)
+    edge.soon(OTHER, "/env-b")
+    assert edge.reader.asked == [OTHER]
+
+
+def test_a_host_that_is_refused_is_found_when_it_is_made(edge: Edge) -> None:
+    assert edge.site(OTHER) == "404"
+    edge.table.put(OTHER, SITE)
+    edge.soon(OTHER, "/env-a")
+
+
+def test_a_flood_of_unknown_hosts_gets_the_snapshots_word(edge: Edge) -> None:
+    for number in range(200):
+        assert edge.site(f"made-up-{number}.example.com") == "404"
+    assert len(edge.reader.asked) < 60
+
+
+def test_who_was_idle_asks_once_for_all_hosts(edge: Edge) -> None:
+    edge.table.put(OTHER, SITE)
+    edge.snapshot()
+    for host in (HOST, OTHER):
+        edge.site(host)
+    edge.reader.asked.clear()
+    edge.clock.now += 3_600
+    edge.table.put(OTHER, MOVED)
+    assert edge.site(HOST) == "/env-a"
+    assert edge.site(OTHER) == "/env-b"
+    assert edge.reader.asked == []
+
+
+def test_a_clock_that_was_put_back_makes_it_ask(edge: Edge) -> None:
+    edge.site(HOST)
+    edge.clock.now -= 3_600
+    edge.table.put(HOST, MOVED)
+    assert edge.site(HOST) == "/env-b"
+
+
+def test_a_table_that_is_gone_refuses_nobody_who_was_there(edge: Edge) -> None:
+    fresh = instance(edge.table, edge.buckets, edge.settings._replace(endpoint=NOBODY))
+    fresh.reader.reachable = False
+    fresh.follower.start(60, 60)
+    assert fresh.site(HOST) == "/env-a"
+    assert fresh.site(OTHER) == "503"
+    fresh.clock.now += 3_600
+    assert fresh.site(HOST) == "/env-a"
+
+
+def test_without_a_snapshot_hosts_are_read_one_by_one_until_there_is_one(edge: Edge, aws: EmbeddedAws) -> None:
+    bucket = Bucket(f"{edge.buckets[0].name}-later", "us-east-1")
+    aws.client("s3").create_bucket(Bucket=bucket.name)
+    late = instance(edge.table, [bucket], edge.settings._replace(snapshot_buckets=((bucket.name, bucket.region),)))
+    late.follower.start(60, 60)
+    assert late.site(HOST) == "/env-a"
+    assert late.reader.asked == [HOST]
+    late.snapshot()
+    late.clock.now += 60
+    late.until(lambda: late.follower.pointer is not None)
+    assert late.site(HOST) == "/env-a"
+
+
+def distrusted(edge: Edge) -> None:
+    """See an instance go back to reading one by one, and come back with the next snapshot."""
+    edge.clock.now += FRESH_SECONDS / 2 + 0.1
+    edge.until(lambda: edge.follower.pointer is None)
+    edge.reader.asked.clear()
+    edge.clock.now += 20
+    edge.site(HOST)
+    assert edge.reader.asked == [HOST]
+    edge.snapshot()
+    edge.clock.now += 60
+    edge.until(lambda: edge.follower.pointer is not None)
+    edge.reader.asked.clear()
+    edge.clock.now += 1
+    edge.site(HOST)
+    assert edge.reader.asked == []
+
+
+def test_a_row_written_by_hand_comes_with_the_snapshot(edge: Edge) -> None:
+    tables = edge.table.tables
+    row = tables.read([HOST])[HOST]
+    edge.site(HOST)
+    origin = {"M": {**row["origin"]["M"], "prefix": {"S": "/by-hand"}}}
+    tables.dynamodb.put_item(TableName=tables.routes, Item={**row, "origin": origin})
+    edge.snapshot()
+    distrusted(edge)
+    assert edge.site(HOST) == "/by-hand"
+
+
+def test_more_than_a_poll_brings_is_loaded_with_a_snapshot(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replica, "MOST_ITEMS", 3)
+    for number in range(5):
+        edge.table.put(f"many-{number}.example.com", SITE)
+    monkeypatch.setattr(replica, "MOST_ITEMS", 3)
+    edge.clock.now += FRESH_SECONDS / 2 + 0.1
+    edge.until(lambda: edge.follower.pointer is None)
+    monkeypatch.undo()
+    edge.snapshot()
+    edge.clock.now += 60
+    edge.until(lambda: edge.follower.pointer is not None)
+    assert edge.site("many-4.example.com") == "/env-a"
+
+
+def test_a_table_made_again_under_the_same_name_is_another(edge: Edge, aws: EmbeddedAws) -> None:
+    edge.table.put(HOST, SITE, note="so that its revision is higher than any of the new table's")
+    edge.soon(HOST, "/env-a")
+    client, tables = aws.client("dynamodb"), edge.table.tables
+    for name in (tables.routes, tables.history, tables.deployments):
+        client.delete_table(TableName=name)
+    make_tables(edge.table.stack, client)
+    edge.table.put(HOST, MOVED)
+    edge.snapshot()
+    edge.clock.now += FRESH_SECONDS / 2 + 0.1
+    edge.until(lambda: edge.follower.pointer is None)
+    edge.clock.now += 60
+    edge.until(lambda: edge.follower.pointer is not None)
+    assert edge.site(HOST) == "/env-b"
+
+
+def test_a_contradiction_of_the_table_is_found_where_nobody_announces_anything(edge: Edge) -> None:
+    tables = edge.table.tables
+    row = tables.read([HOST])[HOST]
+    edge.site(HOST)
+    origin = {"M": {**row["origin"]["M"], "prefix": {"S": "/by-hand"}}}
+    tables.dynamodb.put_item(TableName=tables.routes, Item={**row, "origin": origin})
+
+    def passes() -> bool:
+        edge.clock.now += FRESH_SECONDS / 3
+        edge.site(HOST)
+        return edge.follower.pointer is None
+
+    began = edge.clock.now
+    wait_until(passes)
+    assert edge.clock.now - began > AUDIT_SECONDS / 2
+    edge.clock.now += 20
+    assert edge.site(HOST) == "/by-hand"
+
+
+def test_rows_that_agree_are_no_contradiction(edge: Edge) -> None:
+    edge.site(HOST)
+    for _ in range(100):
+        edge.clock.now += FRESH_SECONDS / 3
+        edge.site(HOST)
+        time.sleep(0.005)
+    assert edge.follower.pointer is not None
+    assert edge.reader.asked == []
+
+
+def test_a_broken_row_is_that_hosts_and_nobody_elses(edge: Edge) -> None:
+    tables = edge.table.tables
+    tables.dynamodb.put_item(TableName=tables.routes, Item={"domain": {"S": OTHER}, "revision": {"N": "1"}})
+    edge.snapshot()
+    fresh = instance(edge.table, edge.buckets, edge.settings)
+    fresh.follower.start(60, 60)
+    found = fresh.resolver.resolve(OTHER)
+    assert isinstance(found, Refusal)
+    assert found.status == 502
+    assert fresh.site(HOST) == "/env-a"
