@@ -28,7 +28,8 @@ _SIZE = Struct(">I")
 def encode_row(item: Item) -> bytes:
     """Return what is carried of a row in DynamoDB's JSON: nothing of one that is too large."""
     found = {name: item[name] for name in ATTRIBUTES if name in item}
-    text = json.dumps(found, separators=(",", ":"), default=str).encode()
+    # Sorted: DynamoDB keeps no order in a map, and the same row shall be the same bytes.
+    text = json.dumps(found, separators=(",", ":"), sort_keys=True, default=str).encode()
     return text if len(text) <= MAX_ROW_BYTES else b""
 
 
