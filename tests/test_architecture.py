@@ -88,11 +88,11 @@ class Only:
         if name.partition(".")[0] not in allowed and not name.startswith("_"):
             raise ModuleNotFoundError(f"not in the package: {name}", name=name)
 sys.meta_path.insert(0, Only())
-import table_admin.web.lambda_function
+import table_admin.web.lambda_function, table_admin.snapshots.lambda_function
 """
 
 
-def test_the_admin_function_starts_with_nothing_but_what_is_packaged() -> None:
+def test_the_admin_functions_start_with_nothing_but_what_is_packaged() -> None:
     pins = (ROOT / "table_admin" / "requirements.txt").read_text().split()
     packaged = " ".join(pin.partition("==")[0].lower().replace("_", "-") for pin in pins)
     command = [sys.executable, "-c", ONLY, packaged]

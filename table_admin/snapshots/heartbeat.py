@@ -3,6 +3,7 @@
 Each poll of the edge looks back far enough to find it, so that an answer without it is no answer of this feed's.
 """
 
+import contextlib
 import json
 
 from table_admin.announcing import FEED
@@ -12,12 +13,14 @@ from table_admin.tables import ALL_ROUTES, SNAPSHOT_ACTION, Tables, plain_errors
 
 _REVISION = 0
 """No write's: they begin with 1."""
+FUTURE_SECONDS = 60.0
+"""What says it is of so much later than now, by DynamoDB's clock, is damaged."""
 
 
 def put_heartbeat(tables: Tables, epoch: str, taken_at: str, restores: int) -> None:
     """Tell the feed of a snapshot. Raises TableAdminError."""
     said = {"table": tables.routes, "epoch": epoch, "taken_at": taken_at, "restores": restores}
-    _put(tables, json.dumps(said, separators=(",", ":")))
+    _put(tables, json.dumps(said, separators=(",", ":")), taken_at)
 
 
 def renew_heartbeat(tables: Tables, life: str) -> None:
@@ -31,22 +34,29 @@ def renew_heartbeat(tables: Tables, life: str) -> None:
     try:
         said = json.loads(edge)
         if said["table"] == tables.routes and said["epoch"] == epoch_of(life, int(said["restores"])):
-            _put(tables, edge)
+            _put(tables, edge, str(said["taken_at"]))
     except (ValueError, TypeError, LookupError):
         return
 
 
-def _put(tables: Tables, edge: str) -> None:
-    now = {"S": iso(tables.clock.now())}
+def _put(tables: Tables, edge: str, taken_at: str) -> None:
+    now = tables.clock.now()
     item = {
         "domain": {"S": ALL_ROUTES},
         "revision": {"N": str(_REVISION)},
         "action": {"S": SNAPSHOT_ACTION},
         "feed": {"S": FEED},
-        "announced_at": now,
-        "updated_at": now,
+        "announced_at": {"S": iso(now)},
+        "updated_at": {"S": iso(now)},
         "updated_by": {"S": "snapshot"},
+        "taken_at": {"S": taken_at},
         "edge": {"S": edge},
     }
-    with plain_errors():
-        tables.dynamodb.put_item(TableName=tables.history, Item=item)
+    with plain_errors(), contextlib.suppress(tables.dynamodb.exceptions.ConditionalCheckFailedException):
+        tables.dynamodb.put_item(
+            TableName=tables.history,
+            Item=item,
+            # Not over what a later run said meanwhile; but a time from the future would stay for ever.
+            ConditionExpression="attribute_not_exists(taken_at) OR taken_at <= :taken_at OR taken_at > :soon",
+            ExpressionAttributeValues={":taken_at": {"S": taken_at}, ":soon": {"S": iso(now + FUTURE_SECONDS)}},
+        )

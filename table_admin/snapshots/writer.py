@@ -15,7 +15,7 @@ from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import iso
 from table_admin.routing_table import RoutingTable
 from table_admin.snapshots.comparing import Compared, Previous, compare, is_behind, was_told
-from table_admin.snapshots.heartbeat import put_heartbeat, renew_heartbeat
+from table_admin.snapshots.heartbeat import FUTURE_SECONDS, put_heartbeat, renew_heartbeat
 from table_admin.snapshots.partition import Partition, PartTooLarge, blocks_for, dictionary_for, partition
 from table_admin.snapshots.places import Bucket, Kept, Place, Stored, places_of
 from table_admin.snapshots.source import OnSkipped, epoch_of, life_of, read_rows
@@ -27,8 +27,6 @@ _EXACT_SECONDS = 0.5
 """So exactly is DynamoDB's time known."""
 _STEP = 1e-6
 """What times can tell apart."""
-_FUTURE_SECONDS = 60.0
-"""A pointer that is as much ahead of DynamoDB's clock is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class _Run:
         self._tables, self._life, self._stored, self._failed = tables, life, stored, failed
         self._began = tables.clock.now()
         self._skipped = 0
-        soon = iso(self._began + _FUTURE_SECONDS)
+        soon = iso(self._began + FUTURE_SECONDS)
         before = [
             Previous(place, one.pointer, one.parts, one.restores, one.owes_reload)
             for place, one in stored.items()

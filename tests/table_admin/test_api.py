@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, environments
 from table_admin.environments import extend
+from table_admin.snapshots.heartbeat import put_heartbeat
 from table_admin.web.api import make_api, openapi
 from table_admin.web.problems import PROBLEM
 from tests.lambda_runtime import invoke
@@ -77,6 +78,14 @@ def test_what_was_written_is_asked_for_with_the_cursor_of_the_last_answer(ask: A
     assert ask("GET", "/changes", query={"cursor": "x"})[0] == 400
     assert ask("GET", "/changes", query={"cursor": first["cursor"], "since": "1m"})[0] == 400
     assert ask("GET", "/changes", query={"since": "tomorrow"})[0] == 400
+
+
+def test_that_a_snapshot_was_taken_is_told_to_nobody_who_asks_for_changes(ask: Ask, table: RoutingTable) -> None:
+    began = ask("GET", "/changes")[2]
+    put_heartbeat(table.tables, "0" * 16, "2026-01-01T00:00:00.000000Z", 0)
+    told = ask("GET", "/changes", query={"cursor": began["cursor"], "limit": "1"})[2]
+    assert (told["changes"], told["reload"], told["more"]) == ([], False, False)
+    assert ask("GET", "/changes", query={"since": "10m"})[2]["changes"] == []
 
 
 def test_a_route_goes_through_every_verb(ask: Ask) -> None:

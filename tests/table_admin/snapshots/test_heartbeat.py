@@ -1,5 +1,7 @@
 """What the feed says of a snapshot is for the edge, and for nobody else."""
 
+import json
+
 from table_admin import RoutingTable
 from table_admin.changes import revision_from
 from table_admin.feed import Feed, News
@@ -22,3 +24,15 @@ def test_that_a_snapshot_was_taken_is_no_change(table: RoutingTable, command: Co
     put_heartbeat(table.tables, "0" * 16, iso(9), 0)
     assert Feed.at(table, cursor).poll() == News(())
     assert command("watch", "--since", "5m", "--once")[1].count("\n") == 1
+
+
+def test_an_earlier_run_says_nothing_over_a_later_one_but_the_future_is_no_later_one(table: RoutingTable) -> None:
+    def said(epoch: str, seconds: float) -> str:
+        put_heartbeat(table.tables, epoch, iso(table.tables.clock.now() + seconds), 0)
+        return str(json.loads((table.tables.revision("*", 0) or {})["edge"]["S"])["epoch"])
+
+    assert said("one", -60) == "one"
+    assert said("two", -120) == "one"
+    assert said("three", -30) == "three"
+    assert said("four", 3_600) == "four"
+    assert said("five", 0) == "five"

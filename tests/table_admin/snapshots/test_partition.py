@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_handler.routes.route import encode_route
 from edge_handler.snapshot.pointer import Pointer
 from edge_handler.snapshot.records import (
     BLOCKS_OF_PART,
@@ -15,11 +16,13 @@ from edge_handler.snapshot.records import (
     block_of,
     decode_block,
     decode_part,
+    encode_row,
     find_in_block,
 )
 from table_admin.errors import TableAdminError
 from table_admin.snapshots import partition as module
 from table_admin.snapshots.partition import Partition, PartTooLarge, blocks_for, dictionary_for, partition
+from tests.support import route
 
 DOMAINS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
 
@@ -144,3 +147,10 @@ def test_a_part_that_no_reader_takes_is_refused() -> None:
     rows = {f"r{number}.example.com": os.urandom(1_000) for number in range(1_000)}
     with pytest.raises(PartTooLarge):
         partition(rows, BLOCKS_OF_PART, b"").content(0)
+
+
+def test_a_row_is_the_same_bytes_in_whatever_order_dynamodb_answers() -> None:
+    row = encode_route(route())
+    turned = {name: dict(reversed(value.items())) for name, value in reversed(row.items())}
+    turned["origin"] = {"M": dict(reversed(row["origin"]["M"].items()))}
+    assert encode_row(turned) == encode_row(row)

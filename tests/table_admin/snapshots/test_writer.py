@@ -10,6 +10,7 @@ from edge_handler.routes.attributes import Item
 from edge_handler.snapshot.pointer import POINTER_KEY, Pointer, encode_pointer
 from edge_handler.snapshot.records import decode_row, encode_row
 from table_admin import InvalidInput, RoutingTable, TableAdminError
+from table_admin.errors import NoFeed
 from table_admin.inputs import iso
 from table_admin.snapshots import places, writer
 from table_admin.snapshots.places import STATE_KEY, Bucket, Place
@@ -412,3 +413,27 @@ def test_a_part_that_is_in_use_for_a_day_is_sent_again(world: World, monkeypatch
     assert world.take().sent == 2
     monkeypatch.undo()
     assert world.take().sent == 0
+
+
+def test_after_a_snapshot_the_tables_client_reads_as_before(world: World) -> None:
+    tables = world.table.tables
+    tables.dynamodb.put_item(
+        TableName=tables.routes, Item={"domain": {"S": "a.example.com"}, "origin": {"B": b"by hand"}}
+    )
+    assert world.take().rows == 1
+    assert tables.scan().items == ({"domain": {"S": "a.example.com"}, "origin": {"B": b"by hand"}},)
+    assert world.reading.find("a.example.com") == b'{"origin":{"B":"YnkgaGFuZA=="}}'
+
+
+def test_where_nobody_follows_a_feed_a_snapshot_is_taken_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: object) -> None:
+        raise NoFeed("no index feed")
+
+    monkeypatch.setattr(Tables, "announced", none)
+    world.table.put("a.example.com", A)
+    world.take()
+    world.write_by_hand("a.example.com", generation={"N": "9"})
+    assert not world.take().reload
+    assert world.reading.all() == carried(world)
