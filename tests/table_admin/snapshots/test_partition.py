@@ -76,6 +76,7 @@ def test_a_fingerprint_is_anothers_where_the_content_is() -> None:
     assert partition(rows, 2 * BLOCKS_OF_PART, b"").fingerprints[0] != one.fingerprints[0]
     moved = partition({"a.example.com": b"12", "b.example.com": b""}, BLOCKS_OF_PART, b"")
     assert moved.fingerprints != one.fingerprints
+    assert partition({"ab": b"c"}, 128, b"").fingerprints != partition({"a": b"bc"}, 128, b"").fingerprints
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_one_row_that_changes_sends_one_part_to_each(world: World, monkeypatch: 
     assert world.reading.all() == carried(world)
 
 
-def test_a_table_that_grows_has_more_parts_and_what_changed_is_still_known(
+def test_a_table_that_grows_and_shrinks_has_as_many_parts_and_what_changed_is_still_known(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("table_admin.snapshots.partition.ROWS_OF_BLOCK", 0.05)
@@ -85,6 +85,12 @@ def test_a_table_that_grows_has_more_parts_and_what_changed_is_still_known(
     assert world.reading.all() == carried(world)
     world.write_by_hand("r7.example.com", generation={"N": "9"})
     assert world.take().reload
+    # And smaller again.
+    for number in range(8, 20):
+        world.table.delete(f"r{number}.example.com")
+    done = world.take()
+    assert (done.parts, done.reload) == (2, False)
+    assert world.reading.all() == carried(world)
 
 
 def test_a_row_that_is_too_large_is_to_be_read_from_the_table(world: World) -> None:
