@@ -236,8 +236,11 @@ class Tables:
                 self.announce_reload(actor)
                 self._announcements.reload_announced()
 
-    def announce_reload(self, actor: str) -> None:
-        """Tell the feed that rows were written that it was not told of: whoever follows it reads all."""
+    def announce_reload(self, actor: str, announced_at: str = "") -> None:
+        """Tell the feed that rows were written that it was not told of: whoever follows it reads all.
+
+        The edge then loads a snapshot that was taken after `announced_at` (ISO 8601), by default now.
+        """
         now = self.clock.now()
         record = {
             "domain": {"S": ALL_ROUTES},
@@ -246,7 +249,7 @@ class Tables:
             "updated_at": {"S": iso(now)},
             "updated_by": {"S": actor},
             "feed": {"S": FEED},
-            "announced_at": {"S": iso(now)},
+            "announced_at": {"S": announced_at or iso(now)},
         }
         with plain_errors():
             self.dynamodb.put_item(TableName=self.history, Item=record)

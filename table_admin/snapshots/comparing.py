@@ -190,8 +190,14 @@ def is_behind(tables: Tables, rows: Mapping[str, bytes], went_back: Sequence[str
     return not any(domain in now and encode_row(now[domain]) == rows[domain] for domain in went_back)
 
 
-def was_told(tables: Tables, since: str, actor: str) -> bool:
-    """Tell whether somebody has announced a reload since a time, or nobody would hear of it."""
+def just_before(taken_at: str) -> str:
+    """Return the time of a reload that a snapshot makes good."""
+    return iso(datetime.fromisoformat(taken_at).timestamp() - 1e-6)
+
+
+def was_told(tables: Tables, taken_at: str, actor: str) -> bool:
+    """Tell whether somebody has announced a reload for a snapshot, or nobody would hear of it."""
+    since = just_before(taken_at)
     try:
         told = follow(lambda cursor: tables.announced(since, cursor))
         return any(item.get("action") == {"S": "reload"} and item.get("updated_by") == {"S": actor} for item in told)

@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from edge_handler.snapshot.pointer import Pointer, digest_of
 from table_admin.errors import InvalidInput, TableAdminError
+from table_admin.feed import OVERLAP_SECONDS
 from table_admin.inputs import iso
 from table_admin.routing_table import RoutingTable
-from table_admin.snapshots.comparing import Compared, Previous, compare, is_behind, was_told
+from table_admin.snapshots.comparing import Compared, Previous, compare, is_behind, just_before, was_told
 from table_admin.snapshots.heartbeat import FUTURE_SECONDS, put_heartbeat, renew_heartbeat
 from table_admin.snapshots.partition import Partition, PartTooLarge, blocks_for, dictionary_for, partition
 from table_admin.snapshots.places import Bucket, Kept, Place, Stored, places_of
@@ -25,8 +26,8 @@ T = TypeVar("T")
 ACTOR = "snapshot"
 _EXACT_SECONDS = 0.5
 """So exactly is DynamoDB's time known."""
-_STEP = 1e-6
-"""What times can tell apart."""
+_STEP = 2e-6
+"""Between two snapshots: a reload is announced in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,10 @@ class _Run:
         elif all(one.is_newest for one in sent.values()):
             put_heartbeat(self._tables, pointer.epoch, pointer.taken_at, restores)
         if reload and any(one.is_newest for one in sent.values()):
-            self._tables.announce_reload(ACTOR)
+            # Just before this snapshot was taken: then this one will do. Followers look back a minute; where the run
+            # took most of it, the next one has to be waited for.
+            is_soon = self._tables.clock.now() - self._began < OVERLAP_SECONDS / 2
+            self._tables.announce_reload(ACTOR, just_before(pointer.taken_at) if is_soon else "")
 
     def _result(
         self, rows: int, pointer: Pointer, sent: Mapping[Place, _Sent], *, superseded: bool, reload: bool = False

@@ -124,6 +124,16 @@ def test_what_was_announced_is_not_told_again(world: World) -> None:
     assert world.reloads() == 0
 
 
+def test_what_is_told_is_good_with_the_snapshot_that_has_it_and_with_none_before(world: World) -> None:
+    world.table.put("a.example.com", A)
+    for number in range(3):
+        former = world.take()
+        world.write_by_hand("a.example.com", generation={"N": str(number + 7)})
+        done = world.take()
+        told = max(item["announced_at"]["S"] for item in world.feed() if item["action"] == {"S": "reload"})
+        assert former.taken_at < told < done.taken_at
+
+
 @pytest.mark.parametrize("how", ["added", "changed", "changed to the same revision", "removed"])
 def test_what_somebody_did_by_hand_is_told_once(world: World, how: str) -> None:
     world.table.put("a.example.com", A)
@@ -174,7 +184,7 @@ def test_a_run_that_ended_before_it_told_is_made_up_for(world: World, monkeypatc
     world.take()
     world.write_by_hand("a.example.com", generation={"N": "7"})
 
-    def killed(self: Tables, actor: str) -> None:
+    def killed(self: Tables, actor: str, announced_at: str) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
