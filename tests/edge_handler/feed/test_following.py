@@ -88,17 +88,16 @@ class Edge:
 
 
 @pytest.fixture
-def edge(aws: EmbeddedAws) -> Edge:
-    number = next(_numbers)
-    stack, bucket = f"followed-{number}", Bucket(f"followed-snapshots-{number}", "us-east-1")
-    make_tables(stack, aws.client("dynamodb"))
+def edge(aws: EmbeddedAws, make_ministack_table: Callable[[str], RoutingTable]) -> Edge:
+    """MiniStack's tables: moto closes each connection, and what is not kept is polled only where somebody waits."""
+    bucket = Bucket(f"followed-snapshots-{next(_numbers)}", "us-east-1")
     aws.client("s3").create_bucket(Bucket=bucket.name)
-    table = RoutingTable(stack, actor="tester", client=aws.client)
+    table = make_ministack_table("tester")
     table.put(HOST, SITE)
     take_snapshot(table, [bucket])
     settings = SETTINGS._replace(
-        table=f"{stack}-routes",
-        endpoint=aws.endpoint,
+        table=table.tables.routes,
+        endpoint=table.tables.dynamodb.meta.endpoint_url,
         s3_endpoint=aws.endpoint,
         snapshot_buckets=((bucket.name, bucket.region),),
     )
@@ -251,10 +250,11 @@ def test_more_than_a_poll_brings_is_loaded_with_a_snapshot(edge: Edge, monkeypat
     assert edge.site("many-4.example.com") == "/env-a"
 
 
-def test_a_table_made_again_under_the_same_name_is_another(edge: Edge, aws: EmbeddedAws) -> None:
+def test_a_table_made_again_under_the_same_name_is_another(edge: Edge) -> None:
     edge.table.put(HOST, SITE, note="so that its revision is higher than any of the new table's")
     edge.soon(HOST, "/env-a")
-    client, tables = aws.client("dynamodb"), edge.table.tables
+    tables = edge.table.tables
+    client = tables.dynamodb
     for name in (tables.routes, tables.history, tables.deployments):
         client.delete_table(TableName=name)
     make_tables(edge.table.stack, client)
