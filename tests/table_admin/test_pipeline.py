@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,26 +15,34 @@ from typing import Any
 import pytest
 import yaml
 
+from edge_handler.feed.follower import Follower
+from edge_handler.feed.replica import feed_replicas
+from edge_handler.routes.destination import read_destination
 from edge_handler.routes.route import decode_route
+from edge_handler.snapshot.buckets import SnapshotBuckets
+from edge_handler.snapshot.loader import Loader
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.environment_rollback import rollback_environment
 from table_admin.feed import Feed
 from table_admin.promotions import promote
 from table_admin.rollback import rollback
+from table_admin.snapshots.places import Bucket
+from table_admin.snapshots.writer import take_snapshot
 from table_admin.tables import ALL_ROUTES, TRANSACTION_ROWS, Write, follow, revision_of
 from table_admin.upkeep import sweep
+from tests.support import SETTINGS
 from tests.table_admin.killing import Line
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 MakeTable = Callable[[str], RoutingTable]
 DAY = 86400
-_OF_THE_HISTORY = ("action", "request", "restores", "feed", "announced_at")
+_OF_THE_HISTORY = ("action", "request", "restores", "feed", "announced_at", "edge")
 ROWS = 150
 
 
 def agree(table: RoutingTable) -> int:
-    """Check history against the table, row by row, and the feed; return how many revisions there are."""
+    """Check table, history, feed, snapshot and what the edge knows, row by row; return how many revisions there are."""
     dynamodb = table.client("dynamodb")
     history: dict[str, list[dict[str, Any]]] = {}
     for page in dynamodb.get_paginator("scan").paginate(TableName=table.tables.history, ConsistentRead=True):
@@ -56,7 +65,29 @@ def agree(table: RoutingTable) -> int:
             assert rows[domain] == newest
             assert decode_route(rows[domain]).generation <= len(entries)
     assert set(rows) <= set(history)
+    known = followed(table)
+    for domain in history:
+        row = rows.get(domain)
+        assert known.find(domain) == (read_destination(row) if row is not None else None), domain
     return sum(map(len, history.values()))
+
+
+def followed(table: RoutingTable) -> Follower:
+    """Return what an instance of the edge knows that starts now, from a snapshot and the feed."""
+    bucket, s3 = Bucket(f"agree-{uuid.uuid4().hex[:12]}", "us-east-1"), table.client("s3")
+    s3.create_bucket(Bucket=bucket.name)
+    take_snapshot(table, [bucket])
+    settings = SETTINGS._replace(
+        table=table.tables.routes,
+        endpoint=table.tables.dynamodb.meta.endpoint_url,
+        s3_endpoint=s3.meta.endpoint_url,
+        snapshot_buckets=((bucket.name, bucket.region),),
+    )
+    follower = Follower(feed_replicas(settings), Loader(SnapshotBuckets.from_settings(settings), settings.table))
+    follower.start(60, 60)
+    # Where a day of writes came in a minute, it goes by the snapshot alone until there is another.
+    assert follower.fresh_until() or follower.pointer is None
+    return follower
 
 
 def test_a_pipelines_day(make_table: MakeTable, dynamodb: str, aws: EmbeddedAws) -> None:
