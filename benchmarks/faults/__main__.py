@@ -10,10 +10,10 @@ from pathlib import Path
 import click
 
 from benchmarks.faults import budgets, report
-from benchmarks.faults.catalogue import DNS, FAULTS, TABLE_FAULTS
+from benchmarks.faults.catalogue import DNS, FAULTS, FOLLOWED, TABLE_FAULTS
 from benchmarks.faults.certificates import make_authority
 from benchmarks.faults.dns import namespace_command
-from benchmarks.faults.matrix import OUTAGE, Cell, s3_cells, table_cells
+from benchmarks.faults.matrix import OUTAGE, Cell, followed_cells, s3_cells, table_cells
 from benchmarks.faults.result import Result
 from benchmarks.faults.state import World
 from benchmarks.faults.tables import real_tables
@@ -32,14 +32,15 @@ def main(full: bool, only: str, dns: Path | None) -> None:
     if dns:
         dns.write_bytes(pickle.dumps(_run(_chosen(table_cells(DNS, full=full), only), in_namespace=True)))
         return
-    if not _chosen([*table_cells([*TABLE_FAULTS, *DNS], full=full), *s3_cells()], only):
+    every = [*table_cells([*TABLE_FAULTS, *DNS], full=full), *s3_cells(), *followed_cells(full=full)]
+    if not _chosen(every, only):
         raise click.BadParameter(f"no row's name has {only!r} in it", param_hint="--only")
     with tempfile.TemporaryDirectory() as folder:
         named = Path(folder) / "dns"
         arguments = ["--dns", str(named), "--only", only, *(["--full"] if full else [])]
         command = namespace_command([sys.executable, "-m", "benchmarks.faults", *arguments])
         beside = subprocess.Popen(command) if command else None
-        cells = [*table_cells(TABLE_FAULTS, full=full), *s3_cells()]
+        cells = [*table_cells(TABLE_FAULTS, full=full), *s3_cells(), *followed_cells(full=full)]
         results = _run(_chosen(cells, only), outage=not only)
         if beside:
             if beside.wait():
@@ -71,11 +72,12 @@ def _run(cells: list[Cell], *, in_namespace: bool = False, outage: bool = False)
         return [*results, run_outage(world)] if outage else results
 
 
-def _place(result: Result) -> tuple[bool, bool, int]:
+def _place(result: Result) -> tuple[bool, int, int]:
     """Return where a result stands in the report: the catalogue's order, S3 after the table, the outage last."""
-    order = {name: number for number, name in enumerate(FAULTS)}
-    fault = result.cell.fault
-    return fault == OUTAGE, result.cell.service == "S3", order.get(fault, 0)
+    cell = result.cell
+    order = [*FOLLOWED.get(cell.service, FAULTS)]
+    services = ["table", "S3", *FOLLOWED]
+    return cell.fault == OUTAGE, services.index(cell.service), order.index(cell.fault) if cell.fault in order else 0
 
 
 def _summary(results: list[Result], seconds: float, with_dns: bool) -> str:

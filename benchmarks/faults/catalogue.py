@@ -4,8 +4,10 @@ from benchmarks.faults import budgets
 from benchmarks.faults.contents import CONTENTS
 from benchmarks.faults.dns import LOOKUPS
 from benchmarks.faults.fault import Clocks, Fault
+from benchmarks.faults.feed import FEED_FAULTS
 from benchmarks.faults.framing import FRAMING
 from benchmarks.faults.network import NETWORK
+from benchmarks.faults.snapshot import SNAPSHOT_FAULTS
 
 _HOUR, _DAY = 3600.0, 86400.0
 _KNOWN = ("known",)
@@ -29,3 +31,8 @@ DNS = [
 TABLE_FAULTS = [*NETWORK, *FRAMING, *CONTENTS, *CLOCKS]
 S3_FAULTS = [fault for fault in TABLE_FAULTS if fault.s3]
 FAULTS = {fault.name: fault for fault in [*TABLE_FAULTS, *DNS]}
+FOLLOWED = {
+    "feed": {fault.name: fault for fault in FEED_FAULTS},
+    "snapshot": {fault.name: fault for fault in SNAPSHOT_FAULTS},
+}
+"""By service; names of the table's faults may be among them."""

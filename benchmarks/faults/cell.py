@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from benchmarks.faults import moved_time, s3
-from benchmarks.faults.catalogue import FAULTS
+from benchmarks.faults import following, moved_time, s3
+from benchmarks.faults.catalogue import FAULTS, FOLLOWED
 from benchmarks.faults.edge import make_viewer
 from benchmarks.faults.fault import Fault
 from benchmarks.faults.matrix import Cell
@@ -28,9 +28,9 @@ _STEP_SECONDS = 0.5
 
 def run_cell(cell: Cell, state: State) -> Result:
     """Return what five samples of a cell show."""
-    sample: Callable[[Cell, State, Result], None] = s3.sample if cell.service == "S3" else table_sample
+    sample = _SAMPLE_OF[cell.service]
     result = Result(cell)
-    for _ in range(SAMPLES):
+    for _ in range(1 if cell.service in FOLLOWED else SAMPLES):  # each of these has tables and a bucket of its own
         sample(cell, state, result)
         if result.late or result.wrong:
             break
@@ -138,3 +138,11 @@ def _recovery(cell: Cell, fault: Fault, edge: _Edge, before: dict[str, int], res
         if passed > fault.recovery:
             return passed
         moved_time.let_pass(_STEP_SECONDS)
+
+
+_SAMPLE_OF: dict[str, Callable[[Cell, State, Result], None]] = {
+    "table": table_sample,
+    "S3": s3.sample,
+    "feed": following.feed_sample,
+    "snapshot": following.snapshot_sample,
+}

@@ -30,6 +30,7 @@ class Fault:
     """Which of the axis make sense."""
     transports: tuple[str, ...] = ("plain", "TLS")
     hosts: tuple[str, ...] = ("known", "unknown")
+    replicas: tuple[int, ...] = (1, 2, 3)
     statuses: tuple[str, ...] = ("503",)
     """What an unknown host may get where no replica is well."""
     clocks: Clocks = Clocks()
@@ -39,6 +40,20 @@ class Fault:
     """How long it may take to be well again."""
     s3: bool = False
     """It is one that S3 can have too."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedFault(Fault):
+    """One way in which the feed or the snapshot fails, or the table beside them."""
+
+    passes: tuple[float, ...] = (2.0, 9.0)
+    """Seconds between the rounds of questions while it lasts."""
+    follows: bool | None = None
+    """Whether an instance goes on following at its end; None where it may be either."""
+    next_helps: bool = False
+    """Where only the nearest bucket has it, the next one is asked."""
+    table_down: bool = False
+    """It is the table and the feed that fail, not the buckets."""
 
 
 def answering(behaviour: Callable[..., None]) -> Manners:

@@ -9,6 +9,8 @@ from itertools import combinations, product
 
 from benchmarks.faults.catalogue import S3_FAULTS
 from benchmarks.faults.fault import Fault
+from benchmarks.faults.feed import FEED_FAULTS
+from benchmarks.faults.snapshot import SNAPSHOT_FAULTS
 
 OUTAGE = "all regions down for ten minutes, 1,000 hosts known"
 """The name of a row that is no cell of the matrix."""
@@ -23,22 +25,22 @@ class Cell:
     broken: str
     """`first` or `all`."""
     connection: str
-    """`new`, or `kept` from an earlier request."""
+    """`new`, or `kept` from an earlier request; of a snapshot: loaded at the start, or by an instance that runs."""
     host: str
     """`known` or `unknown` when the fault begins."""
     transport: str
     """`plain` or `TLS`."""
     service: str = "table"
-    """Or `S3`, whose one server is asked by origin-request."""
+    """Or `S3`, whose one server is asked by origin-request; `feed`; `snapshot`, whose replicas are buckets."""
 
     def __str__(self) -> str:
         replicas = f"{self.broken} of {self.replicas}" if self.replicas > 1 else "the only one"
         return f"{self.service}: {self.fault} ({replicas}; {self.connection}; {self.host}; {self.transport})"
 
 
-def table_cells(faults: Sequence[Fault], *, full: bool) -> list[Cell]:
-    """Return the cells in which viewer-request reads the table."""
-    every = [list(_combinations(fault)) for fault in faults]
+def table_cells(faults: Sequence[Fault], *, full: bool, service: str = "table") -> list[Cell]:
+    """Return the cells in which viewer-request reads the table, or another service."""
+    every = [list(_combinations(fault, service)) for fault in faults]
     return [cell for cells in every for cell in cells] if full else list(pairwise(every))
 
 
@@ -56,7 +58,8 @@ def pairwise(every: Iterable[Sequence[Cell]]) -> Iterator[Cell]:
 
 def covers(cell: Cell) -> set[tuple[object, ...]]:
     """Return each two of a cell's values, with where they stand; and the three that decide what a viewer is due."""
-    return {*combinations(enumerate(astuple(cell)), 2), (cell.fault, cell.broken, cell.host)}
+    decides = cell.connection if cell.service == "snapshot" else cell.host
+    return {*combinations(enumerate(astuple(cell)), 2), (cell.fault, cell.broken, decides)}
 
 
 def s3_cells() -> list[Cell]:
@@ -69,9 +72,17 @@ def s3_cells() -> list[Cell]:
     ]
 
 
-def _combinations(fault: Fault) -> Iterator[Cell]:
-    for replicas, broken, *rest in product(
-        (1, 2, 3), ("all", "first"), fault.connections, fault.hosts, fault.transports
+def followed_cells(*, full: bool) -> list[Cell]:
+    """Return the cells in which viewer-request follows the feed from a snapshot."""
+    return [
+        *table_cells(FEED_FAULTS, full=full, service="feed"),
+        *table_cells(SNAPSHOT_FAULTS, full=full, service="snapshot"),
+    ]
+
+
+def _combinations(fault: Fault, service: str) -> Iterator[Cell]:
+    for replicas, broken, connection, host, transport in product(
+        fault.replicas, ("all", "first"), fault.connections, fault.hosts, fault.transports
     ):
         if replicas > 1 or broken == "all":
-            yield Cell(fault.name, int(replicas), str(broken), *map(str, rest))
+            yield Cell(fault.name, replicas, broken, connection, host, transport, service)

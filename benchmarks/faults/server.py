@@ -250,7 +250,8 @@ def _parse(data: bytes) -> Request | None:
     if len(body) < sum(lengths):
         return None
     method, path, _ = line.split(" ")
-    return Request(method, path, body)
+    actions = [field.split(": ")[1] for field in fields if field.lower().startswith("x-amz-target:")]
+    return Request(method, path, body, *actions)
 
 
 def fill_queue(address: tuple[str, int]) -> list[socket.socket]:

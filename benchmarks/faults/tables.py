@@ -16,7 +16,7 @@ BUCKET = "acme-static-sites"
 HOSTS = tuple(f"env-{number}.example" for number in range(1, 5))
 MANY = tuple(f"many-{number}.example" for number in range(1000))
 ABSENT = "absent.example"
-_BUCKET_HOST = f"{BUCKET}.s3.us-east-1.amazonaws.com"
+BATCH_GET, QUERY = "DynamoDB_20120810.BatchGetItem", "DynamoDB_20120810.Query"
 # Neither server checks the signature; that it is right is for tests/edge_handler/aws/test_sigv4.py.
 _AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/{}/aws4_request, SignedHeaders=host;x-amz-date, Signature=0"
@@ -30,12 +30,14 @@ class Request:
     method: str
     path: str
     body: bytes
+    action: str = BATCH_GET
+    """Of DynamoDB; S3 is not told."""
 
     @property
     def domains(self) -> list[str]:
         """Whose rows are asked for."""
-        keys = json.loads(self.body)["RequestItems"][TABLE]["Keys"] if self.body else []
-        return [key["domain"]["S"] for key in keys]
+        asked = json.loads(self.body).get("RequestItems", {}) if self.body else {}
+        return [key["domain"]["S"] for table in asked.values() for key in table["Keys"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,19 @@ class Answer:
 class Upstream:
     """A real server. Each thing is asked once: that it is slow when all workers ask is not what is tested."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, bucket: str = BUCKET, *, remembers: bool = True) -> None:
+        """`remembers`: nothing changes there, so it is asked once only."""
+        self.endpoint = endpoint
         self._authority = endpoint.removeprefix("http://")
+        self._bucket_host = f"{bucket}.s3.us-east-1.amazonaws.com"
+        self._remembers = remembers
         self._answers: dict[Request, Answer] = {}
         self._lock = threading.Lock()
 
     def ask(self, request: Request) -> Answer:
         """Return what it answers."""
+        if not self._remembers:
+            return self._fetch(request)
         with self._lock:
             if request not in self._answers:
                 self._answers[request] = self._fetch(request)
@@ -91,9 +99,9 @@ class Upstream:
         headers = {"x-amz-date": "20260101T000000Z", "authorization": _AUTHORIZATION.format(service)}
         if service == "dynamodb":
             headers |= {"content-type": "application/x-amz-json-1.0"}
-            headers |= {"x-amz-target": "DynamoDB_20120810.BatchGetItem"}
+            headers |= {"x-amz-target": request.action}
         else:
-            headers["host"] = _BUCKET_HOST
+            headers["host"] = self._bucket_host
         connection.request(request.method, request.path, request.body, headers)
         found = connection.getresponse()
         body = found.read()

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import io
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +15,8 @@ from edge_handler.answers import Handler
 from tests.support import NOBODY, event, run
 
 _VIEWER, _ORIGIN = event("viewer-request-static"), event("origin-request-static")
+TRACEBACK = '"traceback": '
+"""What a log line has in it that tells of an exception."""
 _SCHEDSTAT = Path("/proc/thread-self/schedstat")
 
 
@@ -65,7 +66,7 @@ def timed(handler: Callable[[Any, Any], Any], given: dict[str, Any]) -> tuple[di
         waited, starved = time.perf_counter() - waited, _starved() - starved
     said = lines.getvalue().splitlines()
     # What a handler catches at last is an exception all the same.
-    failure = failure or next((line for line in said if "traceback" in json.loads(line)), "")
+    failure = failure or next((line for line in said if TRACEBACK in line), "")
     after = result["headers"].get("retry-after")
     seconds = int(after[0]["value"]) if after else None
     return result, Seen(result.get("status", "200"), "", waited, starved, seconds, len(said), failure)

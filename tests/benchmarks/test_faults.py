@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.faults import budgets, report
-from benchmarks.faults.catalogue import CLOCKS, DNS, FAULTS, S3_FAULTS, TABLE_FAULTS
+from benchmarks.faults.catalogue import CLOCKS, DNS, FAULTS, FOLLOWED, S3_FAULTS, TABLE_FAULTS
 from benchmarks.faults.certificates import make_authority
-from benchmarks.faults.matrix import Cell, covers, s3_cells, table_cells
+from benchmarks.faults.matrix import Cell, covers, followed_cells, s3_cells, table_cells
 from benchmarks.faults.result import Result
 from benchmarks.faults.seen import Seen
 from benchmarks.faults.state import World
@@ -23,6 +23,11 @@ A_FEW = [
     Cell("a surplus answer 30 ms after the right one", 1, "all", "kept", "unknown", "TLS"),
     Cell("clock: an hour back while fresh", 1, "all", "kept", "known", "plain"),
     Cell("closed after half", 1, "all", "new", "unknown", "plain", "S3"),
+    Cell("another table's", 1, "all", "kept", "known", "TLS", "feed"),
+    Cell("the answer collected a minute later", 2, "first", "kept", "known", "plain", "feed"),
+    Cell("the bucket refuses connections", 2, "first", "new", "unknown", "plain", "snapshot"),
+    Cell("a damaged part", 1, "all", "kept", "unknown", "plain", "snapshot"),
+    Cell("the table resets", 1, "all", "new", "unknown", "plain", "snapshot"),
 ]
 
 
@@ -45,6 +50,7 @@ def test_what_they_got_is_counted(results: dict[str, Result]) -> None:
     assert results["another host's row"].statuses["alone"] == {"503"}
     assert results["500 always"].lines > 0
     assert results["clock: an hour back while fresh"].requests % 5 == 0
+    assert results["the table resets"].statuses == {"known": {"200"}, "alone": {"503"}}
     for one in results.values():
         assert len(one.waits) == len(one.statuses)
         assert one.recoveries
@@ -57,10 +63,20 @@ def test_every_pair_that_makes_sense_is_tried(faults: list[object]) -> None:
     assert len(chosen) < len(every) / 5
 
 
+def test_each_way_to_fail_befalls_a_start_and_a_running_instance_with_and_without_another_bucket() -> None:
+    cells = followed_cells(full=False)
+    for fault in FOLLOWED["snapshot"].values():
+        befallen = {(one.connection, one.broken) for one in cells if one.fault == fault.name}
+        buckets = ("all", "first") if max(fault.replicas) > 1 else ("all",)
+        assert befallen == {(when, broken) for when in fault.connections for broken in buckets}
+
+
 def test_the_catalogue_is_no_shorter_than_it_was_asked_to_be() -> None:
     assert len(FAULTS) == len(TABLE_FAULTS) + len(DNS) >= 100
     assert len(S3_FAULTS) >= 20
     assert len(CLOCKS) == 4
+    assert len(FOLLOWED["feed"]) >= 20
+    assert len(FOLLOWED["snapshot"]) >= 19
     assert {cell.replicas for cell in table_cells(TABLE_FAULTS, full=False)} == {1, 2, 3}
 
 
@@ -145,6 +161,7 @@ def test_the_document_has_a_row_for_every_fault_and_the_budgets_as_they_are() ->
     told, _, table = text.partition(report.BEGIN)
     rows = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines() if line.startswith("| ")]
     expected = [*(fault.name for fault in TABLE_FAULTS), *(f"S3: {fault.name}" for fault in S3_FAULTS)]
+    expected += [f"{service}: {name}" for service, faults in FOLLOWED.items() for name in faults]
     assert [name for name in rows if not name.startswith("DNS: ")][2:-1] == expected
     assert len({cell.fault for cell in s3_cells()}) == len(S3_FAULTS)
     for figure in (
@@ -153,5 +170,7 @@ def test_the_document_has_a_row_for_every_fault_and_the_budgets_as_they_are() ->
         f"at most {budgets.RETRY_AFTER_SECONDS} s",
         f"{budgets.AGAIN_SECONDS} s at most",
         f"{budgets.WELL_SECONDS:.0f} s after",
+        f"within {budgets.CHANGE_SECONDS:.0f} s",
+        f"{budgets.FOLLOWING_SECONDS:.0f} s after",
     ):
         assert figure in told, figure
