@@ -91,7 +91,12 @@ class Loader:
             until = time.monotonic() + OBJECT_SECONDS if deadline is None else deadline
             if until <= time.monotonic():
                 return
-            snapshot.add(part, self._objects.read(snapshot.pointer.key(part), until))
+            try:
+                snapshot.add(part, self._objects.read(snapshot.pointer.key(part), until))
+            except (StorageUnreachable, BrokenSnapshot):
+                # Or one that cannot be had would keep those behind it from being loaded.
+                snapshot.put_off(part)
+                raise
 
 
 def _is_newer(found: Pointer, known: Pointer) -> bool:

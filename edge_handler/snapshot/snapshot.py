@@ -61,6 +61,11 @@ class Snapshot:
         self._missing.remove(part)
         self._let_go()
 
+    def put_off(self, part: int) -> None:
+        """Let the other missing parts be loaded before this one."""
+        # At once: who looks meanwhile must not find that none is missing.
+        self._missing = [part, *(number for number in self._missing if number != part)]
+
     def find(self, domain: str) -> Found:
         """Return what is known of a domain."""
         pointer = self.pointer
