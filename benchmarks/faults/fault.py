@@ -52,6 +52,8 @@ class FollowedFault(Fault):
     """Whether an instance goes on following at its end; None where it may be either."""
     next_helps: bool = False
     """Where only the nearest bucket has it, the next one is asked."""
+    is_partial: bool = False
+    """It leaves the part of the snapshot in which the last host is: that one is served without a table."""
     table_down: bool = False
     """It is the table and the feed that fail, not the buckets."""
 

@@ -135,7 +135,7 @@ def snapshot_sample(cell: Cell, state: State, result: Result) -> None:
         _meet(edge)
         _expect_following(edge, following=True if helped else edge.fault.follows)
         if not table_down:
-            _lose_the_table(edge, helped=helped)
+            _lose_the_table(edge, in_snapshot=helped or edge.fault.is_partial)
         _recover(edge)
 
 
@@ -203,14 +203,14 @@ def _expect_following(edge: _Edge, *, following: bool | None) -> None:
         edge.result.wrong.append(f"the feed is {'not ' if following else ''}followed")
 
 
-def _lose_the_table(edge: _Edge, *, helped: bool) -> None:
+def _lose_the_table(edge: _Edge, *, in_snapshot: bool) -> None:
     """Ask for a host that nobody has asked for before, of which only the snapshot can tell."""
     edge.table_well_at = float("inf")
     for server in edge.tables:
         server.begin(Manners(answer=lambda exchange: exchange.wire.reset()))
     moved_time.let_pass(IDLE_SECONDS)
     edge.known -= {FOURTH}
-    if helped:
+    if in_snapshot:
         edge.known |= {FOURTH}
     edge.result.judge([edge.ask(host) for host in (FOURTH, FIRST)])
 

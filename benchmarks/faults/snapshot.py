@@ -12,7 +12,8 @@ from benchmarks.faults.server import Exchange, Manners
 from benchmarks.faults.tables import Answer, Request
 
 POINTER, PARTS = "/pointer.json", "/parts/"
-DAMAGED, ANOTHER_STACKS, BOMB, FORMER = "/damaged", "/another-stacks", "/bomb", "/former"
+DAMAGED, ONE_DAMAGED, ANOTHER_STACKS = "/damaged", "/one-damaged", "/another-stacks"
+BOMB, FORMER = "/bomb", "/former"
 """Where the bucket has what a bucket should not have."""
 _MISSING = Answer("404 Not Found", (), b"<Error><Code>NoSuchKey</Code></Error>")
 _SECONDS_OF_ROUNDS = (5.0, 21.0, 9.0)
@@ -98,6 +99,7 @@ SNAPSHOT_FAULTS = [
     _fault("half a part, then silence", _of(PARTS, _torn(_silent)), next_helps=True),
     _fault("half a part, as if whole", _of(PARTS, _half)),
     _fault("a damaged part", _of(PARTS, _instead(DAMAGED))),
+    _fault("one part of two is damaged", _of(PARTS, _instead(ONE_DAMAGED)), is_partial=True),
     _fault("blocks that open to 16 MB", _of(POINTER, _instead(BOMB))),
     _table("the table refuses connections", Manners(listening="no")),
     _table("the table is silent", Manners(answer=_silent)),

@@ -5,13 +5,13 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
 import boto3
 
-from benchmarks.faults.snapshot import ANOTHER_STACKS, BOMB, DAMAGED, FORMER, POINTER
+from benchmarks.faults.snapshot import ANOTHER_STACKS, BOMB, DAMAGED, FORMER, ONE_DAMAGED, POINTER
 from benchmarks.faults.tables import HOSTS, Upstream
 from benchmarks.followed import EPOCH, iso
 from benchmarks.rows import row
@@ -25,9 +25,9 @@ NEW = "new.example"
 CHANGED = "-changed"
 """At the end of a target that was changed."""
 _BOMB_BYTES = 1 << 24
+_BLOCKS = 2 * BLOCKS_OF_PART
 _numbers = itertools.count()
 _EVERYTHING = {"ProjectionType": "ALL"}
-Records = Iterable[tuple[str, bytes]]
 
 
 class Stack:
@@ -71,25 +71,28 @@ class Stack:
     def take_snapshot(self) -> None:
         """Write what the schedule writes."""
         taken_at = iso(time.time())
-        part = self._write_part([_block(((host, encode_row(item)),)) for host, item in self._rows.items()])
-        pointer = Pointer(self.table, EPOCH, taken_at, b"", (part,))
+        right = _parts(_block(host, encode_row(item)) for host, item in self._rows.items())
+        pointer = Pointer(self.table, EPOCH, taken_at, b"", self._write_parts(right))
         if self._with_wrong_objects:
-            self._write_wrong(pointer)
+            self._write_wrong(pointer, right)
         self._pointer = encode_pointer(pointer)
         self._write(POINTER[1:], self._pointer)
         beat = {"table": self.table, "epoch": EPOCH, "taken_at": taken_at}
         self._announce(ALL_ROUTES, 0, "snapshot", json.dumps(beat))
 
-    def _write_wrong(self, pointer: Pointer) -> None:
+    def _write_wrong(self, pointer: Pointer, right: Sequence[bytes]) -> None:
         """Write what should not be believed."""
-        blocks = [_block(((host, _anothers(host)),)) for host in HOSTS]
-        wrong = self._write_part(blocks)
-        bomb = self._write_part([(block_of(host, BLOCKS_OF_PART), _bomb(host)) for host in HOSTS])
-        another = pointer._replace(table="another-routes", parts=(wrong,))
-        self._write(f"{DAMAGED[1:]}/{pointer.key(0)}", _part(blocks))
-        self._write(DAMAGED[1:] + POINTER, encode_pointer(pointer._replace(parts=(wrong,), taken_at="tomorrow")))
-        self._write(BOMB[1:] + POINTER, encode_pointer(pointer._replace(parts=(bomb,))))
-        self._write(ANOTHER_STACKS[1:] + POINTER, encode_pointer(another))
+        wrong = _parts(_block(host, _anothers(host)) for host in HOSTS)
+        for number, content in enumerate(wrong):
+            self._write(f"{DAMAGED[1:]}/{pointer.key(number)}", content)
+            self._write(f"{ONE_DAMAGED[1:]}/{pointer.key(number)}", content if number else right[number])
+        anothers, bombs = self._write_parts(wrong), self._write_parts(_parts(map(_bomb, HOSTS)))
+        for folder, said in (
+            (DAMAGED, pointer._replace(parts=anothers, taken_at="tomorrow")),
+            (ANOTHER_STACKS, pointer._replace(parts=anothers, table="another-routes")),
+            (BOMB, pointer._replace(parts=bombs)),
+        ):
+            self._write(folder[1:] + POINTER, encode_pointer(said))
         self._write(FORMER[1:] + POINTER, self._pointer)
 
     def close(self) -> None:
@@ -121,10 +124,12 @@ class Stack:
         item = {"revision": {"N": str(revision)}, **{name: {"S": value} for name, value in said.items() if value}}
         self._dynamodb.put_item(TableName=f"{self.name}-route-history", Item=item)
 
-    def _write_part(self, blocks: Iterable[tuple[int, bytes]]) -> str:
-        content = _part(blocks)
-        self._write(part_key(EPOCH, digest_of(content)), content)
-        return digest_of(content)
+    def _write_parts(self, contents: Iterable[bytes]) -> tuple[str, ...]:
+        digests = []
+        for content in contents:
+            digests.append(digest_of(content))
+            self._write(part_key(EPOCH, digests[-1]), content)
+        return tuple(digests)
 
     def _write(self, key: str, content: bytes) -> None:
         self._s3.put_object(Bucket=self.name, Key=key, Body=content)
@@ -146,18 +151,20 @@ def _anothers(host: str) -> bytes:
     return encode_row(row(HOSTS[(HOSTS.index(host) + 1) % len(HOSTS)], 99))
 
 
-def _block(records: tuple[tuple[str, bytes], ...]) -> tuple[int, bytes]:
-    return block_of(records[0][0], BLOCKS_OF_PART), encode_block(records, b"")
+def _block(host: str, carried: bytes) -> tuple[int, bytes]:
+    return block_of(host, _BLOCKS), encode_block([(host, carried)], b"")
 
 
 @cache
-def _bomb(host: str) -> bytes:
+def _bomb(host: str) -> tuple[int, bytes]:
     """Return a block that begins with a record, of another host's row, and goes on beyond all measure."""
-    opened = zlib.decompress(encode_block([(host, _anothers(host))], b""), -15)
+    number, block = _block(host, _anothers(host))
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return packer.compress(opened + bytes(_BOMB_BYTES)) + packer.flush()
+    return number, packer.compress(zlib.decompress(block, -15) + bytes(_BOMB_BYTES)) + packer.flush()
 
 
-def _part(blocks: Iterable[tuple[int, bytes]]) -> bytes:
+def _parts(blocks: Iterable[tuple[int, bytes]]) -> list[bytes]:
     found = dict(blocks)
-    return encode_part([found.get(number, b"") for number in range(BLOCKS_OF_PART)])
+    assert {number // BLOCKS_OF_PART for number in found} == {0, 1}
+    every = [found.get(number, b"") for number in range(_BLOCKS)]
+    return [encode_part(every[:BLOCKS_OF_PART]), encode_part(every[BLOCKS_OF_PART:])]
