@@ -11,7 +11,7 @@ from edge_handler.feed.follower import Follower
 from edge_handler.routes.resolver import Resolver
 from edge_handler.settings import Settings, load_settings
 from edge_handler.snapshot.buckets import SnapshotBucket, SnapshotBuckets
-from edge_handler.table.reader import RoutesTable
+from edge_handler.table.reader import WARM_UP_SECONDS, RoutesTable
 
 
 def settings_of(replicas: Sequence[str], scheme: str, table: str = TABLE) -> Settings:
@@ -38,6 +38,7 @@ def start_following(settings: Settings, buckets: Sequence[str]) -> Follower:
         [SnapshotBucket(*name, endpoint, credentials) for name, endpoint in zip(named, buckets, strict=True)]
     )
     with patch.object(SnapshotBuckets, "from_settings", lambda _: objects):
-        follower = viewer_request._follower(settings._replace(snapshot_buckets=named), is_start=True)
+        follower = viewer_request._follower(settings._replace(snapshot_buckets=named))
     assert follower
+    follower.start(viewer_request.LOAD_SECONDS, WARM_UP_SECONDS)
     return follower

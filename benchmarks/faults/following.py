@@ -13,7 +13,6 @@ from benchmarks.faults import budgets, moved_time
 from benchmarks.faults.catalogue import FOLLOWED
 from benchmarks.faults.edge import settings_of, start_following, viewer_of
 from benchmarks.faults.fault import FollowedFault
-from benchmarks.faults.feed import LATER_SECONDS
 from benchmarks.faults.matrix import Cell
 from benchmarks.faults.result import Result
 from benchmarks.faults.seen import Seen
@@ -34,9 +33,10 @@ DUE_SECONDS = 5.0
 IDLE_SECONDS = 60.0
 OBJECT_SECONDS = 0.5
 """Instead of ten: who waits for an object in the background waits in real time."""
-_ARRIVED_SECONDS = LATER_SECONDS + 0.1
+_ARRIVAL_SECONDS = 0.05
 _STEP_SECONDS = 1.0
 _MOST_BUSY_SECONDS = 3.0
+_MOST_TRIES = 30
 
 
 @dataclass(slots=True)
@@ -78,8 +78,8 @@ class _Edge:
 
     def let_pass(self, seconds: float) -> None:
         """Let time pass, in which what is on its way arrives, and what is loaded in the background is there."""
-        time.sleep(_ARRIVED_SECONDS)
         moved_time.let_pass(seconds)
+        time.sleep(_ARRIVAL_SECONDS)
         self.settle()
 
     def settle(self) -> None:
@@ -104,7 +104,7 @@ def feed_sample(cell: Cell, state: State, result: Result) -> None:
     """Let the feed of an instance fail that follows it."""
     with ExitStack() as exits:
         edge = _start(cell, state, result, exits)
-        _expect_following(edge, following=True)
+        _await_following(edge)
         if cell.host == "known":
             edge.ask(FIRST)
         edge.known |= {*HOSTS}
@@ -121,10 +121,10 @@ def snapshot_sample(cell: Cell, state: State, result: Result) -> None:
         edge = _start(cell, state, result, exits)
         table_down = edge.fault.table_down
         helped = edge.fault.next_helps and cell.broken == "first"
-        if cell.connection == "kept" or table_down:
+        if cell.connection == "kept" or table_down or helped:
+            _await_following(edge)
             edge.known |= {*HOSTS}
         if cell.connection == "kept":
-            _expect_following(edge, following=True)
             edge.ask(FIRST)
             if not table_down:
                 edge.stack.announce_reload()
@@ -187,7 +187,7 @@ def _meet(edge: _Edge) -> None:
     asks = [edge.ask(FIRST)]
     edge.stack.change(FIRST, SECOND)
     edge.stack.add(NEW)
-    time.sleep(0.05)
+    time.sleep(_ARRIVAL_SECONDS)
     asks += [edge.ask(host) for host in (SECOND, ABSENT, NEW)]
     for seconds in edge.fault.passes:
         edge.let_pass(seconds)
@@ -196,6 +196,16 @@ def _meet(edge: _Edge) -> None:
     asks += [edge.ask(FIRST)]
     edge.result.count(asks[:1], asks, edge.count("connects") - connects, edge.count("reads") - reads)
     edge.result.judge(asks)
+
+
+def _await_following(edge: _Edge) -> None:
+    """Note where the start has not got the snapshot, and let it be loaded."""
+    snapshot = edge.follower._loader.snapshot
+    if edge.follower.pointer is None or snapshot is None or snapshot.missing is not None:
+        edge.result.late.append("the start did not get the snapshot")
+        for _ in range(_MOST_TRIES):
+            edge.ask(ABSENT)
+            edge.let_pass(_STEP_SECONDS)
 
 
 def _expect_following(edge: _Edge, *, following: bool | None) -> None:
