@@ -31,11 +31,11 @@ FIRST, SECOND, WARM, FOURTH = HOSTS
 DUE_SECONDS = 5.0
 """After which a poll is sent and nobody has to wait for its answer."""
 IDLE_SECONDS = 60.0
-OBJECT_SECONDS = 0.5
+OBJECT_SECONDS = 1.5
 """Instead of ten: who waits for an object in the background waits in real time."""
 _ARRIVAL_SECONDS = 0.05
 _STEP_SECONDS = 1.0
-_MOST_BUSY_SECONDS = 3.0
+_MOST_BUSY_SECONDS = 5.0
 _MOST_TRIES = 30
 
 
@@ -77,12 +77,13 @@ class _Edge:
         return Ask(host, was_known, host != ABSENT, well, False, ("503",), seen)
 
     def let_pass(self, seconds: float) -> None:
-        """Let time pass, in which what is on its way arrives, and what is loaded in the background is there."""
+        """Let time pass, in which what is on its way arrives; but not while something is loaded, which has a limit."""
+        self.settle()
         moved_time.let_pass(seconds)
         time.sleep(_ARRIVAL_SECONDS)
-        self.settle()
 
     def settle(self) -> None:
+        """Wait for what is being loaded in the background."""
         until = time.perf_counter() + _MOST_BUSY_SECONDS
         while self.follower._loader.is_busy and time.perf_counter() < until:
             time.sleep(0.01)
@@ -218,7 +219,7 @@ def _lose_the_table(edge: _Edge, *, in_snapshot: bool) -> None:
     edge.table_well_at = float("inf")
     for server in edge.tables:
         server.begin(Manners(answer=lambda exchange: exchange.wire.reset()))
-    moved_time.let_pass(IDLE_SECONDS)
+    edge.let_pass(IDLE_SECONDS)
     edge.known -= {FOURTH}
     if in_snapshot:
         edge.known |= {FOURTH}
@@ -227,6 +228,7 @@ def _lose_the_table(edge: _Edge, *, in_snapshot: bool) -> None:
 
 def _recover(edge: _Edge) -> None:
     """End the fault, and ask until the feed is followed again and all is as it should be."""
+    edge.settle()
     for server in {*edge.broken, *edge.tables}:
         server.end()
     edge.stack.take_snapshot()
@@ -242,6 +244,4 @@ def _recover(edge: _Edge) -> None:
         if passed > budgets.FOLLOWING_SECONDS or (followed and all(ask.seen.status == "200" for ask in asks)):
             edge.result.add_recovery(passed, budgets.FOLLOWING_SECONDS)
             return
-        time.sleep(0.02)
-        moved_time.let_pass(_STEP_SECONDS)
-        edge.settle()
+        edge.let_pass(_STEP_SECONDS)
