@@ -1,7 +1,9 @@
 """What the feed can say wrongly, late or not at all, while the table itself is well."""
 
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +18,8 @@ from edge_handler.snapshot.records import encode_row
 
 _HALF_A_MINUTE = 30.0
 _TICK_SECONDS = 0.01
+_unsent: dict[int, float] = {}
+"""When, of `moved_time.now`, this process's servers send what they hold back."""
 _JSON = (("content-type", "application/x-amz-json-1.0"),)
 Page = dict[str, Any]
 
@@ -73,28 +77,40 @@ def _halved(then: Callable[[Exchange], None]) -> Manners:
 
 def _later(exchange: Exchange) -> None:
     right = exchange.right.raw()
-    _wait(exchange)
-    exchange.send(right)
+    with _after(_HALF_A_MINUTE, exchange):
+        exchange.send(right)
 
 
 def _half_later(exchange: Exchange) -> None:
     right = exchange.right.raw()
     exchange.send(right[: len(right) // 2])
-    _wait(exchange)
-    exchange.send(right[len(right) // 2 :])
+    with _after(_HALF_A_MINUTE, exchange):
+        exchange.send(right[len(right) // 2 :])
 
 
 def _then_surplus(exchange: Exchange) -> None:
+    surplus = _changed(exchange, lambda page: _with(page, _other(page))).raw()
     exchange.send(exchange.right.raw())
-    _wait(exchange, 1.0)
-    exchange.send(_changed(exchange, lambda page: _with(page, _other(page))).raw())
+    with _after(1.0, exchange):
+        exchange.send(surplus)
 
 
-def _wait(exchange: Exchange, seconds: float = _HALF_A_MINUTE) -> None:
+@contextmanager
+def _after(seconds: float, exchange: Exchange) -> Iterator[None]:
     """Let time pass; by the moved clock, which does not pass while requests are slow."""
-    until = moved_time.now() + seconds
-    while moved_time.now() < until:
-        exchange.wire.pause(_TICK_SECONDS)
+    until = _unsent[id(exchange)] = moved_time.now() + seconds
+    try:
+        while moved_time.now() < until:
+            exchange.wire.pause(_TICK_SECONDS)
+        yield
+    finally:
+        del _unsent[id(exchange)]
+
+
+def await_what_is_due() -> None:
+    """Wait until what was to be sent by now is: a busy machine must not turn a second into another one."""
+    while any(until <= moved_time.now() for until in [*_unsent.values()]):
+        time.sleep(_TICK_SECONDS)
 
 
 def _refusal(kind: str) -> Manners:

@@ -13,6 +13,7 @@ from benchmarks.faults import budgets, moved_time
 from benchmarks.faults.catalogue import FOLLOWED
 from benchmarks.faults.edge import settings_of, start_following, viewer_of
 from benchmarks.faults.fault import FollowedFault
+from benchmarks.faults.feed import await_what_is_due
 from benchmarks.faults.matrix import Cell
 from benchmarks.faults.result import Result
 from benchmarks.faults.seen import Seen
@@ -80,6 +81,7 @@ class _Edge:
         """Let time pass, in which what is on its way arrives; but not while something is loaded, which has a limit."""
         self.settle()
         moved_time.let_pass(seconds)
+        await_what_is_due()
         time.sleep(_ARRIVAL_SECONDS)
 
     def settle(self) -> None:
