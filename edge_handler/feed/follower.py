@@ -333,8 +333,12 @@ class Follower:
         self._refresh_at = now + REFRESH_SECONDS * (1 - SPREAD * random.random())
 
     def _follow_on(self, pointer: Pointer, now: float) -> None:
-        """What a newer snapshot has, need not be remembered beside it."""
+        """What a newer snapshot has, need not be remembered beside it; what was looked up before, it may have changed.
+
+        For a reload that was announced before it was taken is not looked at any more.
+        """
         self._pointer = pointer
+        self.trusted_from = now
         before = back(pointer.taken_at, LOOK_BACK_SECONDS)
         self._changes = {domain: change for domain, change in self._changes.items() if change.announced_at >= before}
         self._refresh_at = now + REFRESH_SECONDS * (1 - SPREAD * random.random())
