@@ -209,8 +209,11 @@ class Follower:
         return domain in self._changes
 
     def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
-        """Return what is newer: a row as it was just read, or what the feed said of it. A replica may be behind."""
-        change = self._changes.get(domain) if self._pointer is not None else None
+        """Return what is newer: a row as it was just read, or what the feed said of it. A replica may be behind.
+
+        Only while the feed is heard: the row may have been deleted since, and the table may have been restored.
+        """
+        change = self._changes.get(domain) if self.fresh_until() else None
         if change is None or (isinstance(row, Destination) and row.revision >= change.revision):
             return row
         if change.text is None:
