@@ -221,6 +221,13 @@ class Follower:
         carried = read_carried(domain, change.text)
         return row if isinstance(carried, str) else carried
 
+    def look_for_newer(self) -> None:
+        """Look whether there is a newer snapshot, in the background, and not all the time."""
+        now = self._clock()
+        if not self._load_at - RETRY_SECONDS <= now < self._load_at:
+            self._load_at = now + RETRY_SECONDS * (1 - SPREAD * random.random())
+            self._loader.load_later()
+
     def _before_due(self, now: float) -> bool:
         return self._sent_at <= now < self._due_at
 
@@ -319,10 +326,9 @@ class Follower:
             elif found.missing is None and found.pointer.epoch == pointer.epoch:
                 self._follow_on(found.pointer, now)
         wanted = self._pointer is None or found is None or found.missing is not None
-        if wanted and not self._load_at - RETRY_SECONDS <= now < self._load_at:
-            self._load_at = now + RETRY_SECONDS * (1 - SPREAD * random.random())
-            self._loader.load_later()
-        elif not wanted and not now < self._refresh_at:
+        if wanted:
+            self.look_for_newer()
+        elif not now < self._refresh_at:
             self._refresh_at = now + REFRESH_SECONDS * (1 - SPREAD * random.random())
             self._loader.load_later()
 

@@ -73,6 +73,9 @@ class Following(Protocol):
     def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
         """Return what is newer: the row that was read, or what was announced."""
 
+    def look_for_newer(self) -> None:
+        """Look for a newer snapshot, without waiting: this one did not have what is needed."""
+
 
 class Known(list[dict[str, str]]):
     """A host that a route answers for. It is itself the value of the request's header: a hit assigns it.
@@ -279,6 +282,9 @@ class Resolver:
                 known.fresh_from = now
                 known.fresh_until = until if expires_at is None else min(until, expires_at)
                 return known
+        if self.following is not None:
+            # It may have been made while this sandbox was frozen.
+            self.following.look_for_newer()
         return Refusal(503, str(error), retry_after=max(1, ceil(error.retry_after)))
 
     def _from_snapshot(self, host: str, now: float) -> Known | None:
