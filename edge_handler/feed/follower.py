@@ -319,11 +319,15 @@ class Follower:
         found = self._loader.snapshot
         pointer = self._pointer
         if found is not None and found.pointer is not pointer:
+            if pointer is not None and found.pointer.epoch != pointer.epoch:
+                # What was announced in the former life of the table says nothing of this one's rows.
+                self._distrust("the snapshot is of another life of the table", pointer.taken_at)
+                self._changes, pointer = {}, None
             if pointer is None:
                 # What is still missing is read from the table; what would come of an older snapshot cannot be trusted.
                 if found.stands_alone and found.pointer.taken_at > self._after:
                     self._follow(found.pointer, now)
-            elif found.missing is None and found.pointer.epoch == pointer.epoch:
+            elif found.missing is None:
                 self._follow_on(found.pointer, now)
         wanted = self._pointer is None or found is None or found.missing is not None
         if wanted:
