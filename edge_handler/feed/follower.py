@@ -202,7 +202,9 @@ class Follower:
         change = self._changes.get(domain)
         if change is None or (isinstance(found, Destination) and found.revision >= change.revision):
             return found  # with the same revision too: somebody may have changed it by hand since
-        return None if change.text is None else read_carried(domain, change.text)
+        if change.text is None:
+            return None
+        return UNSURE if found is None and self._may_be_gone(change) else read_carried(domain, change.text)
 
     def was_announced(self, domain: str) -> bool:
         """Tell whether what is known of a domain was announced since the snapshot."""
@@ -216,10 +218,14 @@ class Follower:
         change = self._changes.get(domain) if self.fresh_until() else None
         if change is None or (isinstance(row, Destination) and row.revision >= change.revision):
             return row
-        if change.text is None:
+        if change.text is None or (row is None and self._may_be_gone(change)):
             return None
         carried = read_carried(domain, change.text)
         return row if isinstance(carried, str) else carried
+
+    def _may_be_gone(self, change: Change) -> bool:
+        """Tell whether a row may have been deleted since, and nobody told of it, where a snapshot has it no more."""
+        return self._pointer is not None and change.announced_at < self._pointer.taken_at
 
     def look_for_newer(self) -> None:
         """Look whether there is a newer snapshot, in the background, and not all the time."""
