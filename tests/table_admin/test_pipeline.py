@@ -21,6 +21,7 @@ from edge_handler.routes.destination import read_destination
 from edge_handler.routes.route import decode_route
 from edge_handler.snapshot.buckets import SnapshotBuckets
 from edge_handler.snapshot.loader import Loader
+from edge_handler.snapshot.snapshot import UNSURE
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import NotFound, RevisionConflict, RoutingTable, TableAdminError, environments
 from table_admin.environment_rollback import rollback_environment
@@ -67,8 +68,9 @@ def agree(table: RoutingTable) -> int:
     assert set(rows) <= set(history)
     known = followed(table)
     for domain in history:
-        row = rows.get(domain)
-        assert known.find(domain) == (read_destination(row) if row is not None else None), domain
+        found, row = known.find(domain), rows.get(domain)
+        # Where it was changed and deleted within a minute, and one of very many, the row is read.
+        assert found == read_destination(row) if row is not None else found in (None, UNSURE), domain
     return sum(map(len, history.values()))
 
 
