@@ -43,7 +43,7 @@ def compare(
 
 
 def test_ready(figures: Figures) -> None:
-    compare(figures, "start to ready / boto3 client ready", python(OURS), python(BOTO3), 1 / 6)
+    compare(figures, "start to ready / boto3 client ready", python(OURS), python(BOTO3), 0.19)
     compare(figures, "start to ready with TLS / boto3 client with TLS", python(OURS_TLS), python(BOTO3_TLS))
     compare(figures, "start to ready / boto3 and Powertools ready", python(OURS), python(POWERTOOLS))
     compare(figures, "start to ready / the interpreter alone", python(OURS), python("pass"))

@@ -173,7 +173,10 @@ class Resolver:
             row = self._table.read((host,), seconds, expected=known is not None).get(host)
         except TableUnreachable as error:
             return self._without_table(host, known, error)
-        return self._learn(host, row if following is None else following.newest(host, row))
+        if following is None:
+            return self._learn(host, row)
+        # Where what is announced is heard of, no longer than until the next poll: then it is known what has changed.
+        return self._learn(host, following.newest(host, row), following.fresh_until() or None)
 
     def is_in_snapshot(self, host: str) -> bool:
         """Tell whether there is a row of a host, as far as is known without asking."""

@@ -13,6 +13,7 @@ from edge_handler.feed import replica
 from edge_handler.feed.audit import AUDIT_SECONDS, Audit
 from edge_handler.feed.follower import FRESH_SECONDS, Follower
 from edge_handler.feed.replica import feed_replicas
+from edge_handler.feed.times import back
 from edge_handler.routes import resolver as resolving
 from edge_handler.routes.destination import Destination
 from edge_handler.routes.resolver import Known, Refusal, Resolver
@@ -294,6 +295,39 @@ def test_rows_that_agree_are_no_contradiction(edge: Edge) -> None:
         time.sleep(0.005)
     assert edge.follower.pointer is not None
     assert edge.reader.asked == []
+
+
+def test_a_replica_that_is_behind_moves_nothing_back(edge: Edge) -> None:
+    old = edge.follower.find(HOST)
+    assert isinstance(old, Destination)
+    edge.table.put(HOST, MOVED)
+    edge.soon(HOST, "/env-b")
+    moved = edge.follower.find(HOST)
+    assert isinstance(moved, Destination)
+    for behind in (old, None):
+        assert edge.follower.newest(HOST, behind) == moved
+    edge.table.delete(HOST)
+    edge.soon(HOST, "404")
+    assert edge.follower.newest(HOST, moved) is None
+
+
+def test_what_a_feed_says_that_is_far_behind_counts_for_nothing(edge: Edge) -> None:
+    tables, good_at = edge.table.tables, edge.follower.good_at
+    beat = tables.revision("*", 0)
+    assert beat is not None
+    earlier = {"S": back(beat["announced_at"]["S"], 5)}
+    tables.dynamodb.put_item(TableName=tables.history, Item={**beat, "announced_at": earlier})
+    edge.clock.now += FRESH_SECONDS + 1
+    edge.site(HOST)
+    assert edge.follower.good_at == good_at
+    assert edge.reader.asked == [HOST]
+
+
+def test_what_was_read_while_it_follows_is_no_longer_fresh_than_what_it_knows(edge: Edge) -> None:
+    edge.table.put(OTHER, SITE)
+    found = edge.resolver.resolve(OTHER)
+    assert edge.reader.asked == [OTHER]
+    assert found.fresh_until <= edge.follower.good_at + FRESH_SECONDS
 
 
 def test_a_broken_row_is_that_hosts_and_nobody_elses(edge: Edge) -> None:

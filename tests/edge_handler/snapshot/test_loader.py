@@ -62,3 +62,16 @@ def test_a_part_that_cannot_be_had_keeps_no_other_from_being_loaded(number: int,
     loader.load_later()
     assert [snapshot.missing] == [None]
     assert all(isinstance(snapshot.find(host), Destination) for host in HOSTS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [encode_pointer(Pointer("another-table", "0" * 16, "2026-01-01T00:00:00.000000Z", b"", ("0" * 32,))), b"", None],
+    ids=["another table's", "damaged", "missing"],
+)
+def test_without_a_pointer_of_this_table_nothing_is_loaded(content: bytes | None) -> None:
+    loader = Loader(Objects({POINTER_KEY: content}), TABLE, lambda work: work())
+    loader.load(inf)
+    loader.load_later()
+    assert loader.snapshot is None
+    assert not loader.is_busy
