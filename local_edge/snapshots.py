@@ -15,6 +15,7 @@ from table_admin.snapshots.places import Bucket
 from table_admin.snapshots.writer import take_snapshot
 
 SNAPSHOT_SECONDS = 10.0
+_END_SECONDS = 1.0
 BUCKET = Bucket("edge-routing-snapshot-local", REGION)
 
 
@@ -31,9 +32,9 @@ class SnapshotSchedule:
         self._thread.start()
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more. One that waits for a table that says nothing is not waited for."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_END_SECONDS)
 
     def _run(self) -> None:
         failed = ""
@@ -42,7 +43,7 @@ class SnapshotSchedule:
                 take_snapshot(self._table, [BUCKET])
                 failed = ""
             except TableAdminError as error:
-                if str(error) != failed:
+                if str(error) != failed and not self._stop.is_set():
                     failed = str(error)
                     print(f"no snapshot: {failed}", flush=True)
 

@@ -17,7 +17,7 @@ import pytest
 from edge_handler.routes.route import encode_route
 from local_edge.nginx import nginx_path
 from tests.local_edge.running import LocalEdge, local_edge
-from tests.support import need, route
+from tests.support import need, route, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +216,16 @@ def test_the_log_says_host_status_cache_route_and_stages(edge: LocalEdge) -> Non
     line = edge.logged(lambda line: "env-123.localhost/style.css" in line)[0]
     for part in ("200 Miss", ";1;deployment;", "viewer-request", "origin-request", "origin ", "total"):
         assert part in line
+
+
+def test_the_log_says_from_where_a_route_was_known(edge: LocalEdge) -> None:
+    def source(host: str) -> str:
+        edge.get(host)
+        line = edge.logged(lambda line: f" {host}/" in line)[-1]
+        return line.partition("] from ")[2].partition(" ")[0]
+
+    wait_until(lambda: source("env-456.localhost") in ("memory", "snapshot", "feed"))
+    assert source("nobody-has-asked-for-this.localhost") == "table"
 
 
 def test_a_taken_port_is_one_clear_line(edge: LocalEdge) -> None:

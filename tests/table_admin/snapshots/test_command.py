@@ -1,12 +1,14 @@
 """`table-admin snapshot`, and the function on its schedule."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from edge_handler.snapshot.pointer import POINTER_KEY, encode_pointer
 from edge_handler.snapshot.records import decode_row
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, TableAdminError
@@ -53,6 +55,42 @@ def test_a_snapshot_is_taken_now_and_it_is_said_what_was_done(
     }
     assert (done["taken_at"], done["epoch"]) == (bucket.pointer.taken_at, bucket.pointer.epoch)
     assert decode_row("a.example.com", bucket.find("a.example.com") or b"")["revision"] == {"N": "1"}
+
+
+def test_explain_and_doctor_say_what_the_edge_knows(
+    aws: EmbeddedAws, table: RoutingTable, command: Command, bucket: Reading
+) -> None:
+    table.put("a.example.com", A)
+    url = "https://a.example.com/"
+    assert "known at edge" not in command("explain", url)[1]
+    stack(aws, table.stack, f"snapshots-of-{table.stack}@us-east-1")
+    assert "known at edge" not in command("explain", url)[1]
+    command("snapshot")
+    epoch = bucket.pointer.epoch
+    said = command("explain", url)[1]
+    assert re.search(rf"known at edge   the snapshot of \d+ s ago \(epoch {epoch}\) has revision 1; announced", said)
+    table.put("a.example.com", "s3://acme-static-sites/env-b")
+    said = command("explain", url)[1]
+    assert "has revision 1; announced since: revision 2" in said
+    findings = json.loads(command("doctor", "a.example.com", "--json")[1])
+    (found,) = [one for one in findings if one["step"] == "snapshot"]
+    assert found["status"] == "ok"
+    assert f"(epoch {epoch}) has revision 1; announced since: revision 2." in found["text"]
+    assert "no row of it" in command("explain", "https://b.example.com/")[1]
+
+
+def test_doctor_finds_that_no_snapshot_is_taken_any_more(
+    aws: EmbeddedAws, table: RoutingTable, command: Command, bucket: Reading
+) -> None:
+    table.put("a.example.com", A)
+    stack(aws, table.stack, f"snapshots-of-{table.stack}@us-east-1")
+    command("snapshot")
+    old = bucket.pointer._replace(taken_at="2026-01-01T00:00:00.000000Z")
+    aws.client("s3").put_object(Bucket=f"snapshots-of-{table.stack}", Key=POINTER_KEY, Body=encode_pointer(old))
+    findings = json.loads(command("doctor", "a.example.com", "--json")[1])
+    (found,) = [one for one in findings if one["step"] == "snapshot"]
+    assert found["status"] == "wrong"
+    assert "None was taken for" in found["text"]
 
 
 def test_rows_that_were_written_by_hand_are_spoken_of(table: RoutingTable, command: Command, bucket: Reading) -> None:
