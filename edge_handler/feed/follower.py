@@ -16,13 +16,15 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from math import inf
 from typing import Any, Protocol
 
-from edge_handler.errors import BrokenRow, Refused, Unreadable
+from edge_handler.errors import BrokenRow
+from edge_handler.feed.known_rows import KnownRows
 from edge_handler.feed.page import Change, FeedPage
+from edge_handler.feed.polling import Feed, Polling
 from edge_handler.feed.times import back
 from edge_handler.log import log
 from edge_handler.routes.destination import Destination
 from edge_handler.snapshot.pointer import Pointer
-from edge_handler.snapshot.snapshot import UNSURE, Found, Snapshot, read_carried
+from edge_handler.snapshot.snapshot import Found, Snapshot
 
 FRESH_SECONDS = 8.0
 """How old what is known may be: with replication and an index that is behind, a change is everywhere within ten."""
@@ -30,8 +32,6 @@ LOOK_BACK_SECONDS = 60.0
 """A write may take a while from being announced to being in the index, and a replica is a little behind another."""
 OPEN_SECONDS = 0.05
 """While a poll's answer is on its way, each host asks for it so often."""
-GIVE_UP_SECONDS = 3.0
-"""An answer that has not come by then is not waited for any more."""
 REFRESH_SECONDS = 1_800.0
 """A snapshot is that old before a newer one takes its place: so the changes since stay few."""
 MOST_CHANGES = 1_000
@@ -39,30 +39,6 @@ RETRY_SECONDS = 20.0
 """How often a newer snapshot is looked for where one is needed."""
 SPREAD = 0.5
 """Instances that were told the same must not load the same at once."""
-
-
-class Feed(Protocol):
-    """The feed in one region, see `FeedReplica`."""
-
-    @property
-    def region(self) -> str: ...  # noqa: D102
-    @property
-    def pause(self) -> "Pausing": ...  # noqa: D102
-    @property
-    def is_open(self) -> bool: ...  # noqa: D102
-    def is_ready(self) -> bool: ...  # noqa: D102
-    def send(self, since: str, deadline: float) -> None: ...  # noqa: D102
-    def collect(self) -> FeedPage | None: ...  # noqa: D102
-    def wait(self, deadline: float) -> FeedPage: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-
-
-class Pausing(Protocol):
-    """See `Pause`."""
-
-    def seconds(self) -> float: ...  # noqa: D102
-    def begin(self) -> float: ...  # noqa: D102
-    def end(self) -> None: ...  # noqa: D102
 
 
 class Auditing(Protocol):
@@ -104,19 +80,17 @@ class Follower:
         """What was read before this time was not followed since, and must be looked up again."""
         self.known_at = -inf
         """When what is known was last known to be so, or was loaded."""
-        self._feeds = feeds
+        self._polling = Polling(feeds, clock)
         self._loader = loader
         self._fresh = min(fresh_seconds, FRESH_SECONDS)
         self._clock = clock
         self._pointer: Pointer | None = None
         """Of the snapshot that is followed from; None where none is, and hosts are read one by one."""
-        self._changes: dict[str, Change] = {}
+        self._rows = KnownRows()
         self._newest = ""
         self._heartbeat_at = ""
         self._after = ""
         """A snapshot that is to be of use was taken after this."""
-        self._asked: Feed | None = None
-        self._sent_at = 0.0
         self._good_at = -inf
         self._due_at = inf
         self._load_at = 0.0
@@ -149,13 +123,14 @@ class Follower:
         self._take_up(now)
         if self._pointer is None:
             return {}
-        news = self._collect(now)
+        page = self._polling.collect()
+        news = self._learn(page) or {} if page is not None else {}
         if self._audit is not None and self._pointer is not None and self.fresh_until():
             host = self._audit.contradiction(now, remembered, self.find)
             if host is not None:
                 self._distrust(f"the row of {host} is not what was announced", self._newest)
-        if self._pointer is not None and self._asked is None and not self._before_due(now):
-            self._send(now)
+        if self._pointer is not None and not self._polling.is_open and not self._before_due(now):
+            self._polling.send(self._since())
         return news
 
     def fresh_until(self) -> float:
@@ -164,9 +139,9 @@ class Follower:
         if self._pointer is None or not self._good_at <= now < self._good_at + self._fresh:
             return 0.0
         until = self._good_at + self._fresh
-        if now < self._due_at and self._asked is None:
+        if now < self._due_at and not self._polling.is_open:
             return min(self._due_at, until)
-        if self._asked is not None or (self._audit is not None and self._audit.is_open):
+        if self._polling.is_open or (self._audit is not None and self._audit.is_open):
             return min(now + OPEN_SECONDS, until)
         return until
 
@@ -175,57 +150,27 @@ class Follower:
 
         `deadline` is of `time.monotonic`.
         """
-        self._give_up()
+        if self._pointer is None:
+            return None
         if self._audit is not None:
             self._audit.give_up()
-        worth_asking = [feed for feed in self._feeds if not feed.pause.seconds()]
-        for position, feed in enumerate(worth_asking, 1):
-            left = deadline - time.monotonic()
-            if self._pointer is None or left <= 0:
-                return None
-            share = deadline if position == len(worth_asking) else deadline - left / 2
-            self._sent_at = self._clock()
-            try:
-                feed.send(self._since(), share)
-                page = feed.wait(share)
-            except (OSError, Refused, Unreadable) as error:
-                _failed(feed, error)
-            else:
-                feed.pause.end()
-                return self._learn(page, feed) if self._pointer is not None else None
-        return None
+        page = self._polling.ask(self._since(), deadline)
+        return self._learn(page) if page is not None else None
 
     def find(self, domain: str) -> Found:
         """Return what is known of a domain, however old that is."""
-        snapshot = self._loader.snapshot
-        found = UNSURE if snapshot is None else snapshot.find(domain)
-        change = self._changes.get(domain)
-        if change is None or (isinstance(found, Destination) and found.revision >= change.revision):
-            return found  # with the same revision too: somebody may have changed it by hand since
-        if change.text is None:
-            return None
-        return UNSURE if found is None and self._may_be_gone(change) else read_carried(domain, change.text)
+        return self._rows.find(domain, self._loader.snapshot)
 
     def was_announced(self, domain: str) -> bool:
         """Tell whether what is known of a domain was announced since the snapshot."""
-        return domain in self._changes
+        return domain in self._rows
 
     def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
         """Return what is newer: a row as it was just read, or what the feed said of it. A replica may be behind.
 
         Only while the feed is heard: the row may have been deleted since, and the table may have been restored.
         """
-        change = self._changes.get(domain) if self.fresh_until() else None
-        if change is None or (isinstance(row, Destination) and row.revision >= change.revision):
-            return row
-        if change.text is None or (row is None and self._may_be_gone(change)):
-            return None
-        carried = read_carried(domain, change.text)
-        return row if isinstance(carried, str) else carried
-
-    def _may_be_gone(self, change: Change) -> bool:
-        """Tell whether a row may have been deleted since, and nobody told of it, where a snapshot has it no more."""
-        return self._pointer is not None and change.announced_at < self._pointer.taken_at
+        return self._rows.newest(domain, row) if self.fresh_until() else row
 
     def look_for_newer(self) -> None:
         """Look whether there is a newer snapshot, in the background, and not all the time."""
@@ -235,57 +180,22 @@ class Follower:
             self._loader.load_later()
 
     def _before_due(self, now: float) -> bool:
-        return self._sent_at <= now < self._due_at
+        return self._polling.sent_at <= now < self._due_at
 
     def _since(self) -> str:
         """Return from when on to ask: so that the heartbeat is in the answer, wherever it was last seen."""
         return min(back(self._newest, LOOK_BACK_SECONDS), self._heartbeat_at or self._newest)
 
-    def _send(self, now: float) -> None:
-        feed = next((feed for feed in self._feeds if not feed.pause.seconds()), None)
-        if feed is None or not feed.is_ready():
-            return  # a request waits when it has to
-        self._sent_at = now
-        try:
-            feed.send(self._since(), time.monotonic() + OPEN_SECONDS)
-            self._asked = feed
-        except OSError as error:
-            _failed(feed, error)
-
-    def _collect(self, now: float) -> Mapping[str, Change]:
-        feed = self._asked
-        if feed is None:
-            return {}
-        try:
-            page = feed.collect()
-        except (OSError, Refused, Unreadable) as error:
-            self._asked = None
-            _failed(feed, error)
-            return {}
-        if page is None:
-            if not self._sent_at <= now < self._sent_at + GIVE_UP_SECONDS:
-                self._give_up()
-            return {}
-        self._asked = None
-        feed.pause.end()
-        return self._learn(page, feed) or {}
-
-    def _give_up(self) -> None:
-        if self._asked is not None:
-            self._asked.close()
-            self._asked = None
-
-    def _learn(self, page: FeedPage, feed: Feed) -> Mapping[str, Change] | None:
+    def _learn(self, page: FeedPage) -> Mapping[str, Change] | None:
         """Take what an answer says. Return what it changes, None where it does not count."""
         beat, pointer = page.heartbeat, self._pointer
         assert pointer is not None
-        self._due_at = self._sent_at + self._fresh / 2 * (1 - SPREAD / 2 * random.random())
+        sent_at = self._polling.sent_at
+        self._due_at = sent_at + self._fresh / 2 * (1 - SPREAD / 2 * random.random())
         if beat is None or beat.announced_at < self._heartbeat_at:
             # Another table's, or one that is far behind: what it does not say, nobody knows.
-            feed.close()
-            if page.is_whole:
-                _failed(feed, Unreadable("the feed does not say whose it is"))
-            else:
+            self._polling.disbelieve("the feed does not say whose it is")
+            if not page.is_whole:
                 self._distrust("more has changed than a poll brings", self._newest)
             return None
         if (beat.table, beat.epoch) != (pointer.table, pointer.epoch):
@@ -298,22 +208,17 @@ class Follower:
         if not page.is_whole:
             self._distrust("more has changed than a poll brings", self._newest)
             return None
-        news = {}
-        for domain, change in page.changes.items():
-            known = self._changes.get(domain)
-            if known is None or known.revision < change.revision:
-                news[domain] = self._changes[domain] = change
-                self._newest = max(self._newest, change.announced_at)
-        self._newest = max(self._newest, beat.announced_at)
-        self._good_at = self.known_at = self._sent_at
-        if len(self._changes) > MOST_CHANGES:
-            self._refresh_at = min(self._refresh_at, self._sent_at)
+        news = self._rows.announce(page.changes)
+        self._newest = max(self._newest, beat.announced_at, *(change.announced_at for change in news.values()))
+        self._good_at = self.known_at = sent_at
+        if len(self._rows) > MOST_CHANGES:
+            self._refresh_at = min(self._refresh_at, sent_at)
         return news
 
     def _distrust(self, why: str, after: str) -> None:
         """Go back to reading host by host, until there is a snapshot that was taken after a time."""
         log("WARNING", "routes are read one by one until a newer snapshot is there", reason=why, after=after)
-        self._give_up()
+        self._polling.give_up()
         self._pointer = None
         self.trusted_from = inf
         self._good_at = -inf
@@ -328,7 +233,7 @@ class Follower:
             if pointer is not None and found.pointer.epoch != pointer.epoch:
                 # What was announced in the former life of the table says nothing of this one's rows.
                 self._distrust("the snapshot is of another life of the table", pointer.taken_at)
-                self._changes, pointer = {}, None
+                self._rows, pointer = KnownRows(), None
             if pointer is None:
                 # What is still missing is read from the table; what would come of an older snapshot cannot be trusted.
                 if found.stands_alone and found.pointer.taken_at > self._after:
@@ -344,7 +249,7 @@ class Follower:
 
     def _follow(self, pointer: Pointer, now: float) -> None:
         self._pointer = pointer
-        self._changes = {}
+        self._rows = KnownRows(pointer.taken_at)
         self._newest = pointer.taken_at
         self._heartbeat_at = ""
         self._good_at, self._due_at = -inf, inf
@@ -358,12 +263,5 @@ class Follower:
         """
         self._pointer = pointer
         self.trusted_from = now
-        before = back(pointer.taken_at, LOOK_BACK_SECONDS)
-        self._changes = {domain: change for domain, change in self._changes.items() if change.announced_at >= before}
+        self._rows.taken(pointer.taken_at, back(pointer.taken_at, LOOK_BACK_SECONDS))
         self._refresh_at = now + REFRESH_SECONDS * (1 - SPREAD * random.random())
-
-
-def _failed(feed: Feed, error: Exception) -> None:
-    pause = feed.pause.begin()
-    said = f"{type(error).__name__}: {error}"
-    log("WARNING", "the feed did not answer", region=feed.region, error=said, pause_seconds=pause)

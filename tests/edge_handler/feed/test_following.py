@@ -11,7 +11,7 @@ import pytest
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.feed import replica
 from edge_handler.feed.audit import AUDIT_SECONDS, Audit
-from edge_handler.feed.follower import FRESH_SECONDS, Follower
+from edge_handler.feed.follower import FRESH_SECONDS, REFRESH_SECONDS, Follower
 from edge_handler.feed.replica import feed_replicas
 from edge_handler.feed.times import back
 from edge_handler.routes import resolver as resolving
@@ -235,6 +235,20 @@ def test_a_row_written_by_hand_comes_with_the_snapshot(edge: Edge) -> None:
     edge.snapshot()
     distrusted(edge)
     assert edge.site(HOST) == "/by-hand"
+
+
+def test_a_newer_snapshot_is_looked_into_for_what_was_looked_up_before(edge: Edge) -> None:
+    tables = edge.table.tables
+    row = tables.read([HOST])[HOST]
+    edge.site(HOST)
+    origin = {"M": {**row["origin"]["M"], "prefix": {"S": "/by-hand"}}}
+    tables.dynamodb.put_item(TableName=tables.routes, Item={**row, "origin": origin})
+    edge.snapshot()
+    before = edge.follower.pointer
+    edge.clock.now += REFRESH_SECONDS
+    edge.until(lambda: edge.follower.pointer not in (None, before))
+    assert edge.site(HOST) == "/by-hand"
+    assert edge.reader.asked == []
 
 
 def test_more_than_a_poll_brings_is_loaded_with_a_snapshot(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
