@@ -11,7 +11,7 @@ import pytest
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.feed import replica
 from edge_handler.feed.audit import AUDIT_SECONDS, Audit
-from edge_handler.feed.follower import FRESH_SECONDS, REFRESH_SECONDS, Follower
+from edge_handler.feed.follower import FRESH_SECONDS, Follower
 from edge_handler.feed.replica import feed_replicas
 from edge_handler.feed.times import back
 from edge_handler.routes import resolver as resolving
@@ -58,6 +58,7 @@ class Edge:
     settings: Settings
     clock: Clock
     reader: Counted
+    loader: Loader
     follower: Follower
     resolver: Resolver
 
@@ -113,7 +114,7 @@ def instance(table: RoutingTable, buckets: list[Bucket], settings: Settings) -> 
     feeds = feed_replicas(settings)
     loader = Loader(SnapshotBuckets.from_settings(settings), settings.table, in_background=lambda work: work())
     follower = Follower(feeds, loader, clock=clock, audit=Audit(settings.table, feeds[0]))
-    return Edge(table, buckets, settings, clock, reader, follower, Resolver(reader, settings, clock, follower))
+    return Edge(table, buckets, settings, clock, reader, loader, follower, Resolver(reader, settings, clock, follower))
 
 
 @pytest.fixture(autouse=True)
@@ -245,7 +246,7 @@ def test_a_newer_snapshot_is_looked_into_for_what_was_looked_up_before(edge: Edg
     tables.dynamodb.put_item(TableName=tables.routes, Item={**row, "origin": origin})
     edge.snapshot()
     before = edge.follower.pointer
-    edge.clock.now += REFRESH_SECONDS
+    edge.loader.load(time.monotonic() + 60)
     edge.until(lambda: edge.follower.pointer not in (None, before))
     assert edge.site(HOST) == "/by-hand"
     assert edge.reader.asked == []
