@@ -30,6 +30,8 @@ REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-1", "sa-east-1")
 # Global tables replicate "usually within a second".
 REPLICATION_SECONDS = 1.0
 DOLLARS_PER_READ_UNIT = 0.125e-6
+RATES = {0.1: 12_000, 1.0: 24_000, 10.0: 60_000, 83.0: 200_000}
+"""Requests a second to each instance, and how many are simulated of so many."""
 _HOT = "r0.example.com"
 
 
@@ -208,12 +210,15 @@ def _followed(scenario: Scenario, world: World, usage: Usage) -> dict[str, Any]:
     return {"units_per_million": units, "polls_per_million": usage.polls * million, "loads": usage.loads}
 
 
-def headline() -> dict[str, float]:
-    """Return the first figures of docs/performance.md, as a reader can check them in a minute."""
-    outage = Scenario(followed=True, rate=150, requests=135_000, changes=0.01, outage=(200, 800))
+def headline(scale: float = 1.0) -> dict[str, float]:
+    """Return the first figures of docs/performance.md, as a reader can check them in a minute.
+
+    `scale` makes them shorter.
+    """
+    requests, outage = int(200_000 * scale), (200.0 * scale, 800.0 * scale)
     with contextlib.redirect_stdout(io.StringIO()):
-        few, many = (simulate(Scenario(instances=count, followed=True)) for count in (12, 100))
-        out = simulate(outage)
+        few, many = (simulate(Scenario(instances=count, requests=requests, followed=True)) for count in (12, 100))
+        out = simulate(Scenario(rate=150, requests=int(135_000 * scale), changes=0.01, outage=outage, followed=True))
     return {
         "waiting_12_instances": 1 - few["hit_ratio"],
         "waiting_100_instances": 1 - many["hit_ratio"],
@@ -239,6 +244,10 @@ def study(scale: float = 1.0) -> dict[str, Any]:
             instances=count, rate=rate, fresh=fresh, routes=1_000, requests=int(max(40, 4 * fresh) * rate * scale)
         )
 
+    def by_rate(each: float, *, followed: bool) -> dict[str, Any]:
+        count = 12
+        return run(instances=count, rate=each * count, requests=int(RATES[each] * scale), followed=followed)
+
     outage = {"requests": int(1_200_000 * scale), "outage": (300.0 * scale, 900.0 * scale), "changes": 0.01}
     return {
         "fresh": {str(fresh): run(fresh=float(fresh)) for fresh in (1, 2, 5, 10, 20, 30, 60)},
@@ -256,17 +265,23 @@ def study(scale: float = 1.0) -> dict[str, Any]:
         },
         "outage": run(**outage),
         "outage_of_one_region": run(**outage, outage_regions=REGIONS[:1]),
+        # Every instance knows every route.
+        "followed": {str(count): run(instances=count, followed=True) for count in (1, 12, 100, 1_000, 10_000)},
+        "followed_rate": {
+            str(each): {"old": by_rate(each, followed=False), "new": by_rate(each, followed=True)} for each in RATES
+        },
+        "followed_outage": run(**outage, followed=True),
     }
 
 
 def main() -> None:
     """Write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=1.0, help="below 1: shorter")
     parser.add_argument("--headline", action="store_true", help="print the figures that matter most, as JSON")
     options = parser.parse_args()
     if options.headline:
-        print(json.dumps(headline()))
+        print(json.dumps(headline(options.scale)))
         return
     RESULTS.write_text(json.dumps(study(options.scale), indent=1) + "\n")
 

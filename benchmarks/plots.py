@@ -23,6 +23,7 @@ def main() -> None:
     hottest_key(figures["fleet"])
     changes(figures["fresh"])
     outage(figures)
+    waiting(figures)
 
 
 def hits(figures: dict[str, Any]) -> None:
@@ -64,7 +65,11 @@ def changes(fresh: dict[str, Any]) -> None:
 def outage(figures: dict[str, Any]) -> None:
     """What is answered while the table is not there."""
     _, axis = plt.subplots(figsize=(6, 3.4))
-    for name, label in (("outage", "all regions"), ("outage_of_one_region", "one region of four")):
+    for name, label in (
+        ("outage", "all regions, read host by host"),
+        ("outage_of_one_region", "one region of four, likewise"),
+        ("followed_outage", "all regions, every route known"),
+    ):
         minutes = figures[name]["minutes"]
         served = [100 * (1 - counts.get("503", 0) / sum(counts.values())) for counts in minutes.values()]
         axis.plot([int(minute) for minute in minutes], served, marker="o", label=f"table out in {label}")
@@ -72,6 +77,27 @@ def outage(figures: dict[str, Any]) -> None:
     axis.set(xlabel="minute", ylabel="requests served, %", ylim=(0, 102))
     axis.legend(fontsize=8)
     save("outage")
+
+
+def waiting(figures: dict[str, Any]) -> None:
+    """How many requests wait for the table, read host by host and where every instance knows every route."""
+    _, axes = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True)
+    rates = figures["followed_rate"]
+    for axis, title, old, new in (
+        (axes[0], "instances, 1,000 requests a second together", figures["instances"], figures["followed"]),
+        (axes[1], "requests a second to each of 12 instances", *_by_age(rates)),
+    ):
+        for label, by_key in (("host by host", old), ("every route known", new)):
+            points = {float(key): found["hit_ratio"] for key, found in by_key.items()}
+            axis.plot(list(points), [100 * (1 - value) for value in points.values()], marker="o", label=label)
+        axis.set(xscale="log", xlabel=title, ylim=(-2, 102))
+    axes[0].set_ylabel("requests that wait for the table, %")
+    axes[0].legend(fontsize=8)
+    save("waiting")
+
+
+def _by_age(rates: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{rate: found[age] for rate, found in rates.items()} for age in ("old", "new")]
 
 
 def save(name: str) -> None:

@@ -1,8 +1,13 @@
 """The simulation says what it must where the answer is known."""
 
+import json
+import subprocess
+import sys
+
 import pytest
 
-from benchmarks.fleet import REGIONS, Scenario, simulate, study
+from benchmarks.fleet import RATES, REGIONS, Scenario, simulate, study
+from tests.support import ROOT
 
 
 def test_one_instance_with_one_route_reads_once_a_fresh_time() -> None:
@@ -56,3 +61,23 @@ def test_the_study_runs_as_a_whole() -> None:
     found = study(0.002)
     assert set(found["fleet"]) == {"10", "100", "1000", "10000"}
     assert found["outage"]["minutes"]
+    assert set(found["followed_rate"]) == set(map(str, RATES))
+    assert found["followed"]["12"]["polls_per_million"] > 0
+    assert found["followed_rate"]["10.0"]["old"]["polls_per_million"] == 0
+    assert found["followed_rate"]["10.0"]["new"]["hit_ratio"] > found["followed_rate"]["10.0"]["old"]["hit_ratio"]
+
+
+def test_the_first_figures_are_one_line_and_within_their_limits() -> None:
+    command = [sys.executable, "-m", "benchmarks.fleet", "--headline", "--scale", "0.1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 1
+    found = json.loads(done.stdout)
+    limits = {
+        "waiting_12_instances": 0.005,
+        "waiting_100_instances": 0.025,
+        "read_units_per_million": 60_000,
+        "change_seen_max": 10.0,
+        "refused_in_outage": 0.0,
+    }
+    assert set(found) == set(limits)
+    assert {name: value for name, value in found.items() if value > limits[name]} == {}
