@@ -137,6 +137,8 @@ class ExplanationDocument:
     origin_request: dict[str, Any] | None
     missing: str
     """Why nothing could be served from the row's target, empty where something could."""
+    known: str
+    """What the edge knows of the row without asking, and of when; empty where it has to ask, or nobody can tell."""
 
 
 def route_document(route: Route) -> RouteDocument:
@@ -186,7 +188,14 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
     """Return an explanation as it is shown."""
     row = route_document(found.row) if found.row else None
     return ExplanationDocument(
-        found.url, found.domain, row, found.reason, found.viewer_request, found.origin_request, found.missing
+        found.url,
+        found.domain,
+        row,
+        found.reason,
+        found.viewer_request,
+        found.origin_request,
+        found.missing,
+        found.known,
     )
 
 

@@ -191,6 +191,13 @@ def test_the_snapshots_writer_adds_to_no_domains_history(writer: Statements) -> 
     assert not _holds(adds["Condition"], {"LeadingKeys": "www.acme.example"})
 
 
+def test_the_admin_api_sees_what_the_edge_knows(edge: Statements, admin: Statements, deploys: Statements) -> None:
+    for key in ("pointer.json", "parts/0123456789abcdef/x"):
+        assert allowed(edge, "s3:GetObject", f"{SNAPSHOT}/{key}")
+        assert allowed(admin, "s3:GetObject", f"{SNAPSHOT}/{key}")
+        assert not allowed(deploys, "s3:GetObject", f"{SNAPSHOT}/{key}")
+
+
 def test_nobody_but_its_writer_writes_snapshots(edge: Statements, admin: Statements, deploys: Statements) -> None:
     for statements in (edge, admin, deploys):
         for bucket in (SNAPSHOT, COPY):

@@ -10,7 +10,7 @@ from table_admin.errors import NoFeed, TableAdminError
 from table_admin.feed import OVERLAP_SECONDS
 from table_admin.inputs import iso
 from table_admin.routing_table import RoutingTable
-from table_admin.snapshots.places import Place, places_of
+from table_admin.snapshots.places import Place, each, places_of
 from table_admin.snapshots.stack import stack_buckets
 from table_admin.tables import follow, revision_of
 
@@ -48,7 +48,11 @@ def known_at_edge(table: RoutingTable, domain: str) -> KnownAtEdge | None:
         buckets = stack_buckets(table)
     except TableAdminError:
         return None
-    found = [(place, pointer) for place in places_of(buckets, table.client) if (pointer := place.read().pointer)]
+    failed = list[str]()
+    stored = each(places_of(buckets, table.client), Place.read, failed)
+    found = [(place, one.pointer) for place, one in stored.items() if one.pointer is not None]
+    if not found and failed:
+        raise TableAdminError(" ".join(failed))
     if not found:
         return None
     place, pointer = max(found, key=lambda one: one[1].taken_at)

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +13,7 @@ from edge_handler.errors import BrokenSnapshot
 from edge_handler.snapshot.pointer import POINTER_KEY, Pointer, decode_pointer, encode_pointer, part_key
 from table_admin.errors import InvalidInput, TableAdminError
 
+T = TypeVar("T")
 STATE_KEY = "state.json"
 AGAIN_SECONDS = 86_400
 """A part that is still in use is sent again after so long: the bucket forgets what is three times as old."""
@@ -188,3 +189,14 @@ class Place:
 def places_of(buckets: Sequence[Bucket], client: Callable[..., Any]) -> list[Place]:
     """Return buckets as places."""
     return [Place(bucket, client("s3", region_name=bucket.region)) for bucket in buckets]
+
+
+def each(places: Iterable[Place], do: Callable[[Place], T], failed: list[str]) -> dict[Place, T]:
+    """Return what came of each place where nothing went wrong."""
+    found = {}
+    for place in places:
+        try:
+            found[place] = do(place)
+        except TableAdminError as error:
+            failed.append(str(error))
+    return found

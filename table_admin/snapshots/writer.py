@@ -4,11 +4,10 @@ What is not there yet when a run ends early is sent by the next one: parts lie u
 one before the pointer names it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import floor
-from typing import TypeVar
 
 from edge_handler.snapshot.pointer import Pointer, digest_of
 from table_admin.errors import InvalidInput, TableAdminError
@@ -18,11 +17,10 @@ from table_admin.routing_table import RoutingTable
 from table_admin.snapshots.comparing import Compared, Previous, compare, is_behind, just_before, was_told
 from table_admin.snapshots.heartbeat import FUTURE_SECONDS, put_heartbeat, renew_heartbeat
 from table_admin.snapshots.partition import Partition, PartTooLarge, blocks_for, dictionary_for, partition
-from table_admin.snapshots.places import Bucket, Kept, Place, Stored, places_of
+from table_admin.snapshots.places import Bucket, Kept, Place, Stored, each, places_of
 from table_admin.snapshots.source import OnSkipped, epoch_of, life_of, read_rows
 from table_admin.tables import Tables
 
-T = TypeVar("T")
 ACTOR = "snapshot"
 _EXACT_SECONDS = 0.5
 """So exactly is DynamoDB's time known."""
@@ -84,7 +82,7 @@ def take_snapshot(
         raise InvalidInput("A snapshot needs a bucket.")
     tables, failed = table.tables, list[str]()
     life = life_of(tables)
-    stored = _each(places_of(buckets, table.client), Place.read, failed)
+    stored = each(places_of(buckets, table.client), Place.read, failed)
     if not stored:
         renew_heartbeat(tables, life)
         raise SnapshotFailed(" ".join(failed))
@@ -93,17 +91,6 @@ def take_snapshot(
     if failed:
         raise SnapshotFailed(" ".join(failed), done)
     return done
-
-
-def _each(places: Iterable[Place], do: Callable[[Place], T], failed: list[str]) -> dict[Place, T]:
-    """Return what came of each place where nothing went wrong."""
-    found = {}
-    for place in places:
-        try:
-            found[place] = do(place)
-        except TableAdminError as error:
-            failed.append(str(error))
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +147,7 @@ class _Run:
         pointer = Pointer(tables.routes, epoch, taken_at or "", new.dictionary, digests)
         # Whoever sees another epoch begins anew.
         reload = (compared.unannounced or self._owes_reload()) and not compared.went_back
-        sent = _each(
+        sent = each(
             self._stored, lambda place: self._send(place, new, pointer, contents, restores, reload), self._failed
         )
         self._tell(sent, pointer, restores, reload)

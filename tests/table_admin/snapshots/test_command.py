@@ -79,6 +79,16 @@ def test_explain_and_doctor_say_what_the_edge_knows(
     assert "no row of it" in command("explain", "https://b.example.com/")[1]
 
 
+def test_a_bucket_that_is_gone_keeps_nobody_from_asking_the_other(
+    aws: EmbeddedAws, table: RoutingTable, command: Command, bucket: Reading
+) -> None:
+    table.put("a.example.com", A)
+    name = f"snapshots-of-{table.stack}@us-east-1"
+    command("snapshot", "--bucket", name)
+    stack(aws, table.stack, f"nobodys-snapshots@us-east-1,{name}")
+    assert f"(epoch {bucket.pointer.epoch}) has revision 1" in command("explain", "https://a.example.com/")[1]
+
+
 def test_doctor_finds_that_no_snapshot_is_taken_any_more(
     aws: EmbeddedAws, table: RoutingTable, command: Command, bucket: Reading
 ) -> None:
