@@ -19,7 +19,7 @@ from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.log import log
 from edge_handler.routes.destination import Destination
 from edge_handler.routes.origin import website_flags
-from edge_handler.routes.stamp import HEADER, encode_stamp
+from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
 from edge_handler.settings import Settings
 
 MAX_ROUTES = 50_000
@@ -193,7 +193,9 @@ class Resolver:
         if not until:
             return None
         remembered = self.known.get(host) or self.refusals.get(host)
-        if remembered is not None and following.trusted_from <= remembered.since() <= self.clock():
+        # A former deployment is named for a while only, and nothing announces the end of that.
+        lasts = remembered is not None and (isinstance(remembered, Refusal) or not names_former(remembered.stamp))
+        if remembered is not None and lasts and following.trusted_from <= remembered.since() <= self.clock():
             return self._extend(host, remembered, until)
         row = following.find(host)
         if isinstance(row, str) or (row is None and self._may_read_unknown()):

@@ -44,6 +44,11 @@ def encode_stamp(host: str, generation: int, origin: Origin, former: tuple[str, 
     return ";".join(fields)
 
 
+def names_former(value: str) -> bool:
+    """Tell whether a stamp names former deployments, which it does for a while only."""
+    return ";deployment;" in value and not value.endswith(";")
+
+
 def decode_stamp(value: str) -> Stamp:
     """Return what a stamp says.
 

@@ -15,8 +15,10 @@ from edge_handler.feed.follower import FRESH_SECONDS, Follower
 from edge_handler.feed.replica import feed_replicas
 from edge_handler.feed.times import back
 from edge_handler.routes import resolver as resolving
-from edge_handler.routes.destination import Destination
+from edge_handler.routes.destination import Destination, Former
+from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.routes.route import encode_route
 from edge_handler.settings import Settings
 from edge_handler.snapshot.buckets import SnapshotBuckets
 from edge_handler.snapshot.loader import Loader
@@ -25,7 +27,7 @@ from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.snapshots.places import Bucket
 from table_admin.snapshots.writer import take_snapshot
-from tests.support import NOBODY, SETTINGS, Clock, make_tables, wait_until
+from tests.support import NOBODY, OWN_BUCKET, SETTINGS, Clock, make_tables, route, wait_until
 
 HOST, OTHER = "web.example.com", "other.example.com"
 SITE, MOVED = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
@@ -343,6 +345,20 @@ def test_what_was_read_while_it_follows_is_no_longer_fresh_than_what_it_knows(ed
     found = edge.resolver.resolve(OTHER)
     assert edge.reader.asked == [OTHER]
     assert found.fresh_until <= edge.follower.good_at + FRESH_SECONDS
+
+
+def test_a_former_deployment_is_named_for_as_long_as_its_row_says(edge: Edge) -> None:
+    tables, until = edge.table.tables, int(edge.clock.now) + 5
+    origin = DeploymentOrigin(OWN_BUCKET, "us-east-1", "a" * 32, "files", "")
+    deployed = route(OTHER, origin, former=(Former("b" * 32, until),))
+    tables.dynamodb.put_item(TableName=tables.routes, Item=encode_route(deployed))
+    edge.snapshot()
+    fresh = instance(edge.table, edge.buckets, edge.settings)
+    fresh.follower.start(60, 60)
+    assert fresh.site(OTHER) == "b" * 32
+    fresh.clock.now += FRESH_SECONDS + 1
+    assert fresh.site(OTHER) == ""
+    assert fresh.reader.asked == []
 
 
 def test_a_broken_row_is_that_hosts_and_nobody_elses(edge: Edge) -> None:

@@ -20,7 +20,7 @@ from edge_handler.routes.origin import (
     is_origin_path,
 )
 from edge_handler.routes.route import Route, decode_route, encode_route
-from edge_handler.routes.stamp import Stamp, decode_stamp, encode_stamp
+from edge_handler.routes.stamp import Stamp, decode_stamp, encode_stamp, names_former
 from tests.support import STATIC, route
 
 PATHS = st.from_regex(r"(/([A-Za-z0-9._~-]|%[2-9A-F][0-9A-F]){1,20}){0,5}", fullmatch=True).filter(is_origin_path)
@@ -213,6 +213,7 @@ def test_a_stamp_says_exactly_what_was_stamped(
         former = ()
     stamp = encode_stamp(host, generation, origin, former)
     assert decode_stamp(stamp) == Stamp(host, generation, origin, former)
+    assert names_former(stamp) == bool(former)
     assert stamp.isascii()
     assert stamp.isprintable()
 
