@@ -3,7 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
-from edge_handler.errors import Refused, Unreadable
+from edge_handler.aws.server import check_status
+from edge_handler.errors import Unreadable
 from edge_handler.snapshot.pointer import is_time
 
 FEED = "routes"
@@ -50,9 +51,7 @@ def read_feed(status: int, content: bytes, since: str) -> FeedPage:
         Unreadable: it is no such answer, or is to another question.
         Refused: DynamoDB says that the request is wrong, or too much.
     """
-    if status != 200:
-        text = f"status {status}: {content[:200].decode('utf-8', 'replace')}"
-        raise Refused(text) if 400 <= status < 500 and status != 408 else Unreadable(text)
+    check_status(status, content)
     try:
         answer = json.loads(content)
         changes: dict[str, Change] = {}

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Sequence
 
-from edge_handler.aws.server import Pause, Server
+from edge_handler.aws.server import Pause, Server, check_status
 from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Credentials, Signer, load_credentials
 from edge_handler.errors import Refused, StorageUnreachable, Unreadable
 from edge_handler.log import log
@@ -29,10 +29,8 @@ class SnapshotBucket:
 
 
 def _body(status: int, content: bytes) -> bytes:
-    if status == 200:
-        return content
-    text = f"status {status}"
-    raise Refused(text) if status < 500 and status != 408 else Unreadable(text)
+    check_status(status, content)
+    return content
 
 
 class SnapshotBuckets:

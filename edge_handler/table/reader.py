@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_handler.aws.server import Pause, Server
+from edge_handler.aws.server import Pause, Server, check_status
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
 from edge_handler.errors import BrokenRow, Refused, TableUnreachable, Unreadable, UnreadableRow
 from edge_handler.log import log
@@ -88,10 +88,7 @@ def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -
         Unreadable: it is no such answer.
         Refused: DynamoDB says that the request is wrong, or too much.
     """
-    if status != 200:
-        text = f"status {status}: {content[:200].decode('utf-8', 'replace')}"
-        # 408: the server had given up waiting for a question when this one came.
-        raise Refused(text) if 400 <= status < 500 and status != 408 else Unreadable(text)
+    check_status(status, content)
     try:
         answer = json.loads(content)
         if answer.get("UnprocessedKeys"):
