@@ -170,10 +170,14 @@ def test_a_host_that_is_refused_is_found_when_it_is_made(edge: Edge) -> None:
     edge.soon(OTHER, "/env-a")
 
 
-def test_a_flood_of_unknown_hosts_gets_the_snapshots_word(edge: Edge) -> None:
+def test_a_flood_of_unknown_hosts_gets_the_snapshots_word(edge: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "UNKNOWN_READS_A_SECOND", 0)
     for number in range(200):
         assert edge.site(f"made-up-{number}.example.com") == "404"
-    assert len(edge.reader.asked) < 60
+    assert len(edge.reader.asked) == resolving.UNKNOWN_READS_AT_ONCE
+    monkeypatch.setattr(resolving, "UNKNOWN_READS_A_SECOND", 1e9)
+    edge.site("made-up-later.example.com")
+    assert edge.reader.asked[-1] == "made-up-later.example.com"
 
 
 def test_who_was_idle_asks_once_for_all_hosts(edge: Edge) -> None:
