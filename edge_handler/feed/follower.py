@@ -262,6 +262,6 @@ class Follower:
         For a reload that was announced before it was taken is not looked at any more.
         """
         self._pointer = pointer
-        self.trusted_from = now
+        self.trusted_from = self.known_at = now
         self._rows.taken(pointer.taken_at, back(pointer.taken_at, LOOK_BACK_SECONDS))
         self._refresh_at = now + REFRESH_SECONDS * (1 - SPREAD * random.random())

@@ -270,8 +270,7 @@ class Resolver:
 
     def _without_table(self, host: str, known: Known | None, error: TableUnreachable) -> Known | Refusal:
         now = self.clock()
-        if known is None:
-            known = self._from_snapshot(host, now)
+        known = self._last_known(host, known, now)
         if known is not None:
             expires_at = known.expires_at
             if expires_at is not None and now >= expires_at:
@@ -292,12 +291,14 @@ class Resolver:
             self.following.look_for_newer()
         return Refusal(503, str(error), retry_after=max(1, ceil(error.retry_after)))
 
-    def _from_snapshot(self, host: str, now: float) -> Known | None:
-        """Return what was last known of a host that nobody has asked for before."""
+    def _last_known(self, host: str, known: Known | None, now: float) -> Known | None:
+        """Return what a host was last known as: remembered, or in a newer snapshot."""
         following = self.following
-        row = following.find(host) if following is not None else None
-        if following is None or not isinstance(row, Destination):
-            return None
+        if following is None or (known is not None and known.since() >= following.known_at):
+            return known
+        row = following.find(host)
+        if not isinstance(row, Destination):
+            return known
         known = self._keep(host, Known(host, row, now, now))
         known.read_at = min(now, following.known_at)
         return known

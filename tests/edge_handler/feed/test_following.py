@@ -210,6 +210,18 @@ def test_a_table_that_is_gone_refuses_nobody_who_was_there(edge: Edge) -> None:
     assert fresh.site(HOST) == "/env-a"
 
 
+def test_in_an_outage_a_newer_snapshot_goes_before_what_is_remembered(edge: Edge) -> None:
+    alone = instance(edge.table, edge.buckets, edge.settings._replace(endpoint=NOBODY))
+    alone.reader.reachable = False
+    alone.follower.start(60, 60)
+    assert alone.site(HOST) == "/env-a"
+    edge.table.put(HOST, MOVED)
+    edge.snapshot()
+    alone.loader.load(time.monotonic() + 60)
+    alone.clock.now += 3_600
+    assert alone.site(HOST) == "/env-b"
+
+
 def test_without_a_snapshot_hosts_are_read_one_by_one_until_there_is_one(edge: Edge, aws: EmbeddedAws) -> None:
     bucket = Bucket(f"{edge.buckets[0].name}-later", "us-east-1")
     aws.client("s3").create_bucket(Bucket=bucket.name)
