@@ -194,11 +194,12 @@ def test_the_tables_end_with_the_process_that_started_them() -> None:
 
 def test_tables_that_have_ended_are_an_error_in_words() -> None:
     need(PYTHON.exists(), "MiniStack, in an environment of its own (make run installs it)")
+    before = children(os.getpid())  # another test's
     with contextlib.closing(MiniStack()) as tables, contextlib.closing(EmbeddedAws(0, tables=tables)) as aws:
         client = aws.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
         make_tables("ended", client)
         assert client.scan(TableName="ended-routes")["Items"] == []
-        (process,) = children(os.getpid())
+        (process,) = {*children(os.getpid())} - {*before}
         os.kill(process, signal.SIGKILL)
         wait_until(lambda: Path(f"/proc/{process}/cmdline").read_bytes() == b"")
         with pytest.raises(ClientError, match="MiniStack, which holds the tables, has ended"):
