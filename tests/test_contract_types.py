@@ -59,7 +59,9 @@ def response_results() -> Named:
 
 
 @pytest.fixture
-def results(aws: EmbeddedAws) -> dict[str, Any]:
+def results(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    for module in ("prefix", "deployments"):
+        monkeypatch.setattr(f"edge_handler.website.{module}.SECONDS", 60)  # what is answered is tried here, not when
     aws.client("s3").put_object(Bucket="acme-static-sites", Key="env-123/docs/index.html", Body=b"x")
     return dict([*viewer_results(), *origin_results(aws.endpoint)])
 
