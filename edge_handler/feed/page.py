@@ -44,8 +44,14 @@ class FeedPage(NamedTuple):
     """Whether there is no more."""
 
 
-def read_feed(status: int, content: bytes, since: str) -> FeedPage:
+def read_feed(status: int, content: bytes, since: str, until: str) -> FeedPage:
     """Return what an answer to a query of the feed says.
+
+    Args:
+        status: of the answer, as is content.
+        content: see `status`.
+        since: what was asked for.
+        until: what was announced later than this was announced by nobody, and is passed over.
 
     Raises:
         Unreadable: it is no such answer, or is to another question.
@@ -60,6 +66,8 @@ def read_feed(status: int, content: bytes, since: str) -> FeedPage:
             domain, at = item["domain"]["S"], item["announced_at"]["S"]
             if item["feed"]["S"] != FEED or not is_time(at) or at < since:
                 raise LookupError("an item that was not asked for")
+            if at > until:
+                continue
             if domain != ALL_ROUTES:
                 change = _change(item, at)
                 if domain not in changes or changes[domain].revision < change.revision:

@@ -9,6 +9,7 @@ from edge_handler.aws.inquiry import Inquiry
 from edge_handler.aws.server import Pause
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
 from edge_handler.feed.page import FEED, FeedPage, read_feed
+from edge_handler.feed.times import AHEAD_SECONDS, as_text
 from edge_handler.settings import Settings
 
 INDEX = "feed"
@@ -89,7 +90,7 @@ class FeedReplica:
 
     def _read(self, found: tuple[int, bytes]) -> FeedPage:
         try:
-            return read_feed(*found, self._since)
+            return read_feed(*found, self._since, as_text(time.time() + AHEAD_SECONDS))
         except BaseException:
             self._inquiry.close()
             raise

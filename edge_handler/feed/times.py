@@ -5,10 +5,18 @@ Not datetime, nor calendar: either costs milliseconds to import.
 
 import time
 
+AHEAD_SECONDS = 86_400
+"""A time that is as much ahead of this sandbox's is nobody's: taken for one, nothing later would ever come."""
+
+
+def as_text(seconds: float) -> str:
+    """Return epoch seconds as a time (ISO 8601, UTC), rounded down to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(seconds))
+
 
 def back(text: str, seconds: float) -> str:
     """Return the time (ISO 8601, UTC) so many seconds before another, to the second and not after it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(epoch_seconds(text) - seconds))
+    return as_text(epoch_seconds(text) - seconds)
 
 
 def epoch_seconds(text: str) -> int:

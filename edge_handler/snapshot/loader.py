@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from edge_handler.errors import BrokenSnapshot, StorageUnreachable
+from edge_handler.feed.times import AHEAD_SECONDS, as_text
 from edge_handler.log import log, log_exception
 from edge_handler.snapshot.pointer import POINTER_KEY, Pointer, decode_pointer
 from edge_handler.snapshot.snapshot import Snapshot
@@ -80,6 +81,8 @@ class Loader:
         pointer = decode_pointer(self._objects.read(POINTER_KEY, deadline))
         if pointer.table != self._table:
             raise BrokenSnapshot(f"the snapshot is of the table {pointer.table[:80]!r}")
+        if pointer.taken_at > as_text(time.time() + AHEAD_SECONDS):
+            raise BrokenSnapshot(f"the snapshot was taken in the future, {pointer.taken_at}")
         known = self.snapshot
         if known is None or _is_newer(pointer, known.pointer):
             self.snapshot = Snapshot(pointer, known)

@@ -56,7 +56,12 @@ def _put(tables: Tables, edge: str, taken_at: str) -> None:
         tables.dynamodb.put_item(
             TableName=tables.history,
             Item=item,
-            # Not over what a later run said meanwhile; but a time from the future would stay for ever.
-            ConditionExpression="attribute_not_exists(taken_at) OR taken_at <= :taken_at OR taken_at > :soon",
-            ExpressionAttributeValues={":taken_at": {"S": taken_at}, ":soon": {"S": iso(now + FUTURE_SECONDS)}},
+            # Not over what a later run said meanwhile; but what is no time, or one of the future, would stay for ever.
+            ConditionExpression="attribute_not_exists(taken_at) OR NOT attribute_type(taken_at, :text) "
+            "OR taken_at <= :taken_at OR taken_at > :soon",
+            ExpressionAttributeValues={
+                ":text": {"S": "S"},
+                ":taken_at": {"S": taken_at},
+                ":soon": {"S": iso(now + FUTURE_SECONDS)},
+            },
         )

@@ -15,6 +15,7 @@ from tests.support import route
 
 AT = "2026-01-01T00:00:0{}.000000Z"
 SINCE = AT.format(0)
+UNTIL = AT.format(9)
 ROW = encode_row(encode_route(route(revision=3))).decode()
 
 
@@ -36,7 +37,7 @@ def beat(said: Any = None, at: str = AT.format(2)) -> dict[str, Any]:
 
 
 def read(*items: Any, **more: Any) -> Any:
-    return read_feed(200, json.dumps({"Items": items, **more}).encode(), SINCE)
+    return read_feed(200, json.dumps({"Items": items, **more}).encode(), SINCE, UNTIL)
 
 
 def test_changes_are_told_by_domain() -> None:
@@ -64,6 +65,15 @@ def test_what_carries_nothing_has_to_be_read() -> None:
 def test_a_reload_is_told_with_its_time() -> None:
     reload_ = [item(9, AT.format(n), domain={"S": "*"}, action={"S": "reload"}, edge=None) for n in (3, 2)]
     assert read(*reload_).reload_at == AT.format(3)
+
+
+@pytest.mark.parametrize("at", ["2026-01-01T00:00:10.000000Z", "9999-01-01T00:00:00.000000Z"])
+def test_what_was_announced_in_the_future_was_announced_by_nobody(at: str) -> None:
+    reload_ = item(9, at, domain={"S": "*"}, action={"S": "reload"}, edge=None)
+    page = read(item(5, at), item(3), beat(at=at), reload_)
+    assert page.changes["env-123.localhost"].revision == 3
+    assert page.heartbeat is None
+    assert not page.reload_at
 
 
 def test_a_page_that_goes_on_is_not_whole() -> None:
@@ -96,10 +106,10 @@ def test_nothing_is_learned_from_what(given_item: Any) -> None:
 ))  # fmt: skip
 def test_what_is_no_answer_is_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable):
-        read_feed(200, content, SINCE)
+        read_feed(200, content, SINCE, UNTIL)
 
 
 @pytest.mark.parametrize(("status", "error"), [(400, Refused), (408, Unreadable), (500, Unreadable)])
 def test_a_status_says_whether_to_ask_again(status: int, error: type[Exception]) -> None:
     with pytest.raises(error):
-        read_feed(status, b"{}", SINCE)
+        read_feed(status, b"{}", SINCE, UNTIL)

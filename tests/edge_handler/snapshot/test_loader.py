@@ -66,8 +66,13 @@ def test_a_part_that_cannot_be_had_keeps_no_other_from_being_loaded(number: int,
 
 @pytest.mark.parametrize(
     "content",
-    [encode_pointer(Pointer("another-table", "0" * 16, "2026-01-01T00:00:00.000000Z", b"", ("0" * 32,))), b"", None],
-    ids=["another table's", "damaged", "missing"],
+    [
+        encode_pointer(Pointer("another-table", "0" * 16, "2026-01-01T00:00:00.000000Z", b"", ("0" * 32,))),
+        encode_pointer(Pointer(TABLE, "0" * 16, "9999-01-01T00:00:00.000000Z", b"", ("0" * 32,))),
+        b"",
+        None,
+    ],
+    ids=["another table's", "of the future", "damaged", "missing"],
 )
 def test_without_a_pointer_of_this_table_nothing_is_loaded(content: bytes | None) -> None:
     loader = Loader(Objects({POINTER_KEY: content}), TABLE, lambda work: work())

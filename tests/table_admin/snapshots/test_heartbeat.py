@@ -1,6 +1,7 @@
 """What the feed says of a snapshot is for the edge, and for nobody else."""
 
 import json
+from collections.abc import Callable
 
 from table_admin import RoutingTable
 from table_admin.changes import revision_from
@@ -36,3 +37,12 @@ def test_an_earlier_run_says_nothing_over_a_later_one_but_the_future_is_no_later
     assert said("three", -30) == "three"
     assert said("four", 3_600) == "four"
     assert said("five", 0) == "five"
+
+
+def test_what_is_no_time_is_written_over(make_table: Callable[[str], RoutingTable]) -> None:
+    table = make_table("tester")
+    put_heartbeat(table.tables, "one", iso(table.tables.clock.now()), 0)
+    item = table.tables.revision("*", 0) or {}
+    table.tables.dynamodb.put_item(TableName=table.tables.history, Item={**item, "taken_at": {"N": "5"}})
+    put_heartbeat(table.tables, "two", iso(table.tables.clock.now()), 0)
+    assert json.loads((table.tables.revision("*", 0) or {})["edge"]["S"])["epoch"] == "two"
