@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from edge_handler.aws.server import check_status
+from edge_handler.aws.status import check_status
 from edge_handler.errors import Unreadable
 from edge_handler.snapshot.pointer import is_time
 

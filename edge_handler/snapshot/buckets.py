@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 
-from edge_handler.aws.server import Pause, Server, check_status
+from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import UNSIGNED_PAYLOAD, Credentials, Signer, load_credentials
+from edge_handler.aws.status import check_status
 from edge_handler.errors import Refused, StorageUnreachable, Unreadable
 from edge_handler.log import log
 from edge_handler.routes.origin import bucket_domain_name

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_handler.aws.server import Pause, Server, check_status
+from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
+from edge_handler.aws.status import check_status
 from edge_handler.errors import BrokenRow, Refused, TableUnreachable, Unreadable, UnreadableRow
 from edge_handler.log import log
 from edge_handler.routes.destination import Destination, read_destination
