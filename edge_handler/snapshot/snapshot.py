@@ -23,7 +23,10 @@ def read_carried(domain: str, text: bytes | str) -> Found:
 
 
 class Snapshot:
-    """All rows at one moment, as far as they are loaded."""
+    """All rows at one moment, as far as they are loaded.
+
+    Loaded by one thread while another looks hosts up: who looks reads each attribute once.
+    """
 
     __slots__ = ("_former", "_missing", "_parts", "pointer")
 
@@ -46,7 +49,8 @@ class Snapshot:
     @property
     def missing(self) -> int | None:
         """The part to load next, None where all are there."""
-        return self._missing[-1] if self._missing else None
+        last = self._missing[-1:]
+        return last[0] if last else None
 
     @property
     def stands_alone(self) -> bool:
@@ -72,7 +76,8 @@ class Snapshot:
         number = block_of(domain, pointer.blocks)
         part = self._parts[number // BLOCKS_OF_PART]
         if part is None:
-            return self._former.find(domain) if self._former is not None else UNSURE
+            former = self._former
+            return former.find(domain) if former is not None else UNSURE
         try:
             text = find_in_block(part[number % BLOCKS_OF_PART], pointer.dictionary, domain)
         except (BrokenSnapshot, UnicodeDecodeError):

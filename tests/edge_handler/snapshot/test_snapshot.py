@@ -1,10 +1,17 @@
 """A snapshot that an instance holds: what is not what the pointer names is never taken for it."""
 
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
+
 import pytest
 
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.routes.destination import Destination
 from edge_handler.routes.route import encode_route
+from edge_handler.snapshot import snapshot as snapshot_module
 from edge_handler.snapshot.pointer import Pointer, decode_pointer, digest_of, encode_pointer
 from edge_handler.snapshot.records import BLOCKS_OF_PART, block_of, encode_block, encode_part, encode_row
 from edge_handler.snapshot.snapshot import UNSURE, Snapshot
@@ -75,6 +82,42 @@ def test_while_a_newer_one_is_loaded_the_former_answers_for_the_rest(before: int
     assert all(found <= {1, 2} for found in seen)
     assert revisions(snapshot) == {2}
     assert snapshot.stands_alone
+
+
+def interrupted(look: Callable[[], Any], step: int, work: Callable[[], None]) -> tuple[Any, int]:
+    """Return what `look` returns where `work` is done before one of its steps, and how many steps there were."""
+    steps = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal steps
+        frame.f_trace_opcodes = True
+        if event == "opcode" and frame.f_code.co_filename == snapshot_module.__file__:
+            steps += 1
+            if steps == step:
+                sys.settrace(None)
+                work()
+                sys.settrace(trace)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        return look(), steps
+    finally:
+        sys.settrace(None)
+
+
+@pytest.mark.parametrize("what", ["find", "missing"])
+def test_another_thread_may_load_the_last_part_at_any_moment(what: str) -> None:
+    """As one does that is given the processor there: before each of the interpreter's steps, one after the other."""
+    step = steps = 1
+    while step <= steps:
+        pointer, contents = made(1, revision=2, taken_at=NEW)
+        snapshot = Snapshot(pointer, loaded(1))
+        look = partial(snapshot.find, HOSTS[0]) if what == "find" else partial(getattr, snapshot, "missing")
+        found, steps = interrupted(look, step, partial(snapshot.add, 0, contents[0]))
+        assert found in (0, None) if what == "missing" else isinstance(found, Destination) or found == UNSURE
+        step += 1
+    assert step > 5
 
 
 def test_what_is_the_same_needs_no_loading() -> None:
