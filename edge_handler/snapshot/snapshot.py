@@ -36,7 +36,6 @@ class Snapshot:
         self._parts: list[list[bytes] | None] = [None] * len(pointer.parts)
         if former is not None and former.pointer.table != pointer.table:
             former = None
-        self._former = former
         if former is not None:
             same = former.pointer.epoch == pointer.epoch and former.pointer.dictionary == pointer.dictionary
             if same and len(former._parts) == len(self._parts):
@@ -44,7 +43,8 @@ class Snapshot:
                     if former.pointer.parts[number] == digest:
                         self._parts[number] = former._parts[number]
         self._missing = [number for number, part in enumerate(self._parts) if part is None]
-        self._let_go()
+        # Nothing is taken from it yet: it is still the one that hosts are looked up in.
+        self._former = former if self._missing else None
 
     @property
     def missing(self) -> int | None:

@@ -120,6 +120,16 @@ def test_another_thread_may_load_the_last_part_at_any_moment(what: str) -> None:
     assert step > 5
 
 
+def test_a_newer_one_takes_nothing_from_its_former_before_it_has_a_part_of_its_own() -> None:
+    former = loaded(4)
+    pointer, contents = made(4, revision=2, taken_at=NEW)
+    half_new = pointer._replace(parts=(pointer.parts[0], *former.pointer.parts[1:]))
+    newer = Snapshot(half_new, former)
+    assert revisions(former) == {1}
+    newer.add(0, contents[0])
+    assert revisions(newer) == {1, 2}
+
+
 def test_what_is_the_same_needs_no_loading() -> None:
     former = loaded(4)
     assert Snapshot(made(4, taken_at=NEW)[0], former).missing is None
