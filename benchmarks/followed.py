@@ -59,7 +59,6 @@ class SimulatedFeed:
     def __init__(self, world: Written, region: str, lag: float, usage: Usage) -> None:
         self.region = region
         self.pause = Pause(lambda: world.now)
-        self.is_open = False
         self._world = world
         self._lag = lag + INDEX_SECONDS
         self._usage = usage
@@ -72,20 +71,19 @@ class SimulatedFeed:
     def send(self, since: str, _deadline: float) -> None:
         if self.region in self._world.down:
             raise ConnectionRefusedError("the table is down")
-        self.is_open, self._sent_at, self._page = True, self._world.now, self._answer(since)
+        self._sent_at, self._page = self._world.now, self._answer(since)
 
     def collect(self) -> FeedPage | None:
         return self.wait(0) if self._world.now > self._sent_at else None
 
     def wait(self, _deadline: float) -> FeedPage:
-        self.is_open = False
         assert self._page is not None
         if self._world.now == self._sent_at:
             self._usage.waits += 1
         return self._page
 
     def close(self) -> None:
-        self.is_open = False
+        return
 
     def _answer(self, since: str) -> FeedPage:
         now = self._world.now

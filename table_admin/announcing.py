@@ -9,8 +9,6 @@ from typing import Any
 
 from table_admin.inputs import iso
 
-FEED = "routes"
-"""The one hash value of the index, which takes a thousand writes a second in all."""
 _TOGETHER = 500
 _A_SECOND = 50.0
 """What one process announces: so many at once, so many a second in the long run."""

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from edge_handler.feed.page import ALL_ROUTES, SNAPSHOT_ACTION
 from edge_handler.routes.attributes import Item
 from table_admin.changes import Revision, revision_from
 from table_admin.errors import InvalidInput
 from table_admin.inputs import iso
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import ALL_ROUTES, SNAPSHOT_ACTION, follow, revision_of
+from table_admin.tables import follow, revision_of
 
 OVERLAP_SECONDS = 60.0
 _A_MOMENT = 1.0

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from edge_handler.feed.page import ALL_ROUTES, FEED, INDEX
 from edge_handler.routes.attributes import Item
 from edge_handler.snapshot.records import encode_row
-from table_admin.announcing import FEED, Announcements, clock_of
+from table_admin.announcing import Announcements, clock_of
 from table_admin.contention import pause
 from table_admin.deployments.keys import key_of_row
 from table_admin.errors import InvalidInput, NoFeed, RevisionConflict, TableAdminError, TargetRefused
@@ -23,10 +24,6 @@ from table_admin.inputs import iso
 
 Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
-ALL_ROUTES = "*"
-"""The domain, which none can be, of what is announced of all routes together."""
-SNAPSHOT_ACTION = "snapshot"
-"""What the feed says of a snapshot, which is no change."""
 TRANSACTION_ROWS = 33
 """A transaction takes 100 items; every row comes with its history, and with a check of its deployment."""
 BATCH_KEYS = 100
@@ -260,7 +257,7 @@ class Tables:
         Raises:
             NoFeed: the stack was made before there was one.
         """
-        request = _question(self.history, "feed", FEED, ("announced_at", since), IndexName="feed")
+        request = _question(self.history, "feed", FEED, ("announced_at", since), IndexName=INDEX)
         return self._page(self._query_feed, request, None, cursor)
 
     def _query_feed(self, **request: Any) -> Any:

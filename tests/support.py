@@ -63,6 +63,11 @@ def route(domain: str = "env-123.localhost", origin: Origin = STATIC, **changes:
     return whole._replace(**changes)
 
 
+def destination_of(route: Route) -> Destination:
+    """Return what the edge needs of a route."""
+    return Destination(*(getattr(route, name) for name in Destination._fields))
+
+
 class Rows:
     """A table in memory that can be made unreachable; it counts what it is asked."""
 

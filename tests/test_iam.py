@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from edge_handler.feed.page import ALL_ROUTES
 from local_edge.template import Template, load_template
-from table_admin.tables import ALL_ROUTES
 from tests.support import ROOT
 
 Statements = list[dict[str, Any]]

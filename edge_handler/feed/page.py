@@ -7,10 +7,13 @@ from edge_handler.aws.status import check_status
 from edge_handler.errors import Unreadable
 from edge_handler.snapshot.pointer import is_time
 
+INDEX = "feed"
 FEED = "routes"
-"""The hash value of the index."""
+"""The one hash value of the index, which takes a thousand writes a second in all."""
 ALL_ROUTES = "*"
 """The domain, which none can be, of what is announced of all routes together."""
+SNAPSHOT_ACTION = "snapshot"
+"""What the feed says of a snapshot, which is no change."""
 
 
 class Change(NamedTuple):
@@ -72,7 +75,7 @@ def read_feed(status: int, content: bytes, since: str, until: str) -> FeedPage:
                 change = _change(item, at)
                 if domain not in changes or changes[domain].revision < change.revision:
                     changes[domain] = change
-            elif item["action"]["S"] == "snapshot":
+            elif item["action"]["S"] == SNAPSHOT_ACTION:
                 heartbeat = _heartbeat(item, at)
             else:
                 reload_at = max(reload_at, at)

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from edge_handler.aws.inquiry import Inquiry
 from edge_handler.aws.server import Pause
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
-from edge_handler.feed.page import FEED, FeedPage, read_feed
+from edge_handler.feed.page import FEED, INDEX, FeedPage, read_feed
 from edge_handler.feed.times import AHEAD_SECONDS, as_text
 from edge_handler.settings import Settings
 
-INDEX = "feed"
 HEADERS = {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.Query"}
 MOST_ITEMS = 300
 """Of one answer. More than that, and the snapshot is loaded again instead."""
@@ -36,11 +35,6 @@ class FeedReplica:
         self._since = ""
         self._inquiry = Inquiry(endpoint)
         self._signer = Signer("dynamodb", region, credentials)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a question was sent whose answer has not been collected."""
-        return self._inquiry.is_open
 
     def is_ready(self) -> bool:
         """Tell whether `send` would have to open no connection."""

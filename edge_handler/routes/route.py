@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item, boolean, string
-from edge_handler.routes.destination import Destination, Former, decode_destination, unreadable
+from edge_handler.routes.destination import Former, decode_destination, unreadable
 from edge_handler.routes.origin import DeploymentOrigin, Origin, encode_origin
 
 ATTRIBUTE_TYPES = {
@@ -87,11 +87,6 @@ def decode_route(item: Item) -> Route:
         )
     except (BrokenRow, AttributeError, KeyError, TypeError, ValueError) as error:
         raise unreadable(item, error) from error
-
-
-def destination_of(route: Route) -> Destination:
-    """Return what the edge needs of a route."""
-    return Destination(*(getattr(route, name) for name in Destination._fields))
 
 
 def encode_route(route: Route) -> dict[str, dict[str, Any]]:

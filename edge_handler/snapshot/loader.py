@@ -8,7 +8,7 @@ from typing import Protocol
 from edge_handler.errors import BrokenSnapshot, StorageUnreachable
 from edge_handler.feed.times import AHEAD_SECONDS, as_text
 from edge_handler.log import log, log_exception
-from edge_handler.snapshot.pointer import POINTER_KEY, Pointer, decode_pointer
+from edge_handler.snapshot.pointer import POINTER_KEY, decode_pointer
 from edge_handler.snapshot.snapshot import Snapshot
 
 OBJECT_SECONDS = 10.0
@@ -84,7 +84,8 @@ class Loader:
         if pointer.taken_at > as_text(time.time() + AHEAD_SECONDS):
             raise BrokenSnapshot(f"the snapshot was taken in the future, {pointer.taken_at}")
         known = self.snapshot
-        if known is None or _is_newer(pointer, known.pointer):
+        # A copy may be behind the other.
+        if known is None or pointer.taken_at > known.pointer.taken_at:
             self.snapshot = Snapshot(pointer, known)
 
     def _fill(self, deadline: float | None) -> None:
@@ -100,8 +101,3 @@ class Loader:
                 # Or one that cannot be had would keep those behind it from being loaded.
                 snapshot.put_off(part)
                 raise
-
-
-def _is_newer(found: Pointer, known: Pointer) -> bool:
-    """Tell whether a pointer says more than the one that is known: a copy may be behind the other."""
-    return found.taken_at > known.taken_at

@@ -6,10 +6,10 @@ Each poll of the edge looks back far enough to find it, so that an answer withou
 import contextlib
 import json
 
-from table_admin.announcing import FEED
+from edge_handler.feed.page import ALL_ROUTES, FEED, SNAPSHOT_ACTION
 from table_admin.inputs import iso
 from table_admin.snapshots.source import epoch_of
-from table_admin.tables import ALL_ROUTES, SNAPSHOT_ACTION, Tables, plain_errors
+from table_admin.tables import Tables, plain_errors
 
 _REVISION = 0
 """No write's: they begin with 1."""

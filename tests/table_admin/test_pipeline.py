@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from edge_handler.feed.follower import Follower
+from edge_handler.feed.page import ALL_ROUTES
 from edge_handler.feed.replica import feed_replicas
 from edge_handler.routes.destination import read_destination
 from edge_handler.routes.route import decode_route
@@ -30,7 +31,7 @@ from table_admin.promotions import promote
 from table_admin.rollback import rollback
 from table_admin.snapshots.places import Bucket
 from table_admin.snapshots.writer import take_snapshot
-from table_admin.tables import ALL_ROUTES, TRANSACTION_ROWS, Write, follow, revision_of
+from table_admin.tables import TRANSACTION_ROWS, Write, follow, revision_of
 from table_admin.upkeep import sweep
 from tests.support import SETTINGS
 from tests.table_admin.killing import Line

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.routes.destination import read_destination
-from edge_handler.routes.route import Route, destination_of, encode_route
+from edge_handler.routes.route import Route, encode_route
 from edge_handler.snapshot import records
 from edge_handler.snapshot.records import BLOCKS_OF_PART, MAX_ROW_BYTES
 from tests.edge_handler.routes.test_route import ROUTES
-from tests.support import route
+from tests.support import destination_of, route
 
 DICTIONARY = records.encode_row(encode_route(route()))
 CONTENTS = st.dictionaries(st.text(min_size=1, max_size=20), st.binary(max_size=300), max_size=20)

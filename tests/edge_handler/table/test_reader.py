@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.errors import BrokenRow, TableUnreachable
-from edge_handler.routes.route import destination_of, encode_route
+from edge_handler.routes.route import encode_route
 from edge_handler.table.reader import Replica, RoutesTable, Rows
 from local_edge.embedded_aws import EmbeddedAws
-from tests.support import Clock, dynamodb_client, make_tables, route
+from tests.support import Clock, destination_of, dynamodb_client, make_tables, route
 
 TABLE = "edge-routing-routes"
 CREDENTIALS = Credentials("local", "local", "")
