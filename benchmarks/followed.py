@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from benchmarks.rows import row
-from edge_handler.aws.server import Pause
+from edge_handler.aws.sigv4 import Credentials
 from edge_handler.feed.follower import Follower
 from edge_handler.feed.page import Change, FeedPage, Heartbeat
+from edge_handler.feed.replica import FeedReplica
+from edge_handler.snapshot.buckets import SnapshotBuckets
+from edge_handler.snapshot.loader import Loader
 from edge_handler.snapshot.pointer import Pointer, digest_of
 from edge_handler.snapshot.records import BLOCKS_OF_PART, block_of, encode_block, encode_part, encode_row
 from edge_handler.snapshot.snapshot import Snapshot
@@ -53,12 +56,11 @@ class Usage:
     loads: int = 0
 
 
-class SimulatedFeed:
+class SimulatedFeed(FeedReplica):
     """The feed in a region: what it answers is there when somebody looks again."""
 
     def __init__(self, world: Written, region: str, lag: float, usage: Usage) -> None:
-        self.region = region
-        self.pause = Pause(lambda: world.now)
+        super().__init__(TABLE, region, "http://127.0.0.1:9", Credentials("", "", ""), lambda: world.now)
         self._world = world
         self._lag = lag + INDEX_SECONDS
         self._usage = usage
@@ -142,13 +144,11 @@ class Snapshots:
         return snapshot
 
 
-class SimulatedLoader:
+class SimulatedLoader(Loader):
     """Loads in no time: what takes time is between requests."""
 
-    is_busy = False
-
     def __init__(self, snapshots: Snapshots) -> None:
-        self.snapshot: Snapshot | None = None
+        super().__init__(SnapshotBuckets(()), TABLE)
         self._snapshots = snapshots
 
     def load(self, _deadline: float) -> None:

@@ -10,21 +10,20 @@ from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, header, preflight
 from edge_handler.errors import MalformedHost
-from edge_handler.feed.audit import Audit
-from edge_handler.feed.follower import Follower
-from edge_handler.feed.replica import feed_replicas
 from edge_handler.log import log_exception
 from edge_handler.routes.host import normalise_host
 from edge_handler.routes.origin import CORS, QUERY_OF_ALL, QUERY_OF_DIRECTORIES, QUERY_OF_PATHS, DeploymentOrigin
 from edge_handler.routes.resolver import Known, Refusal, Resolver
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import Settings, load_settings
-from edge_handler.snapshot.buckets import SnapshotBuckets
-from edge_handler.snapshot.loader import Loader
 from edge_handler.table.reader import WARM_UP_SECONDS, RoutesTable
 from edge_handler.time_left import HEADER as TIME_LEFT
 from edge_handler.time_left import NOTICED_SECONDS, encode_time_left
 from edge_handler.website.assets import has_known_extension
+
+TYPE_CHECKING = False  # as typing has it; the module itself would cost milliseconds
+if TYPE_CHECKING:
+    from edge_handler.feed.follower import Follower
 
 LOAD_SECONDS = 0.8
 """What the start may wait for the snapshot; what it has not got by then is loaded between requests."""
@@ -124,13 +123,13 @@ def _give_up(error: Exception) -> Result:
     return answer(502, "the request could not be handled", "unknown")
 
 
-def _follower(settings: Settings) -> Follower | None:
+def _follower(settings: Settings) -> "Follower | None":
     """Return what follows snapshot and feed, None where no snapshots are taken."""
     if not settings.snapshot_buckets:
         return None
-    feeds = feed_replicas(settings)
-    loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
-    return Follower(feeds, loader, settings.fresh_seconds, audit=Audit(settings.table, feeds[0]))
+    from edge_handler.feed.follower import Follower  # noqa: PLC0415  # a tenth of the start, for who has a use for it
+
+    return Follower.from_settings(settings)
 
 
 _settings = load_settings()

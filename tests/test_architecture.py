@@ -1,6 +1,7 @@
 """Arrows point one way, and the edge starts lean."""
 
 import ast
+import os
 import subprocess
 import sys
 
@@ -49,11 +50,17 @@ def test_origin_response_starts_with_less_than_any_other() -> None:
     assert not {"cachetools", "urllib.parse", "ssl", "socket", "hashlib", "edge_handler.settings"} & set(modules)
 
 
-def test_viewer_request_starts_without_what_parses_mail_and_entities() -> None:
+@pytest.mark.parametrize("follows", [False, True], ids=["reads host by host", "follows"])
+def test_viewer_request_starts_without_what_parses_mail_and_entities(follows: bool) -> None:
     script = "import sys, edge_handler.viewer_request; print(*sys.modules)"
     command = [sys.executable, "-S", "-E", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {script}"]
-    modules = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
-    assert not {"http.client", "email", "html", "urllib.parse", "ssl", "traceback", "encodings.idna"} & set(modules)
+    environ = {**os.environ, **({"EDGE_SNAPSHOT_BUCKETS": "snapshot@us-east-1"} if follows else {})}
+    modules = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environ).stdout.split()
+    slow = {"http.client", "email", "html", "urllib.parse", "ssl", "traceback", "encodings.idna", "datetime", "base64"}
+    assert not slow & set(modules)
+    # What has no use for them does not wait for them.
+    assert ("edge_handler.feed.follower" in modules) == follows
+    assert ("edge_handler.snapshot.loader" in modules) == follows
 
 
 def test_nothing_names_a_registrys_host() -> None:

@@ -14,17 +14,22 @@ import random
 import time
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
 from edge_handler.errors import BrokenRow
+from edge_handler.feed.audit import Audit
 from edge_handler.feed.known_rows import KnownRows
 from edge_handler.feed.page import Change, FeedPage
-from edge_handler.feed.polling import Feed, Polling
+from edge_handler.feed.polling import Polling
+from edge_handler.feed.replica import FeedReplica, feed_replicas
 from edge_handler.feed.times import back
 from edge_handler.log import log
 from edge_handler.routes.destination import Destination
+from edge_handler.settings import Settings
+from edge_handler.snapshot.buckets import SnapshotBuckets
+from edge_handler.snapshot.loader import Loader
 from edge_handler.snapshot.pointer import Pointer
-from edge_handler.snapshot.snapshot import Found, Snapshot
+from edge_handler.snapshot.snapshot import Found
 
 FRESH_SECONDS = 8.0
 """How old what is known may be: with replication and an index that is behind, a change is everywhere within ten."""
@@ -41,38 +46,16 @@ SPREAD = 0.5
 """Instances that were told the same must not load the same at once."""
 
 
-class Auditing(Protocol):
-    """See `Audit`."""
-
-    @property
-    def is_open(self) -> bool: ...  # noqa: D102
-    def give_up(self) -> None: ...  # noqa: D102
-    def contradiction(  # noqa: D102
-        self, now: float, remembered: MutableMapping[str, Any], find: Callable[[str], Found]
-    ) -> str | None: ...
-
-
-class Loading(Protocol):
-    """See `Loader`."""
-
-    @property
-    def snapshot(self) -> Snapshot | None: ...  # noqa: D102
-    @property
-    def is_busy(self) -> bool: ...  # noqa: D102
-    def load(self, deadline: float) -> None: ...  # noqa: D102
-    def load_later(self) -> None: ...  # noqa: D102
-
-
 class Follower:
     """Follows the feed. Asked only where a host has to be looked up: a hit knows nothing of it."""
 
     def __init__(
         self,
-        feeds: Sequence[Feed],
-        loader: Loading,
+        feeds: Sequence[FeedReplica],
+        loader: Loader,
         fresh_seconds: float = FRESH_SECONDS,
         clock: Callable[[], float] = time.time,
-        audit: "Auditing | None" = None,
+        audit: Audit | None = None,
     ) -> None:
         """`feeds` nearest first."""
         self._audit = audit
@@ -95,6 +78,13 @@ class Follower:
         self._due_at = inf
         self._load_at = 0.0
         self._refresh_at = inf
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Follower":
+        """Return what follows the settings' snapshots and the feed of their table. Connects to none."""
+        feeds = feed_replicas(settings)
+        loader = Loader(SnapshotBuckets.from_settings(settings), settings.table)
+        return cls(feeds, loader, settings.fresh_seconds, audit=Audit(settings.table, feeds[0]))
 
     @property
     def pointer(self) -> Pointer | None:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from edge_handler.errors import Refused, Unreadable
 from edge_handler.feed.page import FeedPage
+from edge_handler.feed.replica import FeedReplica
 from edge_handler.log import log
 
 GIVE_UP_SECONDS = 3.0
@@ -14,39 +14,17 @@ _SEND_SECONDS = 0.05
 """For handing bytes to the system."""
 
 
-class Pausing(Protocol):
-    """See `edge_handler.aws.server.Pause`."""
-
-    def seconds(self) -> float: ...  # noqa: D102
-    def begin(self) -> float: ...  # noqa: D102
-    def end(self) -> None: ...  # noqa: D102
-
-
-class Feed(Protocol):
-    """The feed in one region, see `FeedReplica`."""
-
-    @property
-    def region(self) -> str: ...  # noqa: D102
-    @property
-    def pause(self) -> Pausing: ...  # noqa: D102
-    def is_ready(self) -> bool: ...  # noqa: D102
-    def send(self, since: str, deadline: float) -> None: ...  # noqa: D102
-    def collect(self) -> FeedPage | None: ...  # noqa: D102
-    def wait(self, deadline: float) -> FeedPage: ...  # noqa: D102
-    def close(self) -> None: ...  # noqa: D102
-
-
 class Polling:
     """Sends polls and collects their answers."""
 
-    def __init__(self, feeds: Sequence[Feed], clock: Callable[[], float]) -> None:
+    def __init__(self, feeds: Sequence[FeedReplica], clock: Callable[[], float]) -> None:
         """`feeds` nearest first; `clock` is of the sandbox's time of day."""
         self.sent_at = 0.0
         """When the last poll was sent, by the clock."""
         self._feeds = feeds
         self._clock = clock
-        self._open: Feed | None = None
-        self._answered: Feed | None = None
+        self._open: FeedReplica | None = None
+        self._answered: FeedReplica | None = None
 
     @property
     def is_open(self) -> bool:
@@ -118,7 +96,7 @@ class Polling:
             _failed(self._answered, Unreadable(why))
 
 
-def _failed(feed: Feed, error: Exception) -> None:
+def _failed(feed: FeedReplica, error: Exception) -> None:
     pause = feed.pause.begin()
     said = f"{type(error).__name__}: {error}"
     log("WARNING", "the feed did not answer", region=feed.region, error=said, pause_seconds=pause)

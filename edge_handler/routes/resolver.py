@@ -8,10 +8,10 @@ of their own (`edge_handler.aws.deadline`).
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from math import ceil, inf
-from typing import Any, Protocol
+from typing import Protocol
 
 from cachetools import LRUCache
 
@@ -21,6 +21,10 @@ from edge_handler.routes.destination import Destination
 from edge_handler.routes.origin import website_flags
 from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
 from edge_handler.settings import Settings
+
+TYPE_CHECKING = False  # as typing has it; a stack without snapshots has no use for the module
+if TYPE_CHECKING:
+    from edge_handler.feed.follower import Follower
 
 MAX_ROUTES = 50_000
 # How many routes leave when there is no room: a few at once cost less than one at a time.
@@ -47,34 +51,6 @@ class Table(Protocol):
 
         `expected`: the row was there.
         """
-
-
-class Following(Protocol):
-    """What is known of all routes, see `edge_handler.feed.follower.Follower`."""
-
-    trusted_from: float
-    known_at: float
-
-    def advance(self, remembered: MutableMapping[str, Any]) -> Collection[str]:
-        """Do what can be done without waiting; return the domains that have changed."""
-
-    def fresh_until(self) -> float:
-        """Return until when what is known may be used, 0 where it may not be."""
-
-    def catch_up(self, deadline: float) -> Collection[str] | None:
-        """Wait for what is new; return the domains that have changed, None where nobody knows."""
-
-    def find(self, domain: str) -> Destination | BrokenRow | str | None:
-        """Return what is known of a domain: text where it has to be read, None where there is no row."""
-
-    def was_announced(self, domain: str) -> bool:
-        """Tell whether what is known of a domain was announced since the snapshot."""
-
-    def newest(self, domain: str, row: Destination | BrokenRow | None) -> Destination | BrokenRow | None:
-        """Return what is newer: the row that was read, or what was announced."""
-
-    def look_for_newer(self) -> None:
-        """Look for a newer snapshot, without waiting: this one did not have what is needed."""
 
 
 class Known(list[dict[str, str]]):
@@ -134,7 +110,7 @@ class Resolver:
         table: Table,
         settings: Settings,
         clock: Callable[[], float] = time.time,
-        following: Following | None = None,
+        following: "Follower | None" = None,
     ) -> None:
         # The least recently read first. Not an LRUCache: a host that is asked for is read again after the fresh time,
         # and moves to the back then, so a hit needs to move nothing.
@@ -182,7 +158,7 @@ class Resolver:
         """Tell whether there is a row of a host, as far as is known without asking."""
         return self.following is not None and isinstance(self.following.find(host), Destination)
 
-    def _look_up(self, host: str, following: Following, deadline: float) -> Known | Refusal | None:
+    def _look_up(self, host: str, following: "Follower", deadline: float) -> Known | Refusal | None:
         """Return what is known of a host without reading its row, None where it has to be read."""
         self._forget(following.advance(self.known))
         until = following.fresh_until()

@@ -3,23 +3,16 @@
 import _thread
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from edge_handler.errors import BrokenSnapshot, StorageUnreachable
 from edge_handler.feed.times import AHEAD_SECONDS, as_text
 from edge_handler.log import log, log_exception
+from edge_handler.snapshot.buckets import SnapshotBuckets
 from edge_handler.snapshot.pointer import POINTER_KEY, decode_pointer
 from edge_handler.snapshot.snapshot import Snapshot
 
 OBJECT_SECONDS = 10.0
 """For one object, in the background: the sandbox may be frozen meanwhile."""
-
-
-class Objects(Protocol):
-    """Where the snapshot is."""
-
-    def read(self, key: str, deadline: float) -> bytes:
-        """Return an object. Raises StorageUnreachable."""
 
 
 def in_a_thread(work: Callable[[], None]) -> None:
@@ -32,11 +25,11 @@ class Loader:
 
     def __init__(
         self,
-        objects: Objects,
+        buckets: SnapshotBuckets,
         table: str,
         in_background: Callable[[Callable[[], None]], None] = in_a_thread,
     ) -> None:
-        self._objects = objects
+        self._buckets = buckets
         self._table = table
         self._in_background = in_background
         self._is_busy = False
@@ -78,7 +71,7 @@ class Loader:
             self._is_busy = False
 
     def _find_newest(self, deadline: float) -> None:
-        pointer = decode_pointer(self._objects.read(POINTER_KEY, deadline))
+        pointer = decode_pointer(self._buckets.read(POINTER_KEY, deadline))
         if pointer.table != self._table:
             raise BrokenSnapshot(f"the snapshot is of the table {pointer.table[:80]!r}")
         if pointer.taken_at > as_text(time.time() + AHEAD_SECONDS):
@@ -96,7 +89,7 @@ class Loader:
             if until <= time.monotonic():
                 return
             try:
-                snapshot.add(part, self._objects.read(snapshot.pointer.key(part), until))
+                snapshot.add(part, self._buckets.read(snapshot.pointer.key(part), until))
             except (StorageUnreachable, BrokenSnapshot):
                 # Or one that cannot be had would keep those behind it from being loaded.
                 snapshot.put_off(part)

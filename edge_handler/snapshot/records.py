@@ -8,7 +8,6 @@ share: sixteen rows alone have little in common to save. Everything is length-pr
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from struct import Struct
 
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.routes.attributes import Item
@@ -16,13 +15,15 @@ from edge_handler.routes.destination import ATTRIBUTES
 
 MAX_ROW_BYTES = 2_048
 """What is carried of a row; of a larger one, that it has to be read from the table."""
-BLOCKS_OF_PART = 128
+BLOCKS_OF_PART = 512
 MAX_BLOCK_BYTES = 262_144
 """Of one block, opened: what is larger was not written by `encode_block`."""
 MAX_PART_BYTES = 786_432
 """Of what the edge takes as one answer, three quarters."""
-_LENGTHS = Struct(">BH")
-_SIZE = Struct(">I")
+_OFFSET_BYTES = 4
+_OFFSETS_BYTES = BLOCKS_OF_PART * _OFFSET_BYTES
+_LENGTHS_BYTES = 3
+"""Of a record's domain, one, and of its row, two. Big-endian; not by `struct`, which takes the start half a ms."""
 
 
 def encode_row(item: Item) -> bytes:
@@ -56,7 +57,7 @@ def block_of(domain: str, blocks: int) -> int:
 
 def encode_block(records: Iterable[tuple[str, bytes]], dictionary: bytes) -> bytes:
     """Return a block of domains, each with what is carried of its row; empty for none."""
-    raw = b"".join(_LENGTHS.pack(len(name), len(text)) + name + text for name, text in _by_name(records))
+    raw = b"".join(bytes((len(name),)) + len(text).to_bytes(2) + name + text for name, text in _by_name(records))
     if not raw:
         return b""
     # Without zlib's header and checksum: the part has a digest.
@@ -97,32 +98,40 @@ def _records(block: bytes, dictionary: bytes) -> Iterator[tuple[bytes, int, int,
         raise BrokenSnapshot(f"a block cannot be opened: {error}") from error
     if not opened.eof or opened.unused_data:
         raise BrokenSnapshot("a block does not end where it should")
-    at, end, head = 0, len(raw), _LENGTHS.size
+    at, end, head = 0, len(raw), _LENGTHS_BYTES
     while at < end:
         if end - at < head:
             raise BrokenSnapshot("a record is cut off")
-        name, text = _LENGTHS.unpack_from(raw, at)
+        name = raw[at]
         start = at + head + name
-        at = start + text
+        at = start + (raw[at + 1] << 8) + raw[at + 2]
         if at > end:
             raise BrokenSnapshot("a record is cut off")
         yield raw[start - name : start], start, at, raw
 
 
 def encode_part(blocks: Sequence[bytes]) -> bytes:
-    """Return BLOCKS_OF_PART blocks as one object."""
-    return b"".join([*(_SIZE.pack(len(block)) for block in blocks), *blocks])
+    """Return BLOCKS_OF_PART blocks as one object: where each ends, and the blocks."""
+    ends, at = [], _OFFSETS_BYTES
+    for block in blocks:
+        at += len(block)
+        ends.append(at.to_bytes(_OFFSET_BYTES))
+    return b"".join([*ends, *blocks])
+
+
+def block_in(part: bytes, number: int) -> bytes:
+    """Return a block of a part, without looking at the others. Raises BrokenSnapshot."""
+    at = number * _OFFSET_BYTES
+    start = int.from_bytes(part[at - _OFFSET_BYTES : at]) if number else _OFFSETS_BYTES
+    end = int.from_bytes(part[at : at + _OFFSET_BYTES])
+    if not _OFFSETS_BYTES <= start <= end <= len(part):
+        raise BrokenSnapshot("a part is cut off")
+    return part[start:end]
 
 
 def decode_part(content: bytes) -> list[bytes]:
     """Return the blocks of a part. Raises BrokenSnapshot."""
-    at = BLOCKS_OF_PART * _SIZE.size
-    if len(content) < at:
-        raise BrokenSnapshot("a part is cut off")
-    blocks = []
-    for (size,) in _SIZE.iter_unpack(content[:at]):
-        blocks.append(content[at : at + size])
-        at += size
-    if at != len(content):
-        raise BrokenSnapshot(f"a part is {len(content):,} bytes, and should be {at:,}")
+    blocks = [block_in(content, number) for number in range(BLOCKS_OF_PART)]
+    if len(content) != _OFFSETS_BYTES + sum(map(len, blocks)):
+        raise BrokenSnapshot("a part does not end where it should")
     return blocks

@@ -3,7 +3,7 @@
 from edge_handler.errors import BrokenRow, BrokenSnapshot, UnreadableRow
 from edge_handler.routes.destination import Destination, read_destination
 from edge_handler.snapshot.pointer import Pointer, digest_of
-from edge_handler.snapshot.records import BLOCKS_OF_PART, block_of, decode_part, decode_row, find_in_block
+from edge_handler.snapshot.records import BLOCKS_OF_PART, block_in, block_of, decode_row, find_in_block
 
 Found = Destination | BrokenRow | str | None
 """What is known of a host: its row, why that is broken, UNSURE, or None where there is no row."""
@@ -33,7 +33,7 @@ class Snapshot:
     def __init__(self, pointer: Pointer, former: "Snapshot | None" = None) -> None:
         """`former` answers for what is not loaded yet. What is the same in both needs no loading."""
         self.pointer = pointer
-        self._parts: list[list[bytes] | None] = [None] * len(pointer.parts)
+        self._parts: list[bytes | None] = [None] * len(pointer.parts)
         if former is not None and former.pointer.table != pointer.table:
             former = None
         if former is not None:
@@ -61,7 +61,7 @@ class Snapshot:
         """Take the content of a part's object. Raises BrokenSnapshot where it is not what the pointer names."""
         if digest_of(content) != self.pointer.parts[part]:
             raise BrokenSnapshot("a part is not what its name says")
-        self._parts[part] = decode_part(content)
+        self._parts[part] = content
         self._missing.remove(part)
         self._let_go()
 
@@ -79,7 +79,7 @@ class Snapshot:
             former = self._former
             return former.find(domain) if former is not None else UNSURE
         try:
-            text = find_in_block(part[number % BLOCKS_OF_PART], pointer.dictionary, domain)
+            text = find_in_block(block_in(part, number % BLOCKS_OF_PART), pointer.dictionary, domain)
         except (BrokenSnapshot, UnicodeDecodeError):
             return UNSURE
         return None if text is None else read_carried(domain, text)

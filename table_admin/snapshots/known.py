@@ -5,7 +5,7 @@ from datetime import datetime
 
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.snapshot.pointer import Pointer
-from edge_handler.snapshot.records import BLOCKS_OF_PART, block_of, decode_part, decode_row, find_in_block
+from edge_handler.snapshot.records import BLOCKS_OF_PART, block_in, block_of, decode_row, find_in_block
 from table_admin.errors import NoFeed, TableAdminError
 from table_admin.feed import OVERLAP_SECONDS
 from table_admin.inputs import iso
@@ -73,7 +73,7 @@ def _revision(place: Place, pointer: Pointer, domain: str) -> int | None:
             f"The part {digest} of the snapshot is not in {place.bucket}; the next run puts it there."
         )
     try:
-        text = find_in_block(decode_part(content)[number % BLOCKS_OF_PART], pointer.dictionary, domain)
+        text = find_in_block(block_in(content, number % BLOCKS_OF_PART), pointer.dictionary, domain)
         return None if text is None else revision_of(decode_row(domain, text)) if text else 0
     except BrokenSnapshot as error:
         raise TableAdminError(

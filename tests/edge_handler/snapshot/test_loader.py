@@ -7,6 +7,7 @@ import pytest
 from edge_handler.errors import StorageUnreachable
 from edge_handler.routes.destination import Destination
 from edge_handler.routes.route import encode_route
+from edge_handler.snapshot.buckets import SnapshotBuckets
 from edge_handler.snapshot.loader import Loader
 from edge_handler.snapshot.pointer import POINTER_KEY, Pointer, digest_of, encode_pointer
 from edge_handler.snapshot.records import BLOCKS_OF_PART, block_of, encode_block, encode_part, encode_row
@@ -19,13 +20,14 @@ PARTS = 4
 MISSING, DAMAGED = None, b"damaged"
 
 
-class Objects:
+class Objects(SnapshotBuckets):
     """A bucket in memory."""
 
     def __init__(self, objects: dict[str, bytes | None]) -> None:
+        super().__init__(())
         self.objects = objects
 
-    def read(self, key: str, _deadline: float) -> bytes:
+    def read(self, key: str, deadline: float) -> bytes:
         found = self.objects.get(key)
         if found is None:
             raise StorageUnreachable("no bucket of the snapshot answers", 1)

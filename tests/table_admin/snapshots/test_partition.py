@@ -76,20 +76,23 @@ def test_a_fingerprint_is_anothers_where_the_content_is() -> None:
     assert partition(rows, 2 * BLOCKS_OF_PART, b"").fingerprints[0] != one.fingerprints[0]
     moved = partition({"a.example.com": b"12", "b.example.com": b""}, BLOCKS_OF_PART, b"")
     assert moved.fingerprints != one.fingerprints
-    assert partition({"ab": b"c"}, 128, b"").fingerprints != partition({"a": b"bc"}, 128, b"").fingerprints
+    assert (
+        partition({"ab": b"c"}, BLOCKS_OF_PART, b"").fingerprints
+        != partition({"a": b"bc"}, BLOCKS_OF_PART, b"").fingerprints
+    )
 
 
 @pytest.mark.parametrize(
     ("rows", "before", "blocks"),
     [
-        (0, None, 128),
-        (2_048, None, 128),
-        (2_049, None, 256),
+        (0, None, BLOCKS_OF_PART),
+        (16 * BLOCKS_OF_PART, None, BLOCKS_OF_PART),
+        (16 * BLOCKS_OF_PART + 1, None, 2 * BLOCKS_OF_PART),
         (1_000_000, None, 65_536),
-        (3_072, 1, 128),
-        (3_073, 1, 256),
-        (1_024, 2, 256),
-        (1_023, 2, 128),
+        (24 * BLOCKS_OF_PART, 1, BLOCKS_OF_PART),
+        (24 * BLOCKS_OF_PART + 1, 1, 2 * BLOCKS_OF_PART),
+        (8 * BLOCKS_OF_PART, 2, 2 * BLOCKS_OF_PART),
+        (8 * BLOCKS_OF_PART - 1, 2, BLOCKS_OF_PART),
     ],
 )
 def test_the_number_of_blocks_changes_only_when_it_has_to(rows: int, before: int | None, blocks: int) -> None:
@@ -103,13 +106,13 @@ def test_more_rows_than_a_snapshot_holds_are_refused() -> None:
 
 def test_a_dictionary_stays_until_it_could_say_twice_as_much() -> None:
     rows = {f"r{number}.example.com": b"x" * 300 for number in range(20)}
-    sampled = dictionary_for(rows, 128, None)
+    sampled = dictionary_for(rows, BLOCKS_OF_PART, None)
     assert 3_000 < len(sampled) <= 4_096
-    assert dictionary_for(dict(reversed(rows.items())), 128, None) == sampled
+    assert dictionary_for(dict(reversed(rows.items())), BLOCKS_OF_PART, None) == sampled
     old = b"o" * (len(sampled) // 2 + 1)
-    assert dictionary_for(rows, 128, pointer(1, old)) == old
-    assert dictionary_for(rows, 128, pointer(1, b"little")) == sampled
-    assert dictionary_for(rows, 256, pointer(1, old)) == sampled
+    assert dictionary_for(rows, BLOCKS_OF_PART, pointer(1, old)) == old
+    assert dictionary_for(rows, BLOCKS_OF_PART, pointer(1, b"little")) == sampled
+    assert dictionary_for(rows, 2 * BLOCKS_OF_PART, pointer(1, old)) == sampled
 
 
 def in_one_block(count: int, blocks: int) -> list[str]:

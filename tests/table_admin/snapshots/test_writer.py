@@ -8,7 +8,7 @@ import pytest
 
 from edge_handler.routes.attributes import Item
 from edge_handler.snapshot.pointer import POINTER_KEY, Pointer, encode_pointer
-from edge_handler.snapshot.records import decode_row, encode_row
+from edge_handler.snapshot.records import BLOCKS_OF_PART, decode_row, encode_row
 from table_admin import InvalidInput, RoutingTable, TableAdminError
 from table_admin.errors import NoFeed
 from table_admin.inputs import iso
@@ -62,7 +62,7 @@ def test_where_nothing_changed_only_the_pointer_is_written(world: World) -> None
 
 
 def test_one_row_that_changes_sends_one_part_to_each(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("table_admin.snapshots.partition.ROWS_OF_BLOCK", 0.01)
+    monkeypatch.setattr("table_admin.snapshots.partition.ROWS_OF_BLOCK", 1.25 / BLOCKS_OF_PART)
     monkeypatch.setattr("table_admin.snapshots.partition._KEPT_BETWEEN", (0, 100))
     for number in range(10):
         world.table.put(f"r{number}.example.com", A)
@@ -75,8 +75,8 @@ def test_one_row_that_changes_sends_one_part_to_each(world: World, monkeypatch: 
 def test_a_table_that_grows_and_shrinks_has_as_many_parts_and_what_changed_is_still_known(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("table_admin.snapshots.partition.ROWS_OF_BLOCK", 0.05)
-    monkeypatch.setattr("table_admin.snapshots.partition._KEPT_BETWEEN", (0.02, 0.07))
+    monkeypatch.setattr("table_admin.snapshots.partition.ROWS_OF_BLOCK", 6.4 / BLOCKS_OF_PART)
+    monkeypatch.setattr("table_admin.snapshots.partition._KEPT_BETWEEN", (2.6 / BLOCKS_OF_PART, 9 / BLOCKS_OF_PART))
     for number in range(20):
         world.table.put(f"r{number}.example.com", A)
         done = world.take()
