@@ -99,7 +99,7 @@ SNAPSHOT_FAULTS = [
     _fault("half a part, then silence", _of(PARTS, _torn(_silent)), next_helps=True),
     _fault("half a part, as if whole", _of(PARTS, _half)),
     _fault("a damaged part", _of(PARTS, _instead(DAMAGED))),
-    _fault("one part of two is damaged", _of(PARTS, _instead(ONE_DAMAGED)), is_partial=True),
+    _fault("all parts but one are damaged", _of(PARTS, _instead(ONE_DAMAGED)), is_partial=True),
     _fault("blocks that open to 16 MB", _of(POINTER, _instead(BOMB))),
     _table("the table refuses connections", Manners(listening="no")),
     _table("the table is silent", Manners(answer=_silent)),

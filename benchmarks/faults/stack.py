@@ -25,7 +25,8 @@ NEW = "new.example"
 CHANGED = "-changed"
 """At the end of a target that was changed."""
 _BOMB_BYTES = 1 << 24
-_BLOCKS = 2 * BLOCKS_OF_PART
+_PARTS = 4
+_BLOCKS = _PARTS * BLOCKS_OF_PART
 _numbers = itertools.count()
 _EVERYTHING = {"ProjectionType": "ALL"}
 
@@ -83,9 +84,11 @@ class Stack:
     def _write_wrong(self, pointer: Pointer, right: Sequence[bytes]) -> None:
         """Write what should not be believed."""
         wrong = _parts(_block(host, _anothers(host)) for host in HOSTS)
+        whole = block_of(HOSTS[-1], _BLOCKS) // BLOCKS_OF_PART
         for number, content in enumerate(wrong):
             self._write(f"{DAMAGED[1:]}/{pointer.key(number)}", content)
-            self._write(f"{ONE_DAMAGED[1:]}/{pointer.key(number)}", content if number else right[number])
+            kept = right[number] if number == whole else content
+            self._write(f"{ONE_DAMAGED[1:]}/{pointer.key(number)}", kept)
         anothers, bombs = self._write_parts(wrong), self._write_parts(_parts(map(_bomb, HOSTS)))
         for folder, said in (
             (DAMAGED, pointer._replace(parts=anothers, taken_at="tomorrow")),
@@ -165,6 +168,7 @@ def _bomb(host: str) -> tuple[int, bytes]:
 
 def _parts(blocks: Iterable[tuple[int, bytes]]) -> list[bytes]:
     found = dict(blocks)
-    assert {number // BLOCKS_OF_PART for number in found} == {0, 1}
+    if len({number // BLOCKS_OF_PART for number in found}) < 2:
+        raise ValueError("every host is in one part: with more of them, one can be damaged and another whole")
     every = [found.get(number, b"") for number in range(_BLOCKS)]
-    return [encode_part(every[:BLOCKS_OF_PART]), encode_part(every[BLOCKS_OF_PART:])]
+    return [encode_part(every[at : at + BLOCKS_OF_PART]) for at in range(0, _BLOCKS, BLOCKS_OF_PART)]
