@@ -70,7 +70,7 @@ class _Edge:
         return sum(getattr(server, what) for server in [*self.tables, *self.buckets])
 
     def ask(self, host: str) -> Ask:
-        """Ask for a page of a host. A change that should be seen and is not is wrong."""
+        """Ask for a page of a host. A change that should be seen by now and is not is late."""
         was_known, well = host in self.known, self.is_well
         seen = self._told(host, self.viewer.ask(host))
         if seen.status == "200":
@@ -99,7 +99,7 @@ class _Edge:
             return replace(seen, target=seen.target.removesuffix(CHANGED))
         since = moved_time.now() - max(changed_at, self.table_well_at)
         if since > budgets.CHANGE_SECONDS:
-            self.result.wrong.append(f"{host} was changed {since:.0f} s ago, and is what it was")
+            self.result.late.append(f"{host} was changed {since:.0f} s ago, and is what it was")
         return seen
 
 
