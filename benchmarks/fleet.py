@@ -21,7 +21,8 @@ from benchmarks.followed import Snapshots, Usage, follower
 from benchmarks.rows import row
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.routes.destination import decode_destination
-from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.routes.remembered import Known, Refusal, Ruled
+from edge_handler.routes.resolver import Resolver
 from edge_handler.settings import Settings, load_settings
 from edge_handler.table.reader import Replica, RoutesTable, Rows
 
@@ -99,7 +100,7 @@ class _Replica(Replica):
         super().__init__("routes", region, "http://127.0.0.1:9", Credentials("", "", ""), world.clock)
         self._world = world
 
-    def read(self, domains: Sequence[str], _deadline: float, *, expected: bool = False) -> Rows:  # noqa: ARG002
+    def read(self, domains: Sequence[str], _deadline: float, *, expected: str | None = None) -> Rows:  # noqa: ARG002
         self._world.attempts += 1
         if self.region in self._world.down:
             raise ConnectionRefusedError("the table is down")
@@ -173,7 +174,7 @@ def _note_stale(world: World, host: str, route: Known, stale: dict[tuple[str, in
             stale[host, generation] = max(stale[host, generation], world.now - since)
 
 
-def _outcome(route: Known | Refusal, asked: bool) -> str:
+def _outcome(route: Known | Ruled | Refusal, asked: bool) -> str:
     if isinstance(route, Refusal):
         return str(route.status)
     return "read" if asked else "hit"

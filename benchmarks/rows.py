@@ -32,6 +32,6 @@ def row(domain: str, generation: int = 1) -> Item:
 class Table:
     """What a Resolver reads from."""
 
-    def read(self, domains: Sequence[str], _seconds: float, *, expected: bool = False) -> dict[str, Destination]:  # noqa: ARG002
+    def read(self, domains: Sequence[str], _seconds: float, *, expected: str | None = None) -> dict[str, Destination]:  # noqa: ARG002
         """Return one row for each."""
         return {domain: decode_destination(row(domain)) for domain in domains}

@@ -94,7 +94,8 @@ def test_where_a_start_goes(figures: Figures) -> None:
 def test_memory_of_a_full_cache(figures: Figures) -> None:
     script = """
 from benchmarks.rows import Table
-from edge_handler.routes.resolver import MAX_ROUTES, Resolver
+from edge_handler.routes.memory import MAX_ROUTES
+from edge_handler.routes.resolver import Resolver
 from edge_handler.settings import load_settings
 resolver = Resolver(Table(), load_settings()._replace(fresh_seconds=1e9))
 for number in range(MAX_ROUTES):

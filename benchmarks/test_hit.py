@@ -12,8 +12,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import Figures
 from edge_handler import origin_request
+from edge_handler.routes.memory import MAX_ROUTES
 from edge_handler.routes.origin import CustomOrigin
-from edge_handler.routes.resolver import MAX_ROUTES, Resolver
+from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Route
 from edge_handler.viewer_request import make_handler
 from tests.support import NOBODY, SETTINGS, Rows, event, route

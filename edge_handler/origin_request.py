@@ -11,8 +11,10 @@ from edge_handler.forwarding import custom_origin, set_header, to_bucket, to_sto
 from edge_handler.log import log, log_exception
 from edge_handler.origin_secret import DOMAINS_HEADER, is_listed
 from edge_handler.origin_secret import HEADER as SECRET_HEADER
+from edge_handler.paths import decode_path
 from edge_handler.routes import kind
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
+from edge_handler.routes.path_rules import without_prefix
 from edge_handler.routes.resolver import Table
 from edge_handler.routes.stamp import HEADER, Stamp, decode_stamp
 from edge_handler.settings import load_settings
@@ -22,7 +24,7 @@ from edge_handler.time_left import decode_time_left
 from edge_handler.website.deployments import Deployments
 from edge_handler.website.listing import blob_key
 from edge_handler.website.lists import Lists
-from edge_handler.website.paths import INDEX, MAX_KEY_BYTES, decode_path, is_ours, object_uri
+from edge_handler.website.paths import INDEX, MAX_KEY_BYTES, is_ours, object_uri
 from edge_handler.website.prefix import look_up
 from edge_handler.website.resolution import CACHE, Missing, Moved
 
@@ -51,7 +53,7 @@ def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler
     """
     deployments = Deployments(Lists(s3_endpoint), table)
 
-    def handler(event: dict[str, Any], _context: object) -> Result:
+    def handler(event: dict[str, Any], _context: object) -> Result:  # noqa: PLR0911  # each is another kind of answer
         # Its pages say the viewer's host, never that of what is behind; and they are HTML whoever asks, for what is
         # answered here is cached, and Accept is not in the key.
         request_id, host = "unknown", ""
@@ -62,13 +64,16 @@ def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler
             stamp = _stamped(request)
             told = request["headers"].pop(TIME_LEFT, None)
             host, origin = stamp.host, stamp.origin
-            if not origin.website:
-                assert isinstance(origin, CustomOrigin)  # the only kind that may be none
-                return _to_application(request, host, origin)
+            rest = without_prefix(request["uri"], stamp.prefix) if stamp.prefix else request["uri"]
+            if not rest and origin.website:
+                return _to_directory(request, stamp)
+            request["uri"] = rest or "/"
+            if isinstance(origin, CustomOrigin) and not origin.website:
+                return _to_application(request, stamp, origin)
             seconds = decode_time_left(told and told[0]["value"], request_id)
             if isinstance(origin, DeploymentOrigin):
                 return _to_deployment(request, stamp, origin, request_id, deployments, seconds)
-            return _to_website(request, host, origin, request_id, s3_endpoint, seconds)
+            return _to_website(request, stamp, origin, request_id, s3_endpoint, seconds)
         except MalformedPath as error:
             return answer(400, str(error), request_id, host)
         except BrokenStamp as error:
@@ -89,8 +94,9 @@ def _stamped(request: Request) -> Stamp:
     return decode_stamp(stamp[0]["value"])
 
 
-def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result:
-    if origin.path:
+def _to_application(request: Request, stamp: Stamp, origin: CustomOrigin) -> Result:
+    host = stamp.host
+    if origin.path or stamp.prefix:
         decode_path(request["uri"])
     headers = request["headers"]
     ours = _origin_headers(request)
@@ -99,6 +105,8 @@ def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result
     for name in (*_FORGEABLE_HEADERS, *ours):
         headers.pop(name, None)
     set_header(headers, "x-forwarded-host", host)
+    if stamp.prefix:
+        set_header(headers, "x-forwarded-prefix", stamp.prefix)
     if origin.host_header == "viewer":
         set_header(headers, "host", host)
         # Whoever writes a row names the origin; who is told the secret says the deployment.
@@ -108,6 +116,12 @@ def _to_application(request: Request, host: str, origin: CustomOrigin) -> Result
         set_header(headers, "host", origin.domain_name)
         request["origin"] = custom_origin(origin, {})
     return request
+
+
+def _to_directory(request: Request, stamp: Stamp) -> Result:
+    """Redirect from a rule's prefix to what is under it: a page's relative links would be somewhere else."""
+    query = request["querystring"] and f"?{request['querystring']}"
+    return redirect(308, {"location": f"{stamp.prefix}/{query}", "cache-control": CACHE["N"]})
 
 
 def _origin_headers(request: Request) -> dict[str, Any]:
@@ -147,13 +161,14 @@ def _to_deployment(
 
 def _to_website(
     request: Request,
-    host: str,
+    stamp: Stamp,
     origin: S3Origin | CustomOrigin,
     request_id: str,
     s3_endpoint: str | None,
     seconds: float,
 ) -> Result:
     """Send a request on to where somebody copied a site to."""
+    host = stamp.host
     uri = request["uri"]
     path = decode_path(uri)
     if len(path.encode()) > MAX_KEY_BYTES:
@@ -167,7 +182,7 @@ def _to_website(
     found = look_up(origin, uri, request["querystring"], s3_endpoint, seconds)
     if isinstance(found, Moved):
         # Without a deployment nothing says when that changes.
-        return redirect(found.status, {"location": found.location, "cache-control": CACHE["N"]})
+        return redirect(found.status, {"location": stamp.prefix + found.location, "cache-control": CACHE["N"]})
     if isinstance(found, Missing):
         return missing(uri, request_id, host)
     told, status = kind.WEBSITE, 200

@@ -8,12 +8,16 @@ import os
 import time
 from typing import Any
 
-from edge_handler.answers import Handler, Request, Result, answer, header, preflight
-from edge_handler.errors import MalformedHost
+from edge_handler.answers import Handler, Request, Result, answer, header, preflight, redirect
+from edge_handler.errors import MalformedHost, MalformedPath
 from edge_handler.log import log_exception
+from edge_handler.paths import comparable_path
 from edge_handler.routes.host import normalise_host
 from edge_handler.routes.origin import CORS, QUERY_OF_ALL, QUERY_OF_DIRECTORIES, QUERY_OF_PATHS, DeploymentOrigin
-from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.routes.path_rules import Rule, redirected
+from edge_handler.routes.redirect import CACHE, Redirect
+from edge_handler.routes.remembered import Known, Refusal, Ruled
+from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.stamp import HEADER, decode_stamp
 from edge_handler.settings import Settings, load_settings
 from edge_handler.table.reader import WARM_UP_SECONDS, RoutesTable
@@ -29,7 +33,7 @@ LOAD_SECONDS = 0.8
 """What the start may wait for the snapshot; what it has not got by then is loaded between requests."""
 
 
-def make_handler(resolver: Resolver) -> Handler:
+def make_handler(resolver: Resolver) -> Handler:  # noqa: C901  # in one piece: each call would cost every hit
     """Return a Lambda handler that resolves hosts with `resolver`."""
     known, clock = resolver.known, resolver.clock
 
@@ -39,15 +43,18 @@ def make_handler(resolver: Resolver) -> Handler:
             request: Request = cf["request"]
             headers = request["headers"]
             try:
-                route: Known | Refusal = known[headers["host"][0]["value"]]
+                route: Known | Ruled | Refusal = known[headers["host"][0]["value"]]
             except (LookupError, TypeError):
                 route = _resolve(resolver, headers, cf["config"])
             else:
                 if not route.fresh_from <= clock() < route.fresh_until:
                     route = _resolve(resolver, headers, cf["config"])
-            if route.__class__ is Refusal:
-                return _refuse(route, request, cf["config"]["requestId"])
-            if route.website:  # type: ignore[union-attr]
+            if route.__class__ is not Known:
+                found = _answering(route, request, cf["config"]["requestId"])
+                if not isinstance(found, Known):
+                    return found
+                route = found
+            if route.website:
                 if request["method"] not in ("GET", "HEAD"):
                     return _other_method(route, request, cf["config"]["requestId"])
                 request["querystring"] = request["querystring"] and _kept_query(route, request)
@@ -61,7 +68,7 @@ def make_handler(resolver: Resolver) -> Handler:
     return handler
 
 
-def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]) -> Known | Refusal:
+def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]) -> Known | Ruled | Refusal:
     started = time.monotonic()
     try:
         values = headers.get("host", ())
@@ -80,9 +87,25 @@ def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]
     return route
 
 
-def _refuse(refusal: Any, request: Request, request_id: str) -> Result:
-    extra = {"retry-after": str(refusal.retry_after)} if refusal.retry_after else None
-    return _page(refusal.status, refusal.reason, request, request_id, extra)
+def _answering(route: Known | Ruled | Refusal, request: Request, request_id: str) -> Known | Result:
+    """Return the route for a path of a host that has several; or an answer, where there is none to go on by."""
+    if isinstance(route, Refusal):
+        extra = {"retry-after": str(route.retry_after)} if route.retry_after else None
+        return _page(route.status, route.reason, request, request_id, extra)
+    assert isinstance(route, Ruled)
+    try:
+        found, rule = route.find(comparable_path(request["uri"]))
+        return found if isinstance(found, Known) else _redirect(found, rule, request, request_id)
+    except MalformedPath as error:
+        return _page(400, str(error), request, request_id, None)
+
+
+def _redirect(found: Redirect, rule: Rule | None, request: Request, request_id: str) -> Result:
+    uri, host = request["uri"], header(request, "host").lower()
+    to = redirected(found, rule, uri, request["querystring"])
+    if to.partition("?")[0] in (uri, f"https://{host}{uri}"):
+        return _page(502, "this address is redirected to itself", request, request_id, None)
+    return redirect(found.status, {"location": to, "cache-control": CACHE})
 
 
 def _kept_query(route: Any, request: Request) -> str:
@@ -103,9 +126,9 @@ def _kept_query(route: Any, request: Request) -> str:
     return str(request["querystring"])
 
 
-def _other_method(route: Known | Refusal, request: Request, request_id: str) -> Result:
+def _other_method(route: Any, request: Request, request_id: str) -> Result:
     method, allowed = request["method"], "GET, HEAD"
-    if isinstance(route, Known) and route.website & CORS:
+    if route.website & CORS:
         origin = decode_stamp(route.stamp).origin
         if method == "OPTIONS" and isinstance(origin, DeploymentOrigin):
             return preflight(origin.cors, header(request, "access-control-request-headers"))

@@ -1,6 +1,6 @@
 """What is asked of a route, what a write did to it, and what its history tells."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,6 +8,7 @@ from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
+from table_admin.path_rules import rules_text, same_rules
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -37,6 +38,10 @@ class Put:
     """Whether its environment changes and removes it; what nobody says is not managed."""
     source: str | None = None
     """See `Route.source`."""
+    rules: Mapping[str, str | None] | None = None
+    """By pattern what is written for it, see `table_admin.rule_targets`; None for one that shall go."""
+    only_rules: bool = False
+    """Rules that are not named go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,8 @@ def revision_from(item: Item) -> Revision:
 def content(route: Route) -> Route:
     """Return what a second run of the same command must find unchanged."""
     asked = route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
-    return asked._replace(former=())  # nobody asks for it: it comes of what the domain had
+    rules = tuple(rule._replace(generation=0) for rule in route.rules)
+    return asked._replace(rules=rules, former=())  # nobody asks for those: they come of what the domain had
 
 
 def same_but_note(one: Route | None, other: Route | None) -> bool:
@@ -135,7 +141,7 @@ def same_for_viewers(one: Route | None, other: Route | None) -> bool:
     """Tell whether viewers get the same of two routes, and for as long."""
     if one is None or other is None:
         return one is other
-    return (one.origin, one.expires_at) == (other.origin, other.expires_at)
+    return (one.origin, one.expires_at) == (other.origin, other.expires_at) and same_rules(one.rules, other.rules)
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
@@ -150,7 +156,11 @@ def differences(before: Route | None, after: Route | None) -> dict[str, tuple[An
 
 
 def _shown(route: Route | None, name: str) -> Any:
-    return is_managed(route) if route is not None and name == "managed" else getattr(route, name, None)
+    if route is None:
+        return None
+    if name == "rules":
+        return rules_text(route) or None
+    return is_managed(route) if name == "managed" else getattr(route, name)
 
 
 def is_managed(route: Route) -> bool:
@@ -158,7 +168,9 @@ def is_managed(route: Route) -> bool:
     if route.managed is not None:
         return route.managed
     # Written before rows said so.
-    return route.lifetime == "ephemeral" or route.service != "" or route.environment != route.domain.partition(".")[0]
+    return (
+        route.lifetime == "ephemeral" or route.service != "" or route.environment != default_environment(route.domain)
+    )
 
 
 def promoted_from(route: Route) -> str:
@@ -216,7 +228,14 @@ def put_of(route: Route) -> Put:
         keep_host=keeps_host(route),
         managed=route.managed,
         source=route.source,
+        rules=rules_text(route),
+        only_rules=True,
     )
+
+
+def default_environment(domain: str) -> str:
+    """Return the name under which people see a route that says none: the domain's first label."""
+    return domain.removeprefix("*.").partition(".")[0]
 
 
 def keeps_host(route: Route) -> bool | None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.origin import DeploymentOrigin, S3Origin
+from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route, decode_route
 from table_admin.asking import ask
 from table_admin.changes import is_live
@@ -18,6 +19,7 @@ from table_admin.errors import TableAdminError
 from table_admin.finding import Finding
 from table_admin.inputs import epoch_text, parse_domain
 from table_admin.origin_secret import verdicts
+from table_admin.path_rules import answering
 from table_admin.routing_table import RoutingTable
 from table_admin.sharing import read_cache_policy, sharing
 from table_admin.snapshots.known import known_at_edge
@@ -252,10 +254,10 @@ def _load_balancer(table: RoutingTable, route: Route) -> Iterator[Finding]:
         yield Finding("load balancer", "wrong", str(error), f"table-admin put {route.domain} OTHER_TARGET")
         return
     if origin != route.origin:
-        text = f"It is {origin.domain_name} now, the row says {route.origin.domain_name}."
+        text = f"It is {_name(origin)} now, the row says {_name(route.origin)}."
         yield Finding("load balancer", "wrong", text, "table-admin refresh")
     else:
-        yield Finding("load balancer", "ok", f"{origin.domain_name} is active.")
+        yield Finding("load balancer", "ok", f"{_name(origin)} is active.")
     elb = table.client("elbv2", region_name=route.target.split(":")[3])
     states, problem = ask(lambda: _health(elb, route.target))
     if states is None:
@@ -266,6 +268,10 @@ def _load_balancer(table: RoutingTable, route: Route) -> Iterator[Finding]:
         text = f"None of {len(states)} is healthy ({', '.join(sorted(set(states))) or 'none is registered'})."
         mend = "kubectl --namespace nginx-ingress get pods; kubernetes/target-group-binding.yaml registers them."
         yield Finding("targets", "wrong", text, mend)
+
+
+def _name(origin: Answering) -> str:
+    return origin.location if isinstance(origin, Redirect) else origin.domain_name
 
 
 def _health(elb: Any, arn: str) -> list[str]:
@@ -282,7 +288,7 @@ def _health(elb: Any, arn: str) -> list[str]:
 
 def _secret(table: RoutingTable, route: Route) -> Iterator[Finding]:
     """Say whether an ingress is told the secret. That it is not is no fault of one that does not ask for it."""
-    for found in verdicts(table, [route.origin]):
+    for found in verdicts(table, answering(route)):
         yield Finding("secret", "ok" if found.told else "unknown", f"{found.text}.", found.mend)
 
 

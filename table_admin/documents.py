@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edge_handler.routes.origin import DeploymentOrigin, Origin, S3Origin
+from edge_handler.routes.origin import DeploymentOrigin, S3Origin
+from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, is_managed
 from table_admin.deployments.deploy import Deployed
@@ -47,6 +48,32 @@ class CustomOriginDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class RedirectDocument:
+    """Another address: viewers are sent there."""
+
+    location: str
+    """`https://host[:port][/path]`, or `/path` on the same host."""
+    status: Literal[301, 302, 307, 308]
+    kind: Literal["redirect"] = "redirect"
+
+
+OriginDocument = S3OriginDocument | DeploymentOriginDocument | CustomOriginDocument | RedirectDocument
+
+
+@dataclass(frozen=True, slots=True)
+class RuleDocument:
+    """What answers for some paths of a domain."""
+
+    pattern: str
+    """A path, or a path with `/*` at its end."""
+    target: str
+    """As it was written, with `strip:` and `keep-host:`."""
+    origin: OriginDocument
+    strip_prefix: bool
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class FormerDocument:
     """A deployment that a domain had before, and whose files it still answers with."""
 
@@ -61,7 +88,7 @@ class RouteDocument:
 
     domain: str
     target: str
-    origin: S3OriginDocument | DeploymentOriginDocument | CustomOriginDocument
+    origin: OriginDocument
     environment: str
     service: str
     owner: str
@@ -78,6 +105,8 @@ class RouteDocument:
     """What made it: a branch, a pull request, the environment it was promoted from."""
     former: list[FormerDocument]
     """Deployments it had before, for pages that are still open."""
+    rules: list[RuleDocument]
+    """For some of its paths, by pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +174,11 @@ def route_document(route: Route) -> RouteDocument:
     """Return a route as it is shown."""
     shown = {"origin": _origin_document(route.origin), "managed": is_managed(route)}
     former = [FormerDocument(*one) for one in route.former]
-    return RouteDocument(**{**route._asdict(), **shown, "former": former})
+    rules = [
+        RuleDocument(rule.pattern, rule.target, _origin_document(rule.origin), rule.strip_prefix, rule.generation)
+        for rule in route.rules
+    ]
+    return RouteDocument(**{**route._asdict(), **shown, "former": former, "rules": rules})
 
 
 def change_document(change: Change) -> ChangeDocument:
@@ -199,9 +232,11 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
     )
 
 
-def _origin_document(origin: Origin) -> S3OriginDocument | DeploymentOriginDocument | CustomOriginDocument:
+def _origin_document(origin: Answering) -> OriginDocument:
     if isinstance(origin, S3Origin):
         return S3OriginDocument(*origin)
     if isinstance(origin, DeploymentOrigin):
         return DeploymentOriginDocument(*origin)
+    if isinstance(origin, Redirect):
+        return RedirectDocument(origin.location, origin.status)  # type: ignore[arg-type]  # the codec checks it
     return CustomOriginDocument(*origin)

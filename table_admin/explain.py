@@ -72,7 +72,7 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     with contextlib.redirect_stdout(sys.stderr):
         result = viewer_request.make_handler(resolver)(event, None)
     if "status" in result:
-        refusal = resolver.refusals.get(domain)
+        refusal = resolver.memory.refusals.get(domain)
         if refusal and refusal.status != 502:
             reason = refusal.reason
         return Explanation(url, domain, row, reason, _generated(result), None, missing, known)
@@ -110,7 +110,7 @@ class _Table:
         domains: Sequence[str],
         _seconds: float,
         *,
-        expected: bool = False,  # noqa: ARG002
+        expected: str | None = None,  # noqa: ARG002
     ) -> Mapping[str, Destination | BrokenRow]:
         return {item["domain"]["S"]: _read(item, decode_destination) for item in self._table.read(domains)}
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import idna
 
 from edge_handler.errors import MalformedHost
-from edge_handler.routes.host import normalise_host
+from edge_handler.routes.host import MAX_LENGTH, normalise_host
+from edge_handler.routes.wildcards import FEWEST_LABELS, MOST_LABELS
 from table_admin.errors import InvalidInput
 
 _DURATION = re.compile(r"([0-9]+)([smhdw])")
@@ -28,11 +29,24 @@ _ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 def parse_domain(text: str) -> str:
     """Return a domain as the table is keyed by it: lower case, A-labels (IDNA 2008, as browsers do).
 
+    It may be a wildcard, `*.example.com`, see `edge_handler.routes.wildcards`.
+
     Raises:
         InvalidInput: it is not a domain a viewer could ask for.
     """
     if text.startswith("*."):
-        raise InvalidInput(f"{text}: wildcard domains are not resolved yet; write one row per domain.")
+        rest = parse_host(text[2:])
+        if not FEWEST_LABELS <= rest.count(".") + 1 <= MOST_LABELS or len(rest) > MAX_LENGTH - 2:
+            raise InvalidInput(
+                f"{text[:80]}: after its * a wildcard has {FEWEST_LABELS} to {MOST_LABELS} labels, "
+                "as *.example.com has."
+            )
+        return f"*.{rest}"
+    return parse_host(text)
+
+
+def parse_host(text: str) -> str:
+    """Return a domain that is no wildcard, as `parse_domain` does. Raises InvalidInput."""
     try:
         ascii_text = text if text.isascii() else idna.encode(text, uts46=True).decode()
         domain = normalise_host(ascii_text)

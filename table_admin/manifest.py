@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from table_admin.changes import Put
+from table_admin.changes import Put, default_environment
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
 from table_admin.targets import full_target
@@ -109,7 +109,7 @@ def _whole(put: Put) -> Put:
     """Return what a file asks for that says it all: what it does not say is the default, not what the row has."""
     return replace(
         put,
-        environment=put.environment or put.domain.partition(".")[0],
+        environment=put.environment or default_environment(put.domain),
         service=put.service or "",
         permanent=put.expires_at is None,
         keep_host=bool(put.keep_host) if put.target.startswith("https://") else None,

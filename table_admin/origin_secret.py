@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_handler.origin_secret import is_listed
-from edge_handler.routes.origin import CustomOrigin, Origin
+from edge_handler.routes.origin import CustomOrigin
+from edge_handler.routes.redirect import Answering
 from table_admin.asking import ask
 from table_admin.routing_table import RoutingTable
 
@@ -28,12 +29,12 @@ class Verdict:
     mend: str = ""
 
 
-def verdicts(table: RoutingTable, origins: Iterable[Origin]) -> list[Verdict]:
+def verdicts(table: RoutingTable, origins: Iterable[Answering]) -> list[Verdict]:
     """Return one for each of the origins that get the viewer's host, for those may ask for the secret.
 
     There is none where the stack has no secret. The stack is asked once, and only if it matters.
     """
-    names = sorted({one.domain_name for one in origins if _may_ask_for_it(one)})
+    names = sorted({one.domain_name for one in origins if isinstance(one, CustomOrigin) and _may_ask_for_it(one)})
     if not names:
         return []
     cloudformation = table.client("cloudformation", region_name=_REGION)
@@ -50,8 +51,8 @@ def verdicts(table: RoutingTable, origins: Iterable[Origin]) -> list[Verdict]:
     return [_verdict(name, listed, table.stack) for name in names]
 
 
-def _may_ask_for_it(origin: Origin) -> bool:
-    return isinstance(origin, CustomOrigin) and origin.host_header == "viewer" and not origin.website
+def _may_ask_for_it(origin: CustomOrigin) -> bool:
+    return origin.host_header == "viewer" and not origin.website
 
 
 def _listed(stack: Mapping[str, Any]) -> str:

@@ -4,13 +4,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from edge_handler.routes.attributes import Item
-from edge_handler.routes.origin import DeploymentOrigin, Origin, S3Origin
+from edge_handler.routes.origin import DeploymentOrigin, S3Origin
+from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import PROMOTED, Change, Put, decode, is_live, is_managed, promoted_from, put_of, unchanged
 from table_admin.contention import replanned
 from table_admin.errors import NotFound, TableAdminError
 from table_admin.inputs import parse_domain
 from table_admin.ownership import rows_of, unmanaged
+from table_admin.path_rules import answering
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import Write, follow
 from table_admin.transactions import commit_all
@@ -129,7 +131,7 @@ def refuse_promoted(table: RoutingTable, name: str, gone: Collection[Route], *, 
 def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool) -> Iterator[Route]:
     now = table.clock()
     removed = {route.domain for route in gone}
-    origins = {route.origin for route in gone}
+    origins = {origin for route in gone for origin in answering(route)}
     own = {*filter(None, (_own_part(name, origin) for origin in origins))}
     for item in follow(lambda cursor: table.tables.scan(cursor=cursor, consistent=True)):
         route = decode(item)
@@ -137,19 +139,19 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
             continue
         if route.environment == name and is_managed(route):
             continue  # another of its services
-        if isinstance(route.origin, DeploymentOrigin):
-            continue  # its files are kept for as long as a row names it, whatever environment it was made for
-        promoted = promoted_from(route) == name and (whole or route.origin in origins)
-        if promoted or _own_part(name, route.origin) in own:
+        # A deployment's files are kept for as long as a row names it, whatever environment it was made for.
+        served = [origin for origin in answering(route) if not isinstance(origin, DeploymentOrigin)]
+        promoted = promoted_from(route) == name and (whole or route.origin in origins) and route.origin in served
+        if promoted or any(_own_part(name, origin) in own for origin in served):
             yield route
 
 
-def _own_part(name: str, origin: Origin) -> tuple[str, str] | None:
+def _own_part(name: str, origin: Answering) -> tuple[str, str] | None:
     """Return what goes with an environment: the files under its own folder, a host that has its name.
 
     What many environments share, a prefix or a load balancer, does not go with one; nor does a deployment.
     """
-    if isinstance(origin, DeploymentOrigin):
+    if isinstance(origin, DeploymentOrigin | Redirect):
         return None
     if isinstance(origin, S3Origin):
         before, found, _ = f"{origin.prefix}/".partition(f"/{name}/")

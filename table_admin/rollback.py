@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from edge_handler.routes.attributes import Item
-from edge_handler.routes.origin import Origin
+from edge_handler.routes.redirect import Answering
 from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import (
     Change,
@@ -21,6 +21,7 @@ from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
+from table_admin.path_rules import renewed, rules_before
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.selection import fits
@@ -211,7 +212,7 @@ def to_state(
     return replace(_restored(table, state, item, current, text), restores=entry.revision)
 
 
-def _refuse_gone(table: RoutingTable, entry: Revision, origin: Origin) -> None:
+def _refuse_gone(table: RoutingTable, entry: Revision, origin: Answering) -> None:
     """Raise TargetRefused where nothing is any more: closing a pull request removes files, say."""
     try:
         why = why_nothing(table, origin)
@@ -229,5 +230,6 @@ def _restored(table: RoutingTable, state: Route, item: Item | None, current: Rou
     same = current is not None and is_live(current, table.clock()) and current.origin == state.origin
     generation = current.generation if current is not None else 1
     former = former_of(current, state, table.clock())
-    route = table.stamped(state._replace(generation=generation, former=former), note)
+    rules = renewed(state.rules, rules_before(current, table.clock()))
+    route = table.stamped(state._replace(generation=generation, former=former, rules=rules), note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)

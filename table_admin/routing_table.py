@@ -10,7 +10,7 @@ import boto3
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
-from edge_handler.routes.origin import Origin
+from edge_handler.routes.redirect import Answering
 from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import (
     Change,
@@ -18,6 +18,7 @@ from table_admin.changes import (
     Revision,
     change_of,
     decode,
+    default_environment,
     expired,
     first_expiry,
     is_live,
@@ -41,6 +42,9 @@ from table_admin.inputs import (
     parse_moment,
     parse_note,
 )
+from table_admin.path_rules import renewed, rules_before
+from table_admin.redirect_loops import refuse_redirect_loops
+from table_admin.rule_targets import parse_rules, planned_rules
 from table_admin.selection import Selection, selected_page
 from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of
 from table_admin.targets import ClientFactory, TargetResolver
@@ -93,6 +97,8 @@ class RoutingTable:
         permanent: bool = False,
         default_expires_in: str | None = None,
         keep_host: bool | None = None,
+        rules: Mapping[str, str | None] | None = None,
+        only_rules: bool = False,
         note: str = "",
         if_revision: int | None = None,
         if_generation: int | None = None,
@@ -104,7 +110,7 @@ class RoutingTable:
         none, unless it is given one.
 
         Args:
-            domain: what viewers ask for.
+            domain: what viewers ask for; or a wildcard, `*.example.com`.
             target: see `TargetResolver.resolve`.
             environment: which manages the route from now on: see `environments`. By default none does, and the
                 name that people see is the domain's first label.
@@ -114,6 +120,9 @@ class RoutingTable:
             permanent: takes an expiry away.
             default_expires_in: of a route that has expired, where neither is given.
             keep_host: see `TargetResolver.resolve`.
+            rules: for some of its paths: by pattern what is written for it, see `table_admin.rule_targets`; None for
+                one that shall go.
+            only_rules: rules that are not named go.
             note: why, for people.
             if_revision: write only over this revision; 0 for a domain that must not exist. Where the route is as it
                 shall be already, its revision does not matter.
@@ -136,6 +145,8 @@ class RoutingTable:
             keep_host=keep_host,
             note=note or None,
             managed=True if environment is not None else None,
+            rules=parse_rules(rules) if rules is not None else {} if only_rules else None,
+            only_rules=only_rules,
         )
         item = self._read(wanted.domain)
         refuse_overtaken(wanted.domain, item, if_generation, target, self.clock())
@@ -161,6 +172,7 @@ class RoutingTable:
             return unchanged(self.existing(domain, item))
         _refuse_another(domain, item, if_revision)
         row = self.stamped(self.existing(domain, item), note)
+        row = row._replace(rules=renewed(row.rules, ()))
         return self.commit([self.write("touch", domain, item, encode_route(row), True)], dry_run=dry_run)[0]
 
     @replanned
@@ -273,12 +285,13 @@ class RoutingTable:
         expires_at = before.expires_at if before is not None and live and not wanted.permanent else None
         if wanted.expires_at is not None:
             expires_at = wanted.expires_at
-        first_label = wanted.domain.partition(".")[0]
         after = Route(
             domain=wanted.domain,
             target=wanted.target,
             origin=origin,
-            environment=parse_environment(_first(wanted.environment, before and before.environment, first_label)),
+            environment=parse_environment(
+                _first(wanted.environment, before and before.environment, default_environment(wanted.domain))
+            ),
             lifetime="permanent" if expires_at is None else "ephemeral",
             expires_at=expires_at,
             revision=1,
@@ -291,7 +304,8 @@ class RoutingTable:
             managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
             source=_source(wanted, before, origin),
         )
-        after = after._replace(former=former_of(before, after, now))
+        rules = planned_rules(before.rules if before else (), wanted.rules, self.targets, whole=wanted.only_rules)
+        after = after._replace(former=former_of(before, after, now), rules=renewed(rules, rules_before(before, now)))
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin
@@ -311,11 +325,13 @@ class RoutingTable:
         """Write up to TRANSACTION_ROWS rows with their history, all or nothing.
 
         Raises:
+            InvalidInput: viewers would be redirected in a circle; nothing was written.
             RevisionConflict: a row is not what it was when it was read; nothing was written.
         """
         writes = [*writes]
         if len(writes) > TRANSACTION_ROWS:
             raise InvalidInput(f"{len(writes)} routes at once; at most {TRANSACTION_ROWS} can be written together.")
+        refuse_redirect_loops(self.tables, writes)
         if writes and not dry_run:
             writes = self.tables.commit(writes)
         return [change_of(write) for write in writes]
@@ -383,7 +399,7 @@ def _decoded(items: Iterable[Item], on_broken: OnBroken | None) -> Iterator[Rout
                 on_broken(str(item["domain"]["S"]), str(error))
 
 
-def _source(wanted: Put, before: Route | None, origin: Origin) -> str:
+def _source(wanted: Put, before: Route | None, origin: Answering) -> str:
     """Return where a route comes from: elsewhere it is not what was promoted any more."""
     if wanted.source is not None or before is None:
         return parse_note(wanted.source or "")

@@ -21,6 +21,7 @@ from table_admin.contention import pause
 from table_admin.deployments.keys import key_of_row
 from table_admin.errors import InvalidInput, NoFeed, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.inputs import iso
+from table_admin.path_rules import in_revision
 
 Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
@@ -89,9 +90,11 @@ class Write:
         return {name: value for name, value in record.items() if name != "environment" or _is_text(value)}
 
     def _stamped(self) -> dict[str, Any]:
-        stamps = {"revision": {"N": str(self.revision)}}
+        stamps: dict[str, Any] = {"revision": {"N": str(self.revision)}}
         if self.new_generation:
             stamps["generation"] = {"N": str(self.revision)}
+        if "rules" in self.row:
+            stamps["rules"] = in_revision(self.row["rules"], self.revision)
         return {**self.row, **stamps}
 
 

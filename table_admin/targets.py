@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 import boto3
+import idna
 from botocore.exceptions import BotoCoreError, ClientError
 
 from edge_handler.routes.origin import (
@@ -18,6 +19,7 @@ from edge_handler.routes.origin import (
     is_origin_path,
     is_origin_port,
 )
+from edge_handler.routes.redirect import STATUSES, Answering, Redirect, is_location
 from table_admin.deployments.keys import bucket_of, deployment_at, is_ours
 from table_admin.deployments.lists import NoList, read_head
 from table_admin.errors import InvalidInput, TableAdminError, TargetRefused
@@ -32,6 +34,9 @@ _LOAD_BALANCER = re.compile(
 # Google's storage answers like S3's REST endpoint: objects, no index documents.
 _STORAGE_HOSTS = frozenset(("storage.googleapis.com",))
 MAX_PATH = 255
+_REDIRECT = "redirect:"
+_DEFAULT_STATUS = 308
+"""Browsers keep method and body; and it is asked for again each time, see `edge_handler.routes.redirect.CACHE`."""
 
 ClientFactory = Callable[..., Any]
 
@@ -46,12 +51,13 @@ class TargetResolver:
         self._balancers: dict[str, CustomOrigin] = {}
         self._deployments: dict[tuple[str, str], DeploymentOrigin] = {}
 
-    def resolve(self, target: str, *, keep_host: bool = False) -> Origin:
+    def resolve(self, target: str, *, keep_host: bool = False) -> Answering:
         """Return the origin that a target stands for now.
 
         Args:
             target: `s3://bucket/prefix`, `s3://bucket/_deployments/ID` for a deployment, the ARN of an application or
-                network load balancer, or `https://host[:port][/path]`.
+                network load balancer, `https://host[:port][/path]`, or `redirect:[STATUS:]https://host[:port][/path]`,
+                308 by default, or `redirect:[STATUS:]/path` on the same host.
             keep_host: for an `https://` target: it is an ingress that routes by the viewer's host.
 
         Raises:
@@ -68,8 +74,11 @@ class TargetResolver:
             return self._balancers[target]
         if target.startswith("https://"):
             return _resolve_url(target, keep_host)
+        if target.startswith(_REDIRECT):
+            return _parse_redirect(target)
         raise InvalidInput(
-            f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]."
+            f"{target[:80]!r} is not a target; write s3://bucket/prefix, a load balancer's ARN, "
+            "https://host[:port][/path], or redirect:https://host[:port][/path]."
         )
 
     def region(self, bucket: str) -> str:
@@ -147,6 +156,30 @@ def _parse_bucket(target: str) -> tuple[str, str]:
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise InvalidInput(f"{bucket[:80]!r} is not a bucket name.")
     return bucket, _path(quote(prefix, safe="/"), target)
+
+
+def _parse_redirect(target: str) -> Redirect:
+    text, status = target.removeprefix(_REDIRECT), str(_DEFAULT_STATUS)
+    before, colon, after = text.partition(":")
+    if colon and before.isdigit():
+        status, text = before, after
+    if status not in map(str, STATUSES):
+        raise InvalidInput(f"{target[:80]!r}: a redirect's status is one of {', '.join(map(str, STATUSES))}.")
+    if text.startswith("/") and not text.startswith("//"):
+        return Redirect(_path(text, target) or "/", int(status))
+    if not text.startswith(("https://", "http://")):
+        raise InvalidInput(f"{target[:80]!r}: a redirect leads to https://host[:port][/path], or to /path.")
+    try:
+        parts = urlsplit(text)
+        host, port = idna.encode(parts.hostname or "", uts46=True).decode(), parts.port
+    except (ValueError, idna.IDNAError) as error:
+        raise InvalidInput(f"{target[:80]!r} leads to no URL: {error}.") from error
+    if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
+        raise InvalidInput(f"{target[:80]!r}: a redirect has no query, fragment or user; the viewer's query is kept.")
+    found = f"{parts.scheme}://{host}{f':{port}' if port else ''}{_path(parts.path, target)}"
+    if not is_location(found):
+        raise InvalidInput(f"{target[:80]!r} leads to no host name that a browser could ask for.")
+    return Redirect(found, int(status))
 
 
 def _bucket_region(bucket: str, client: ClientFactory) -> str:

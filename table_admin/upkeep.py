@@ -10,6 +10,7 @@ from table_admin.errors import RevisionConflict, TargetRefused
 from table_admin.inputs import epoch_text, parse_note
 from table_admin.presence import why_nothing
 from table_admin.routing_table import OnBroken, RoutingTable
+from table_admin.rule_targets import targets_of
 from table_admin.tables import TRANSACTION_ROWS, Write
 
 
@@ -43,7 +44,7 @@ def refresh(
 
     A second run changes nothing. Yields an Orphan, or Lost, for a load balancer that cannot serve any more.
     """
-    balancers = (route for route in table.list(environment, on_broken) if route.target.startswith("arn:"))
+    balancers = (route for route in table.list(environment, on_broken) if any(map(_is_balancer, targets_of(route))))
     for routes in _chunks(balancers):
         items = table.tables.read(route.domain for route in routes)
         writes: list[Write | None] = []
@@ -92,21 +93,26 @@ def gone(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orp
     for route in table.list(on_broken=on_broken):
         if not is_live(route, now):
             continue
-        if route.target not in known:
-            known[route.target] = _why_gone(table, route)
-        if known[route.target]:
-            yield _found(route, known[route.target])
+        for target in targets_of(route):
+            if target not in known:
+                known[target] = _why_gone(table, target)
+            if known[target]:
+                yield _found(route, known[target], target)
 
 
-def _found(route: Route, reason: str) -> Orphan | Lost:
-    return (Lost if promoted_from(route) else Orphan)(route.domain, route.target, reason)
+def _found(route: Route, reason: str, target: str = "") -> Orphan | Lost:
+    return (Lost if promoted_from(route) else Orphan)(route.domain, target or route.target, reason)
 
 
-def _why_gone(table: RoutingTable, route: Route) -> str:
-    if route.target.startswith("https://"):
+def _is_balancer(target: str) -> bool:
+    return target.startswith("arn:")
+
+
+def _why_gone(table: RoutingTable, target: str) -> str:
+    if target.startswith("https://"):
         return ""
     try:
-        origin = table.targets.resolve(route.target)
+        origin = table.targets.resolve(target)
     except TargetRefused as error:
         return str(error)
     return why_nothing(table, origin)

@@ -73,8 +73,8 @@ class Rows:
 
     def __init__(self, *routes: Route) -> None:
         self.items: dict[str, Item] = {found.domain: encode_route(found) for found in routes}
-        self.asked: list[tuple[float, bool]] = []
-        """How long each read may take, and whether its row was expected."""
+        self.asked: list[tuple[float, str | None]] = []
+        """How long each read may take, and whose row was expected."""
         self.reachable = True
         self.retry_after = 0.0
 
@@ -83,7 +83,7 @@ class Rows:
         return len(self.asked)
 
     def read(
-        self, domains: Sequence[str], seconds: float, *, expected: bool = False
+        self, domains: Sequence[str], seconds: float, *, expected: str | None = None
     ) -> dict[str, Destination | BrokenRow]:
         self.asked.append((seconds, expected))
         if not self.reachable:

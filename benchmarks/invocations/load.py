@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin
+from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.route import Route, encode_route
 from edge_handler.routes.stamp import encode_stamp
 from tests.corpus import INGRESS, ORIGIN_EVENTS, VIEWER_EVENTS
@@ -137,6 +138,7 @@ class ViewerLoad:
     def _of(self, found: Route, host: str, instead: str | None) -> Case:
         given = self._asking(host)
         method = given["Records"][0]["cf"]["request"]["method"]
+        assert not isinstance(found.origin, Redirect)
         if found.origin.website and method not in ("GET", "HEAD"):
             return Case(given, "405", instead)
         return Case(given, encode_stamp(found.domain, found.generation, found.origin), instead)
@@ -178,6 +180,7 @@ class OriginLoad:
 
     def _of(self, found: Route, uri: str) -> Case:
         origin = found.origin
+        assert not isinstance(origin, Redirect)
         given = self._asking(encode_stamp(found.domain, found.generation, origin), uri)
         if isinstance(origin, CustomOrigin) and not origin.website:
             return Case(given, f"{found.domain} at {origin.domain_name}{uri}", None)

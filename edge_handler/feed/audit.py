@@ -7,7 +7,7 @@ announced meanwhile, is a contradiction; once, it may be on its way.
 
 import random
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from itertools import islice
 from typing import Any
 
@@ -48,32 +48,38 @@ class Audit:
             self._feed.close()
 
     def contradiction(
-        self, now: float, remembered: MutableMapping[str, Any], find: Callable[[str], Found]
+        self,
+        now: float,
+        remembered: MutableMapping[str, Any],
+        wildcards: Mapping[str, str],
+        find: Callable[[str], Found],
     ) -> str | None:
-        """Read some rows, and return a host of which the table says something else than `find`, twice.
+        """Read some rows, and return the domain of one that is something else in the table than `find` says, twice.
 
         Args:
             now: of the clock that `AUDIT_SECONDS` are seconds of.
             remembered: what is remembered by host, the longest unchecked first; what is checked goes to its end.
-            find: says what is known of a host.
+            wildcards: that answer for a host that has no row; whether it still has none is asked, too.
+            find: says what is known of a domain.
         """
         if self._asked:
             rows = self._collect(now)
             return None if rows is None else self._judge(rows, remembered, find)
         if not self._due_at - AUDIT_SECONDS <= now < self._due_at:
             self._due_at = now + AUDIT_SECONDS * (1 - random.random() / 2)
-            self._send(now, remembered)
+            self._send(now, remembered, wildcards)
         return None
 
-    def _send(self, now: float, remembered: MutableMapping[str, Any]) -> None:
+    def _send(self, now: float, remembered: MutableMapping[str, Any], wildcards: Mapping[str, str]) -> None:
         hosts = [*dict.fromkeys([*self._suspects, *islice(remembered, HOSTS)])][:HOSTS]
-        if not hosts or not self._feed.is_ready():
+        domains = [*dict.fromkeys([*hosts, *(wildcards[host] for host in hosts if host in wildcards)])]
+        if not domains or not self._feed.is_ready():
             return
         try:
-            self._feed.ask(HEADERS, question(self._table, hosts), time.monotonic() + _SEND_SECONDS)
+            self._feed.ask(HEADERS, question(self._table, domains), time.monotonic() + _SEND_SECONDS)
         except OSError:
             return
-        self._asked, self._sent_at = hosts, now
+        self._asked, self._sent_at = domains, now
 
     def _collect(self, now: float) -> Rows | None:
         try:
@@ -90,15 +96,15 @@ class Audit:
     def _judge(self, rows: Rows, remembered: MutableMapping[str, Any], find: Callable[[str], Found]) -> str | None:
         suspects, self._suspects = self._suspects, {}
         asked, self._asked = self._asked, []
-        for host in asked:
-            if host in remembered:
-                remembered[host] = remembered.pop(host)
-            known, row = find(host), rows.get(host)
+        for domain in asked:
+            if domain in remembered:
+                remembered[domain] = remembered.pop(domain)
+            known, row = find(domain), rows.get(domain)
             if _agree(known, row):
                 continue
-            if host in suspects and suspects[host] == known:
-                return host
-            self._suspects[host] = known
+            if domain in suspects and suspects[domain] == known:
+                return domain
+            self._suspects[domain] = known
         return None
 
 

@@ -103,11 +103,11 @@ class Follower:
         if self._pointer is not None:
             self.catch_up(time.monotonic() + poll_seconds)
 
-    def advance(self, remembered: MutableMapping[str, Any]) -> Mapping[str, Change]:
+    def advance(self, remembered: MutableMapping[str, Any], wildcards: Mapping[str, str]) -> Mapping[str, Change]:
         """Do what can be done without waiting: collect an answer, send a poll, take up a snapshot.
 
-        `remembered`: what was looked up, by host, the longest unchecked first; see `Audit`. Return what has changed, by
-        domain.
+        `remembered`: what was looked up, by host, the longest unchecked first; and the `wildcards` that answer for some
+        of them; see `Audit`. Return what has changed, by domain.
         """
         now = self._clock()
         self._take_up(now)
@@ -116,7 +116,7 @@ class Follower:
         page = self._polling.collect()
         news = self._learn(page) or {} if page is not None else {}
         if self._audit is not None and self._pointer is not None and self.fresh_until():
-            host = self._audit.contradiction(now, remembered, self.find)
+            host = self._audit.contradiction(now, remembered, wildcards, self.find)
             if host is not None:
                 self._distrust(f"the row of {host} is not what was announced", self._newest)
         if self._pointer is not None and not self._polling.is_open and not self._before_due(now):

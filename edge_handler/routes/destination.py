@@ -8,11 +8,14 @@ from typing import NamedTuple
 
 from edge_handler.errors import BrokenRow, UnreadableRow
 from edge_handler.routes.attributes import Item, integer, is_item, string
-from edge_handler.routes.origin import Origin, decode_origin, is_deployment
+from edge_handler.routes.origin import is_deployment
+from edge_handler.routes.path_rules import Rule, decode_answering, decode_rules
+from edge_handler.routes.redirect import Answering
 
-SCHEMAS = (1, 2)
-"""What this reads. A writer writes the lowest that can say what the row says: 2 is for deployments."""
-ATTRIBUTES = ("schema", "revision", "generation", "origin", "expires_at", "former")
+SCHEMAS = (1, 2, 3)
+"""What this reads. A writer writes the lowest that can say what the row says: 2 is for deployments, 3 for wildcards,
+rules and redirects."""
+ATTRIBUTES = ("schema", "revision", "generation", "origin", "expires_at", "former", "rules")
 """Of a row, what is read here; besides its key. The feed and the snapshot carry these and no more."""
 MAX_FORMER = 2
 
@@ -30,11 +33,14 @@ class Destination(NamedTuple):
     """Which origin answers for a domain. The fields are as `Route` has them."""
 
     domain: str
-    origin: Origin
+    """A host, or a wildcard: see `edge_handler.routes.wildcards`."""
+    origin: Answering
+    """Of paths that no rule is for."""
     expires_at: int | None
     revision: int
     generation: int
     former: tuple[Former, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 def decode_destination(item: Item) -> Destination:
@@ -51,11 +57,12 @@ def decode_destination(item: Item) -> Destination:
             raise BrokenRow(f"the row has schema {schema}, this reader knows {SCHEMAS[-1]}")
         return Destination(
             domain=string(item, "domain"),
-            origin=decode_origin(item["origin"]["M"]),
+            origin=decode_answering(item["origin"]["M"]),
             expires_at=integer(item, "expires_at", 0) if "expires_at" in item else None,
             revision=integer(item, "revision", 1),
             generation=integer(item, "generation", 1),
             former=_former(item) if "former" in item else (),
+            rules=decode_rules(item) if "rules" in item else (),
         )
     except (BrokenRow, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise unreadable(item, error) from error

@@ -8,7 +8,10 @@ from typing import Any, Literal, NamedTuple
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item, boolean, string
 from edge_handler.routes.destination import Former, decode_destination, unreadable
-from edge_handler.routes.origin import DeploymentOrigin, Origin, encode_origin
+from edge_handler.routes.origin import DeploymentOrigin
+from edge_handler.routes.path_rules import Rule, encode_answering, encode_rules, rule_targets
+from edge_handler.routes.redirect import Answering, Redirect
+from edge_handler.routes.wildcards import is_wildcard
 
 ATTRIBUTE_TYPES = {
     "domain": "S",
@@ -37,7 +40,7 @@ class Route(NamedTuple):
     domain: str
     target: str
     """What the person wrote; `origin` is what it resolved to when it was written."""
-    origin: Origin
+    origin: Answering
     environment: str
     lifetime: Literal["permanent", "ephemeral"]
     expires_at: int | None
@@ -59,6 +62,8 @@ class Route(NamedTuple):
     """What made it, for people and pipelines: a branch, a pull request, the environment it was promoted from."""
     former: tuple[Former, ...] = ()
     """The newest first, MAX_FORMER at most."""
+    rules: tuple[Rule, ...] = ()
+    """For some of its paths, by pattern."""
 
 
 def decode_route(item: Item) -> Route:
@@ -73,7 +78,7 @@ def decode_route(item: Item) -> Route:
         if lifetime not in ("permanent", "ephemeral"):
             raise BrokenRow(f"lifetime is {lifetime[:40]!r}, not permanent or ephemeral")
         return Route(
-            **found._asdict(),
+            **found._replace(rules=_with_targets(item, found.rules))._asdict(),
             target=string(item, "target"),
             environment=string(item, "environment"),
             lifetime=lifetime,  # type: ignore[arg-type]  # narrowed by `in`, which mypy does not follow
@@ -91,15 +96,29 @@ def decode_route(item: Item) -> Route:
 
 def encode_route(route: Route) -> dict[str, dict[str, Any]]:
     """Write a route as a row in DynamoDB's JSON: the inverse of `decode_route`."""
-    values = {**route._asdict(), "schema": 2 if isinstance(route.origin, DeploymentOrigin) else 1}
+    values = {**route._asdict(), "schema": _schema(route)}
     # An empty owner must not be written: the index by owner holds the rows that have one.
     item: dict[str, dict[str, Any]] = {
         name: {kind: values[name] if kind == "BOOL" else str(values[name])}
         for name, kind in ATTRIBUTE_TYPES.items()
         if values[name] is not None and (values[name] != "" or name not in _OPTIONAL)
     }
-    item["origin"] = {"M": encode_origin(route.origin)}
+    item["origin"] = {"M": encode_answering(route.origin)}
     if route.former:
         former = [{"deployment": {"S": one.deployment}, "until": {"N": str(one.until)}} for one in route.former]
         item["former"] = {"L": [{"M": one} for one in former]}
+    if route.rules:
+        item["rules"] = encode_rules(route.rules)
     return item
+
+
+def _with_targets(item: Item, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    targets = rule_targets(item) if rules else []
+    return tuple(rule._replace(target=target) for rule, target in zip(rules, targets, strict=True))
+
+
+def _schema(route: Route) -> int:
+    """Return the lowest that says what a route says; see `SCHEMAS`."""
+    if route.rules or isinstance(route.origin, Redirect) or is_wildcard(route.domain):
+        return 3
+    return 2 if isinstance(route.origin, DeploymentOrigin) else 1

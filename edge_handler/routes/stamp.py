@@ -9,11 +9,20 @@ from typing import NamedTuple
 from edge_handler.errors import BrokenRow, BrokenStamp, MalformedHost
 from edge_handler.routes.destination import MAX_FORMER
 from edge_handler.routes.host import normalise_host
-from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, S3Origin, decode_origin, is_deployment
+from edge_handler.routes.origin import (
+    CustomOrigin,
+    DeploymentOrigin,
+    Origin,
+    S3Origin,
+    decode_origin,
+    is_deployment,
+    is_origin_path,
+)
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
 HEADER = "x-route"
-_VERSION = "1"
+# The second has what a rule takes off the path before the origin is asked.
+_VERSIONS = ("1", "2")
 _FIELDS = {
     "s3": S3Origin._fields,
     "deployment": (*DeploymentOrigin._fields, "former"),
@@ -29,11 +38,13 @@ class Stamp(NamedTuple):
     origin: Origin
     former: tuple[str, ...] = ()
     """Deployments that pages which are still open may be of, see `Route.former`."""
+    prefix: str = ""
+    """What the origin's paths are without, see `Rule.prefix`."""
 
 
-def encode_stamp(host: str, generation: int, origin: Origin, former: tuple[str, ...] = ()) -> str:
+def encode_stamp(host: str, generation: int, origin: Origin, former: tuple[str, ...] = (), prefix: str = "") -> str:
     """Return the header's value. `;` separates the fields: none of them can hold one."""
-    fields = [_VERSION, host, str(generation)]
+    fields = [_VERSIONS[1], host, str(generation), prefix] if prefix else [_VERSIONS[0], host, str(generation)]
     if isinstance(origin, S3Origin):
         fields += ["s3", *origin]
     elif isinstance(origin, DeploymentOrigin):
@@ -56,14 +67,17 @@ def decode_stamp(value: str) -> Stamp:
         BrokenStamp: the value is not one that `encode_stamp` wrote.
     """
     try:
-        version, host, number, kind, *rest = value.split(";")
-        if version != _VERSION:
-            raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSION}")
+        version, host, number, *rest = value.split(";")
+        if version not in _VERSIONS:
+            raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSIONS[-1]}")
+        prefix, kind, *rest = rest if version == _VERSIONS[1] else ("", *rest)
         fields = dict(zip(_FIELDS.get(kind, ()), rest, strict=True))
         former = tuple(filter(None, fields.pop("former", "").split(",")))
-        stamp = Stamp(host, int(number), _decode_origin(kind, fields), former)
+        stamp = Stamp(host, int(number), _decode_origin(kind, fields), former, prefix)
         if len(former) > MAX_FORMER or not all(map(is_deployment, former)):
             raise BrokenStamp("the stamp's former deployments cannot be read")
+        if not is_origin_path(prefix):
+            raise BrokenStamp(f"the stamp takes {prefix[:80]!r} off the path")
         if normalise_host(host) != host or stamp.generation < 1 or encode_stamp(*stamp) != value:
             raise BrokenStamp("the stamp is not as it would be written")
     except (ValueError, BrokenRow, MalformedHost) as error:

@@ -45,7 +45,7 @@ class Replica:
         self._server = Server(endpoint)
         self._signer = Signer("dynamodb", region, credentials)
 
-    def read(self, domains: Sequence[str], deadline: float, *, expected: bool = False) -> Rows:
+    def read(self, domains: Sequence[str], deadline: float, *, expected: str | None = None) -> Rows:
         """Return the rows that exist.
 
         Raises:
@@ -57,15 +57,17 @@ class Replica:
 
         def read_expected(status: int, content: bytes) -> Rows:
             rows = read(status, content)
-            if not rows:
-                # An answer without rows names nothing by which to tell that it answers this question.
+            if expected not in rows:
+                # It names nothing by which to tell that it answers this question: another row may be of many hosts.
                 raise Unreadable("the row that was there is gone")
             return rows
 
         body = question(self._table, domains)
         headers = {**HEADERS, "host": self._server.authority}
         signed = self._signer.sign("POST", "/", headers, hashlib.sha256(body).hexdigest())
-        return self._server.ask("POST", "/", signed, body, deadline, read, read_expected if expected else read)
+        return self._server.ask(
+            "POST", "/", signed, body, deadline, read, read_expected if expected is not None else read
+        )
 
     def connect(self, deadline: float) -> None:
         """Open the connection. Raises OSError."""
@@ -133,13 +135,14 @@ class RoutesTable:
         with contextlib.suppress(OSError):
             self._replicas[0].connect(time.monotonic() + WARM_UP_SECONDS)
 
-    def read(self, domains: Sequence[str], seconds: float, *, expected: bool = False) -> Rows:
+    def read(self, domains: Sequence[str], seconds: float, *, expected: str | None = None) -> Rows:
         """Return the rows of up to 100 domains, those that exist, in one round trip.
 
         Args:
             domains: the keys.
             seconds: how long it may take, whatever is broken. Each replica gets half of what is left, the last all.
-            expected: there was a row: that it is gone is believed only if a connection made for the question says so.
+            expected: the domain of a row that was there: that it is gone is believed only if a connection made for the
+                question says so.
 
         Raises:
             TableUnreachable: no replica answered, or all have failed so recently that none was asked.

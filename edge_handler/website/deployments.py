@@ -9,6 +9,7 @@ from edge_handler.log import log
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.resolver import Table
 from edge_handler.routes.stamp import Stamp
+from edge_handler.routes.wildcards import candidates
 from edge_handler.website.lists import Lists
 from edge_handler.website.resolution import CACHE, Missing, Moved, Serve, resolve, site_path
 from edge_handler.website.rules import headers_for
@@ -93,9 +94,10 @@ class Deployments:
         if self._table is None or seconds <= 0:
             return 0, None
         try:
-            row = self._table.read((host,), seconds).get(host)
+            rows = self._table.read(candidates(host), seconds)
         except TableUnreachable:
             return 0, None
+        row = next((rows[domain] for domain in candidates(host) if domain in rows), None)
         if row is None or isinstance(row, BrokenRow) or not isinstance(row.origin, DeploymentOrigin):
             return 0, None
         if row.expires_at is not None and time.time() >= row.expires_at:

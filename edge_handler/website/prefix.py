@@ -10,10 +10,11 @@ from urllib.parse import unquote
 from cachetools import TTLCache
 
 from edge_handler.errors import StorageUnreachable
+from edge_handler.paths import decode_path
 from edge_handler.routes.origin import S3Origin
 from edge_handler.website.bucket import SECONDS, exists
 from edge_handler.website.listing import File, Options
-from edge_handler.website.paths import MAX_KEY_BYTES, decode_path, object_uri
+from edge_handler.website.paths import MAX_KEY_BYTES, object_uri
 from edge_handler.website.resolution import Missing, Moved, Serve, resolve
 
 # Of one page: a path of many segments must not become many questions.

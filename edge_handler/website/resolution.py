@@ -9,10 +9,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from edge_handler.errors import MalformedPath
+from edge_handler.paths import collapse_slashes, composed, decode_path
 from edge_handler.website.assets import is_asset
 from edge_handler.website.listing import File, Options, RedirectRule
-from edge_handler.website.paths import INDEX, MAX_KEY_BYTES, decode_path
-from edge_handler.website.rules import PATH_SAFE, Values, collapse_slashes, find_rule, location, target
+from edge_handler.website.paths import INDEX, MAX_KEY_BYTES
+from edge_handler.website.rules import PATH_SAFE, Values, find_rule, location, target
 
 CACHE = {
     "I": "public, max-age=31536000, immutable",
@@ -101,11 +102,7 @@ def site_path(uri: str) -> str:
         raise MalformedPath(
             "the path has a NUL character" if "\0" in path else "the path has no slash at its beginning"
         )
-    if not path.isascii():
-        from unicodedata import normalize  # noqa: PLC0415 - few paths need it
-
-        path = normalize("NFC", path)
-    return path
+    return composed(path)
 
 
 class _Site:

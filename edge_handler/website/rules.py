@@ -7,6 +7,7 @@ to a segment, which takes at least a character and no slash. Patterns and paths 
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, unquote, urljoin
 
+from edge_handler.paths import collapse_slashes, composed
 from edge_handler.website.listing import HeaderRule, RedirectRule
 
 # What stands in a path and in a query as it is. A backslash does not: browsers take it for a slash.
@@ -83,12 +84,7 @@ def target(destination: str, values: Values) -> str:
     origin, path, _own, _fragment = _split(destination)
     if origin:
         return ""
-    path = collapse_slashes("/" + _fill(unquote(path), values, str))
-    if not path.isascii():
-        from unicodedata import normalize  # noqa: PLC0415 - few paths need it
-
-        path = normalize("NFC", path)
-    return path
+    return composed(collapse_slashes("/" + _fill(unquote(path), values, str)))
 
 
 def asked_next(destination: str, values: Values) -> str:
@@ -116,13 +112,6 @@ def headers_for(path: str, rules: Iterable[HeaderRule]) -> list[tuple[str, str]]
             # What two blocks say alike is said once: no browser takes `*, *` for an allowed origin.
             found[name.lower()] = value if before in (None, value) else f"{before}, {value}"
     return list(found.items())
-
-
-def collapse_slashes(path: str) -> str:
-    """Return `path` with one slash for each run of them."""
-    while "//" in path:
-        path = path.replace("//", "/")
-    return path
 
 
 def _leads_back(rule: RedirectRule, values: Values, path: str) -> bool:

@@ -11,6 +11,7 @@ from table_admin.cli.session import setting
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_duration
 from table_admin.origin_secret import verdicts
+from table_admin.path_rules import answering
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.terminal import echo
@@ -72,7 +73,10 @@ def tell_left(domain: str, why: str) -> None:
 
 def tell_missing(table: RoutingTable, changes: Iterable[Change]) -> None:
     """Say of which targets nothing could be served: viewers get 404 until somebody puts files there."""
-    for target, origin in {change.after.target: change.after.origin for change in changes if change.after}.items():
+    routes = [change.after for change in changes if change.after]
+    found = {route.target: route.origin for route in routes}
+    found |= {rule.target: rule.origin for route in routes for rule in route.rules}
+    for target, origin in found.items():
         with contextlib.suppress(TableAdminError):  # who may not list the bucket can write the row
             if why := why_nothing(table, origin):
                 echo(f"table-admin: {target}: {why}", err=True)
@@ -80,6 +84,6 @@ def tell_missing(table: RoutingTable, changes: Iterable[Change]) -> None:
 
 def tell_secret(table: RoutingTable, changes: Iterable[Change]) -> None:
     """Say which of the origins that were written are not told the origin's secret, or that it cannot be known."""
-    for found in verdicts(table, [change.after.origin for change in changes if change.after]):
+    for found in verdicts(table, [origin for change in changes if change.after for origin in answering(change.after)]):
         if not found.told:
             echo(f"table-admin: {found.text}. {found.mend}", err=True)

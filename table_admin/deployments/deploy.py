@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, Origin, bucket_domain_name
+from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, bucket_domain_name
+from edge_handler.routes.redirect import Answering
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, decode, generation_of
 from table_admin.deployments.build import Build, build
@@ -179,7 +180,7 @@ class _Begun:
                     raise
                 generation = generation_of(item, table.clock())
 
-    def _was_on_its_way(self, table: RoutingTable, origin: Origin) -> bool:
+    def _was_on_its_way(self, table: RoutingTable, origin: Answering) -> bool:
         if not isinstance(origin, DeploymentOrigin):
             return False
         now = Deployments(table).find(bucket_of(origin.domain_name), origin.deployment)

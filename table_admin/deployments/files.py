@@ -9,7 +9,8 @@ from unicodedata import normalize
 from urllib.parse import quote
 
 from edge_handler.errors import MalformedPath
-from edge_handler.website.paths import MAX_KEY_BYTES, decode_path
+from edge_handler.paths import decode_path
+from edge_handler.website.paths import MAX_KEY_BYTES
 from table_admin.errors import InvalidInput
 
 MAX_FILES = 500_000

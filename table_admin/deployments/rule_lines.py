@@ -6,7 +6,8 @@ from typing import NoReturn
 from unicodedata import normalize
 
 from edge_handler.errors import MalformedPath
-from edge_handler.website.paths import MAX_KEY_BYTES, decode_path
+from edge_handler.paths import decode_path
+from edge_handler.website.paths import MAX_KEY_BYTES
 from table_admin.errors import InvalidInput
 
 MAX_BYTES = 1024 * 1024

@@ -28,8 +28,9 @@ EXAMPLES = int(os.environ.get("DAMAGED_ANSWERS", "400"))
 ASKED, OTHER, ABSENT = "asked.example", "other.example", "absent.example"
 # Nothing that a flipped bit makes of one is another.
 PREFIXES = {ASKED: "/a91cf03b7d5e2468", OTHER: "/0f6e82d94b1a7c35"}
-ROUTES = {host: route(host, S3Origin(OWN_BUCKET, "us-east-1", prefix)) for host, prefix in PREFIXES.items()}
-STAMPS = {host: encode_stamp(host, found.generation, found.origin) for host, found in ROUTES.items()}
+ORIGINS = {host: S3Origin(OWN_BUCKET, "us-east-1", prefix) for host, prefix in PREFIXES.items()}
+ROUTES = {host: route(host, origin) for host, origin in ORIGINS.items()}
+STAMPS = {host: encode_stamp(host, ROUTES[host].generation, origin) for host, origin in ORIGINS.items()}
 _IDLE_SECONDS = 0.01
 
 

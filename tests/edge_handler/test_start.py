@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from edge_handler.routes.resolver import MAX_ROUTES
+from edge_handler.routes.memory import MAX_ROUTES
 from tests.support import NOBODY, ROOT
 
 THRESHOLDS = "import gc, edge_handler.viewer_request; print(*gc.get_threshold())"

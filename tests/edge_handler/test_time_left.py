@@ -33,7 +33,7 @@ class SlowRows(Rows):
         monkeypatch.setattr("edge_handler.viewer_request.time.monotonic", lambda: self._now)
 
     def read(
-        self, domains: Sequence[str], seconds: float, *, expected: bool = False
+        self, domains: Sequence[str], seconds: float, *, expected: str | None = None
     ) -> dict[str, Destination | BrokenRow]:
         self._now += self.takes
         return super().read(domains, seconds, expected=expected)

@@ -1,5 +1,6 @@
 import pytest
 
+from edge_handler.routes.origin import S3Origin
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, NotFound, RoutingTable, TargetRefused, environments
 from table_admin.environment_rollback import rollback_environment
@@ -66,7 +67,7 @@ def test_the_target_is_not_resolved_again(table: RoutingTable, aws: EmbeddedAws)
     table.put(HOST, A)
     aws.client("s3").delete_bucket(Bucket="short-lived")
     rollback(table, [HOST])
-    assert table.get(HOST).origin.domain_name == "short-lived.s3.us-east-1.amazonaws.com"
+    assert table.get(HOST).origin == S3Origin("short-lived.s3.us-east-1.amazonaws.com", "us-east-1", "/x")
 
 
 def test_several_domains_go_back_together_or_not_at_all(table: RoutingTable) -> None:

@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow
-from edge_handler.routes.origin import CustomOrigin, Origin, S3Origin, decode_origin, encode_origin
+from edge_handler.routes.origin import CustomOrigin, S3Origin
+from edge_handler.routes.path_rules import decode_answering, encode_answering
+from edge_handler.routes.redirect import Answering
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, TargetRefused
 from table_admin.targets import TargetResolver
 
 
-def resolve_target(target: str, client: Any = boto3.client, **options: Any) -> Origin:
+def resolve_target(target: str, client: Any = boto3.client, **options: Any) -> Answering:
     return TargetResolver(client).resolve(target, **options)
 
 
@@ -162,6 +164,6 @@ def test_what_is_accepted_the_edge_can_read(target: str) -> None:
     except InvalidInput:
         return
     try:
-        assert decode_origin(encode_origin(origin)) == origin
+        assert decode_answering(encode_answering(origin)) == origin
     except BrokenRow as error:
         raise AssertionError(f"{target!r} makes a broken row") from error

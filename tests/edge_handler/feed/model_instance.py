@@ -83,7 +83,7 @@ class Instance:
         self.resolver = Resolver(RoutesTable(replicas), self._settings, self.time, self.follower)
         self.handler = viewer_request.make_handler(self.resolver)
         self.loader.load(self.monotonic() + viewer_request.LOAD_SECONDS)
-        self.follower.advance({})
+        self.follower.advance({}, {})
         self.follower.catch_up(self.monotonic() + 1.0)
         if self.loader.snapshot is not None:
             self.sound_at = min(self.sound_at, epoch_seconds(self.loader.snapshot.pointer.taken_at) - 2)

@@ -17,7 +17,8 @@ from edge_handler.feed.times import back
 from edge_handler.routes import resolver as resolving
 from edge_handler.routes.destination import Destination, Former
 from edge_handler.routes.origin import DeploymentOrigin
-from edge_handler.routes.resolver import Known, Refusal, Resolver
+from edge_handler.routes.remembered import Known, Refusal, Ruled
+from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import encode_route
 from edge_handler.settings import Settings
 from edge_handler.snapshot.buckets import SnapshotBuckets
@@ -43,7 +44,7 @@ class Counted:
         self.reachable = True
 
     def read(
-        self, domains: Sequence[str], seconds: float, *, expected: bool = False
+        self, domains: Sequence[str], seconds: float, *, expected: str | None = None
     ) -> dict[str, Destination | BrokenRow]:
         self.asked += domains
         if not self.reachable:
@@ -80,6 +81,7 @@ class Edge:
     def site(self, host: str) -> str:
         """Return what answers: a prefix, or a status."""
         found = self.resolver.resolve(host)
+        assert not isinstance(found, Ruled)
         return found.stamp.split(";")[-1] if isinstance(found, Known) else str(found.status)
 
     def soon(self, host: str, site: str) -> None:

@@ -241,7 +241,7 @@ class Viewers(RuleBasedStateMachine):
             for write in self.aws.truth.get(host, [])[-6:]
         ]
         at = instance.follower
-        known = instance.resolver.known.get(host) or instance.resolver.refusals.get(host)
+        known = instance.resolver.known.get(host) or instance.resolver.memory.refusals.get(host)
         remembered = known and (known.since() - instance.time(), known.fresh_until - instance.time())
         return (
             f"at {iso(now)}, remembered {remembered}, trusted from {at.trusted_from - instance.time()}, "

@@ -5,7 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_handler.routes.resolver import MAX_REFUSALS, Known, Refusal, Resolver
+from edge_handler.routes.memory import MAX_REFUSALS
+from edge_handler.routes.remembered import Known, Refusal, Ruled
+from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
 from tests.support import NOW, SETTINGS, STATIC, Clock, Rows, event, route
 
@@ -17,7 +19,7 @@ def make(*routes: object) -> tuple[Resolver, Rows, Clock]:
     return Resolver(rows, SETTINGS, clock), rows, clock
 
 
-def status(outcome: Known | Refusal) -> int:
+def status(outcome: Known | Ruled | Refusal) -> int:
     return outcome.status if isinstance(outcome, Refusal) else 200
 
 
@@ -57,7 +59,7 @@ def test_a_flood_of_unknown_hosts_pushes_no_route_out() -> None:
     reads = rows.reads
     assert status(resolver.resolve(HOST)) == 200
     assert rows.reads == reads
-    assert len(resolver.refusals) == MAX_REFUSALS
+    assert len(resolver.memory.refusals) == MAX_REFUSALS
 
 
 def test_a_known_host_outlives_the_table_and_asks_it_again_only_when_worth_it() -> None:
@@ -252,7 +254,7 @@ def test_a_host_that_is_known_waits_less_and_its_row_is_expected() -> None:
     clock.now += SETTINGS.fresh_seconds
     resolver.resolve(HOST)
     resolver.resolve("unknown.localhost")
-    assert rows.asked == [(2.2, False), (0.8, True), (2.2, False)]
+    assert rows.asked == [(2.2, None), (0.8, HOST), (2.2, None)]
 
 
 def test_what_is_wrong_with_a_row_is_logged_and_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

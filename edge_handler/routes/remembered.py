@@ -1,0 +1,145 @@
+"""What is remembered of a host: the route that answers for it, or why none does."""
+
+from typing import Any
+from weakref import WeakValueDictionary
+
+from edge_handler.routes.destination import Destination
+from edge_handler.routes.origin import website_flags
+from edge_handler.routes.path_rules import Rule, RuleTable
+from edge_handler.routes.redirect import Redirect
+from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
+
+TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
+
+
+class Known(list[dict[str, str]]):
+    """A host that a route answers for. It is itself the value of the request's header: a hit assigns it.
+
+    Shared by all requests: nobody may change it. One object for both, for with 50,000 of them a second one each
+    would be megabytes, and work for the garbage collector.
+    """
+
+    __slots__ = (*TIMES, "website")
+
+    def __init__(self, host: str, route: Destination, now: float, fresh_until: float, prefix: str = "") -> None:
+        """`prefix` is what origins are not told of a path, see `Rule.prefix`."""
+        assert not isinstance(route.origin, Redirect)  # such a host is `Ruled`
+        former = tuple(one.deployment for one in route.former if now < one.until)
+        super().__init__(
+            ({"key": HEADER, "value": encode_stamp(host, route.generation, route.origin, former, prefix)},)
+        )
+        self.fresh_from = now
+        self.fresh_until = fresh_until
+        self.read_at: float | None = None
+        """Known when it differs from `fresh_from`: from the first time on that the table did not answer."""
+        self.expires_at = route.expires_at
+        self.website = website_flags(route.origin)
+
+    def since(self) -> float:
+        """Return when its row was read."""
+        return self.fresh_from if self.read_at is None else self.read_at
+
+    @property
+    def stamp(self) -> str:
+        """What is told to origin-request."""
+        return self[0]["value"]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it stays the same while its row does: a former deployment is named for a while only."""
+        return not names_former(self.stamp)
+
+
+class Ruled:
+    """A host whose row answers by path, or with a redirect. It has the times that `Known` has."""
+
+    __slots__ = (
+        "_answers",
+        "_default",
+        "_host",
+        "_revision",
+        "_table",
+        "expires_at",
+        "fresh_from",
+        "fresh_until",
+        "read_at",
+    )
+
+    def __init__(self, host: str, route: Destination, now: float, fresh_until: float) -> None:
+        self.fresh_from = now
+        self.fresh_until = fresh_until
+        self.read_at: float | None = None
+        self.expires_at = route.expires_at
+        self._host = host
+        self._revision = route.revision
+        self._table = _table_of(route)
+        self._default = route.origin if isinstance(route.origin, Redirect) else Known(host, route, now, fresh_until)
+        self._answers: dict[int, Known] = {}
+
+    @property
+    def rules(self) -> int:
+        """How many rules it has."""
+        return len(self._table.rules)
+
+    def find(self, path: str) -> tuple[Known | Redirect, Rule | None]:
+        """Return what answers for a path in the form that `comparable_path` returns, and the rule that says so."""
+        number = self._table.find(path)
+        if number < 0:
+            return self._default, None
+        rule = self._table.rules[number]
+        if isinstance(rule.origin, Redirect):
+            return rule.origin, rule
+        known = self._answers.get(number)
+        if known is None:
+            said = Destination(self._host, rule.origin, None, self._revision, rule.generation)
+            known = self._answers[number] = Known(self._host, said, self.fresh_from, self.fresh_until, rule.prefix)
+        return known, rule
+
+    def since(self) -> float:
+        """Return when its row was read."""
+        return self.fresh_from if self.read_at is None else self.read_at
+
+    @property
+    def lasts(self) -> bool:
+        """See `Known.lasts`."""
+        return isinstance(self._default, Redirect) or self._default.lasts
+
+
+class Refusal:
+    """A host that no route answers for: the status to say so with, and why."""
+
+    __slots__ = ("fresh_from", "fresh_until", "reason", "retry_after", "status")
+    expires_at = None
+    lasts = True
+
+    def __init__(
+        self, status: int, reason: str, now: float = 0, fresh_until: float = 0, retry_after: int | None = None
+    ) -> None:
+        self.status = status
+        self.reason = reason
+        self.fresh_from = now
+        self.fresh_until = fresh_until
+        self.retry_after = retry_after
+
+    def since(self) -> float:
+        """Return when it was found to be so."""
+        return self.fresh_from
+
+
+def remembered_as(host: str, route: Destination, now: float, fresh_until: float) -> Known | Ruled:
+    """Return what is remembered of a host that a route answers for."""
+    kind: Any = Ruled if route.rules or isinstance(route.origin, Redirect) else Known
+    answering: Known | Ruled = kind(host, route, now, fresh_until)
+    return answering
+
+
+# All names under a wildcard share its rules: there may be thousands of the one, and hundreds of the other.
+_tables: WeakValueDictionary[tuple[str, int], RuleTable] = WeakValueDictionary()
+
+
+def _table_of(route: Destination) -> RuleTable:
+    key = (route.domain, route.revision)
+    table = _tables.get(key)
+    if table is None or table.rules != route.rules:
+        table = _tables[key] = RuleTable(route.rules)
+    return table
