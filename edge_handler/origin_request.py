@@ -64,10 +64,11 @@ def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler
             stamp = _stamped(request)
             told = request["headers"].pop(TIME_LEFT, None)
             host, origin = stamp.host, stamp.origin
-            rest = without_prefix(request["uri"], stamp.prefix) if stamp.prefix else request["uri"]
-            if not rest and origin.website:
-                return _to_directory(request, stamp)
-            request["uri"] = rest or "/"
+            if stamp.prefix:
+                rest = without_prefix(request["uri"], stamp.prefix)
+                if not rest and origin.website:
+                    return _to_directory(request, stamp)
+                request["uri"] = rest or "/"
             if isinstance(origin, CustomOrigin) and not origin.website:
                 return _to_application(request, stamp, origin)
             seconds = decode_time_left(told and told[0]["value"], request_id)

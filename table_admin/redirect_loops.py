@@ -62,6 +62,8 @@ def _follow(rows: "_Rows", host: str, path: str, domain: str) -> None:
             )
         way.append(to)
         parts = urlsplit(to)
+        if parts.port not in (None, 80, 443):
+            return  # another server than CloudFront
         host, path = parts.hostname or "", parts.path or "/"
 
 
