@@ -47,6 +47,8 @@ def parse_domain(text: str) -> str:
 
 def parse_host(text: str) -> str:
     """Return a domain that is no wildcard, as `parse_domain` does. Raises InvalidInput."""
+    if text.startswith("*."):
+        raise InvalidInput(f"{text[:80]} is a wildcard; here it takes the name of one site.")
     try:
         ascii_text = text if text.isascii() else idna.encode(text, uts46=True).decode()
         domain = normalise_host(ascii_text)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from table_admin import branches, environments
 from table_admin.changes import Change
 from table_admin.errors import InvalidInput
-from table_admin.inputs import parse_domain
+from table_admin.inputs import parse_host
 from table_admin.names import url_domain
 from table_admin.routing_table import RoutingTable
 
@@ -45,7 +45,7 @@ def at_domain(table: RoutingTable, domain: str, terms: Terms) -> Place:
             dry_run=dry_run,
         )
 
-    return Place(parse_domain(domain), send)
+    return Place(parse_host(domain), send)
 
 
 def in_environment(

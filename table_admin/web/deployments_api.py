@@ -20,7 +20,7 @@ from table_admin.deployments.lists import Sites
 from table_admin.deployments.manifests import MOST_BYTES, MOST_FILES, check_digest, manifest_key
 from table_admin.deployments.uploads import Upload, presigned
 from table_admin.errors import InvalidInput
-from table_admin.inputs import parse_domain
+from table_admin.inputs import parse_host
 from table_admin.routing_table import RoutingTable
 from table_admin.web.models import (
     BeginDeployment,
@@ -135,7 +135,7 @@ def _bucket(table: RoutingTable, given: str | None) -> str:
 def _former(table: RoutingTable, bucket: str, domain: str | None) -> Sequence[str]:
     if domain is None:
         return []
-    name = parse_domain(domain)
+    name = parse_host(domain)
     return deployments_of(decode(table.tables.read([name]).get(name)), bucket)
 
 
