@@ -46,7 +46,7 @@ class Rule(NamedTuple):
 class RuleTable:
     """The rules of one row, to be looked up in: what that costs does not grow with their number."""
 
-    __slots__ = ("_depth", "_paths", "_prefixes", "rules")
+    __slots__ = ("__weakref__", "_depth", "_paths", "_prefixes", "rules")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
