@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from table_admin.errors import InvalidInput
-from table_admin.inputs import parse_domain, parse_duration
+from table_admin.inputs import parse_duration, parse_host
 
 FILE = "table-admin.toml"
 _PYPROJECT = "pyproject.toml"
@@ -43,7 +43,7 @@ def _name(text: str) -> None:
 
 _KNOWN = {
     "stack": _Known("TABLE_ADMIN_STACK", "edge-routing", _name),
-    "base": _Known("TABLE_ADMIN_BASE", "", parse_domain),
+    "base": _Known("TABLE_ADMIN_BASE", "", parse_host),
     "bucket": _Known("TABLE_ADMIN_BUCKET", "", _name),
     "expires_in": _Known("TABLE_ADMIN_EXPIRES_IN", "", parse_duration),
     "region": _Known("AWS_DEFAULT_REGION", "", _name),

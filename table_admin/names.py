@@ -5,7 +5,7 @@ import re
 import unicodedata
 
 from table_admin.errors import InvalidInput
-from table_admin.inputs import LABEL_RULE, parse_domain, parse_label
+from table_admin.inputs import LABEL_RULE, parse_host, parse_label
 
 MAX_LABEL = 63
 _HASH_CHARACTERS = 6
@@ -47,7 +47,7 @@ def url_domain(environment: str, service: str, base: str) -> str:
     if not base:
         raise InvalidInput("An environment needs a base: the domain its URLs are under.")
     label = f"{parse_label(service)}-{environment}" if service else environment
-    return parse_domain(f"{label if len(label) <= MAX_LABEL else _cut(label, label)}.{parse_domain(base)}")
+    return parse_host(f"{label if len(label) <= MAX_LABEL else _cut(label, label)}.{parse_host(base)}")
 
 
 def _dashed(text: str) -> str:

@@ -35,6 +35,7 @@ _LOAD_BALANCER = re.compile(
 _STORAGE_HOSTS = frozenset(("storage.googleapis.com",))
 MAX_PATH = 255
 _REDIRECT = "redirect:"
+_NO_QUERY = "a redirect has no query, fragment or user; the viewer's query is kept."
 _DEFAULT_STATUS = 308
 """Browsers keep method and body; and it is asked for again each time, see `edge_handler.routes.redirect.CACHE`."""
 
@@ -166,6 +167,8 @@ def _parse_redirect(target: str) -> Redirect:
     if status not in map(str, STATUSES):
         raise InvalidInput(f"{target[:80]!r}: a redirect's status is one of {', '.join(map(str, STATUSES))}.")
     if text.startswith("/") and not text.startswith("//"):
+        if {"?", "#"} & {*text}:
+            raise InvalidInput(f"{target[:80]!r}: {_NO_QUERY}")
         return Redirect(_path(text, target) or "/", int(status))
     if not text.startswith(("https://", "http://")):
         raise InvalidInput(f"{target[:80]!r}: a redirect leads to https://host[:port][/path], or to /path.")
@@ -175,7 +178,7 @@ def _parse_redirect(target: str) -> Redirect:
     except (ValueError, idna.IDNAError) as error:
         raise InvalidInput(f"{target[:80]!r} leads to no URL: {error}.") from error
     if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
-        raise InvalidInput(f"{target[:80]!r}: a redirect has no query, fragment or user; the viewer's query is kept.")
+        raise InvalidInput(f"{target[:80]!r}: {_NO_QUERY}")
     found = f"{parts.scheme}://{host}{f':{port}' if port else ''}{_path(parts.path, target)}"
     if not is_location(found):
         raise InvalidInput(f"{target[:80]!r} leads to no host name that a browser could ask for.")
