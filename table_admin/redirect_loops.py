@@ -4,7 +4,7 @@ What is followed are examples: of each redirect the shortest path that gets it, 
 written meanwhile, or removed later, may still close a circle: the edge sees one of one step, and answers 502.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from edge_handler.errors import MalformedHost, MalformedPath
@@ -25,10 +25,13 @@ _LONGER = "/a/b"
 _UNDER_WILDCARD = "a"
 
 
-def refuse_redirect_loops(tables: Tables, writes: Sequence[Write]) -> None:
-    """Raise InvalidInput where what is to be written sends viewers in a circle, or through more than MOST_HOPS."""
+def refuse_redirect_loops(tables: Tables, writes: Sequence[Write], later: Iterable[Write] = ()) -> None:
+    """Raise InvalidInput where what is to be written sends viewers in a circle, or through more than MOST_HOPS.
+
+    `later`: what is written after it, and is there then.
+    """
     planned = {write.domain: write.after() for write in writes}
-    rows = _Rows(tables, planned)
+    rows = _Rows(tables, {write.domain: write.after() for write in later} | planned)
     for domain, item in planned.items():
         if item is not None and _may_redirect(item) and (route := decode(item)) is not None:
             for host, path in _examples(route):

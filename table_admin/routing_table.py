@@ -304,7 +304,9 @@ class RoutingTable:
             managed=wanted.managed if wanted.managed is not None else before is not None and is_managed(before),
             source=_source(wanted, before, origin),
         )
-        rules = planned_rules(before.rules if before else (), wanted.rules, self.targets, whole=wanted.only_rules)
+        # What another branch had here, and that expired, comes back to nobody by its URL being made again.
+        kept = before.rules if before is not None and (live or wanted.source in (None, before.source)) else ()
+        rules = planned_rules(kept, wanted.rules, self.targets, whole=wanted.only_rules)
         after = after._replace(former=former_of(before, after, now), rules=renewed(rules, rules_before(before, now)))
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
@@ -321,8 +323,15 @@ class RoutingTable:
         }
         return self.write("delete", domain, item, row, False)
 
-    def commit(self, writes: Iterable[Write], *, dry_run: bool = False) -> Sequence[Change]:
+    def commit(
+        self, writes: Iterable[Write], *, later: Iterable[Write] = (), dry_run: bool = False
+    ) -> Sequence[Change]:
         """Write up to TRANSACTION_ROWS rows with their history, all or nothing.
+
+        Args:
+            writes: what.
+            later: what is written after them: where that opens a circle of redirects, there is none.
+            dry_run: say what would be done.
 
         Raises:
             InvalidInput: viewers would be redirected in a circle; nothing was written.
@@ -331,7 +340,7 @@ class RoutingTable:
         writes = [*writes]
         if len(writes) > TRANSACTION_ROWS:
             raise InvalidInput(f"{len(writes)} routes at once; at most {TRANSACTION_ROWS} can be written together.")
-        refuse_redirect_loops(self.tables, writes)
+        refuse_redirect_loops(self.tables, writes, later)
         if writes and not dry_run:
             writes = self.tables.commit(writes)
         return [change_of(write) for write in writes]
