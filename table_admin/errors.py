@@ -4,6 +4,9 @@
 class TableAdminError(Exception):
     """Base of everything this package raises on purpose."""
 
+    pattern = ""
+    """Of the rule that it is about, in the form that rows have; empty where it is about none."""
+
 
 class InvalidInput(TableAdminError):
     """What the caller gave cannot be used; nothing was asked or written."""

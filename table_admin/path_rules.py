@@ -1,6 +1,7 @@
 """Rules of a row as its writers handle them: compared, given their generations, and shown to people."""
 
 from typing import Any
+from urllib.parse import quote
 
 from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.redirect import Answering
@@ -42,8 +43,20 @@ def in_revision(rules: Any, revision: int) -> Any:
 
 
 def rules_text(route: Route) -> dict[str, str]:
-    """Return a route's rules as people write them, by pattern."""
+    """Return what is written for each of a route's patterns."""
     return {rule.pattern: rule.target for rule in route.rules}
+
+
+def written_rules(route: Route) -> dict[str, str]:
+    """Return a route's rules as people write them, and as they are read again: see `written_pattern`."""
+    return {written_pattern(rule.pattern): rule.target for rule in route.rules}
+
+
+def written_pattern(pattern: str) -> str:
+    """Return a row's pattern as people write it: percent-encoded where it would be read as something else."""
+    return "".join(
+        quote(char) if char in "%=" or char.isspace() or not char.isprintable() else char for char in pattern
+    )
 
 
 def same_rules(one: tuple[Rule, ...], other: tuple[Rule, ...]) -> bool:

@@ -12,8 +12,9 @@ from table_admin.contention import replanned
 from table_admin.errors import NotFound, TableAdminError
 from table_admin.inputs import parse_domain
 from table_admin.ownership import rows_of, unmanaged
-from table_admin.path_rules import answering
+from table_admin.path_rules import answering, rules_text, written_pattern
 from table_admin.routing_table import RoutingTable
+from table_admin.rule_targets import targets_of
 from table_admin.tables import Write, follow
 from table_admin.transactions import commit_all
 
@@ -64,7 +65,20 @@ def promote(
         wanted.append(put)
     own = {**rows.managed, **rows.others}
     marks = [_mark(table, own[domain], sources) for domain in {route.domain for route in sources.values()} - {*sources}]
-    return commit_all(table, wanted, items, dry_run, beside=marks)
+    return [_with_rules_left(change, sources) for change in commit_all(table, wanted, items, dry_run, beside=marks)]
+
+
+def _with_rules_left(change: Change, sources: Mapping[str, Route]) -> Change:
+    """Return a change that says which rules were not promoted: where production's paths lead is its own affair."""
+    source = sources[change.domain]
+    rules, own = rules_text(source), rules_text(change.after) if change.after else {}
+    left = [written_pattern(pattern) for pattern, target in rules.items() if own.get(pattern) != target]
+    if not left:
+        return change
+    named = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if left[3:] else "")
+    which = f"{'a rule' if len(left) == 1 else 'rules'} of {source.domain} {'is' if len(left) == 1 else 'are'}"
+    message = f"{which} not promoted ({named}), {change.domain} keeps its own"
+    return replace(change, message="; ".join(filter(None, (change.message, message))))
 
 
 def _service(name: str, services: Mapping[str, Route], service: str) -> Route:
@@ -118,7 +132,7 @@ def refuse_promoted(table: RoutingTable, name: str, gone: Collection[Route], *, 
         gone: its routes that are to be removed.
         whole: all of the environment goes, so also what was promoted from it at an earlier target.
     """
-    found = sorted({(route.domain, route.target) for route in _served(table, name, gone, whole)})
+    found = sorted({*_served(table, name, gone, whole)})
     if found:
         which = ", ".join(f"{domain} from {target}" for domain, target in found[:3])
         more = f" and {len(found) - 3} more" if found[3:] else ""
@@ -128,7 +142,8 @@ def refuse_promoted(table: RoutingTable, name: str, gone: Collection[Route], *, 
         )
 
 
-def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool) -> Iterator[Route]:
+def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool) -> Iterator[tuple[str, str]]:
+    """Yield domain and target of what is served from what goes."""
     now = table.clock()
     removed = {route.domain for route in gone}
     origins = {origin for route in gone for origin in answering(route)}
@@ -139,11 +154,14 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
             continue
         if route.environment == name and is_managed(route):
             continue  # another of its services
-        # A deployment's files are kept for as long as a row names it, whatever environment it was made for.
-        served = [origin for origin in answering(route) if not isinstance(origin, DeploymentOrigin)]
-        promoted = promoted_from(route) == name and (whole or route.origin in origins) and route.origin in served
-        if promoted or any(_own_part(name, origin) in own for origin in served):
-            yield route
+        # A deployment's files are kept for as long as a row names it, whatever environment it was made for; and
+        # nothing is behind a redirect.
+        promoted = promoted_from(route) == name and (whole or route.origin in origins)
+        for number, (origin, target) in enumerate(zip(answering(route), targets_of(route), strict=True)):
+            if isinstance(origin, DeploymentOrigin | Redirect):
+                continue
+            if _own_part(name, origin) in own or (promoted and number == 0):
+                yield route.domain, target
 
 
 def _own_part(name: str, origin: Answering) -> tuple[str, str] | None:

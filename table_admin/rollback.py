@@ -21,9 +21,10 @@ from table_admin.deployments.former import former_of
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
-from table_admin.path_rules import renewed, rules_before
+from table_admin.path_rules import answering, renewed, rules_before
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
+from table_admin.rule_targets import targets_of
 from table_admin.selection import fits
 from table_admin.tables import Write, revision_of
 from table_admin.targets import same_target
@@ -207,12 +208,14 @@ def to_state(
     current = decode(item)
     if same_but_note(state, current):
         return None
-    if current is None or current.origin != state.origin:
-        _refuse_gone(table, entry, state.origin)
+    had = answering(current) if current is not None else []
+    for origin, target in zip(answering(state), targets_of(state), strict=True):
+        if origin not in had:
+            _refuse_gone(table, entry, origin, target)
     return replace(_restored(table, state, item, current, text), restores=entry.revision)
 
 
-def _refuse_gone(table: RoutingTable, entry: Revision, origin: Answering) -> None:
+def _refuse_gone(table: RoutingTable, entry: Revision, origin: Answering, target: str) -> None:
     """Raise TargetRefused where nothing is any more: closing a pull request removes files, say."""
     try:
         why = why_nothing(table, origin)
@@ -220,9 +223,8 @@ def _refuse_gone(table: RoutingTable, entry: Revision, origin: Answering) -> Non
         return  # who may not list the bucket can roll back, too
     if why:
         raise TargetRefused(
-            f"Revision {entry.revision} of {entry.domain} leads to {entry.route.target if entry.route else ''}, where "
-            f"nothing is any more ({why.rstrip('.')}); "
-            f"go to another: table-admin history {entry.domain}, then rollback --to REVISION."
+            f"Revision {entry.revision} of {entry.domain} leads to {target}, where nothing is any more "
+            f"({why.rstrip('.')}); go to another: table-admin history {entry.domain}, then rollback --to REVISION."
         )
 
 

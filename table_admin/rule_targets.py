@@ -13,6 +13,7 @@ from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.path_rules import MAX_PATTERN, MAX_RULES, WILDCARD, Rule, is_pattern
 from edge_handler.routes.route import Route
 from table_admin.errors import InvalidInput, TableAdminError
+from table_admin.path_rules import written_pattern
 from table_admin.targets import TargetResolver, full_target
 
 STRIP, KEEP_HOST = "strip:", "keep-host:"
@@ -33,8 +34,9 @@ class RuleTarget:
 def parse_pattern(text: str) -> str:
     """Return a pattern in the form that rows have. Raises InvalidInput."""
     try:
+        text.encode()  # halves of characters are none
         pattern = composed(unquote(text, errors="strict"))
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise InvalidInput(f"The pattern {text[:80]!r} is not UTF-8.") from error
     if pattern in ("/", WILDCARD):
         raise InvalidInput(f"{text} is all of a domain: that is what its own target is for.")
@@ -69,7 +71,7 @@ def parse_rules(rules: Mapping[str, str | None], bucket: str = "") -> dict[str, 
         try:
             found[pattern] = None if text is None else str(parse_rule_target(text, bucket))
         except InvalidInput as error:
-            raise InvalidInput(f"The rule for {pattern}: {error}") from error
+            raise _about(pattern, error) from error
     return found
 
 
@@ -102,19 +104,31 @@ def planned_rules(
 
 def targets_of(route: Route) -> list[str]:
     """Return all targets that a route names: its own, and its rules' without what stands before them."""
-    return [route.target, *(parse_rule_target(rule.target).target for rule in route.rules)]
+    return [route.target, *(bare_target(rule.target) for rule in route.rules)]
+
+
+def bare_target(text: str) -> str:
+    """Return what is written for a pattern without what stands before its target; also of a row written by hand."""
+    while text.startswith((STRIP, KEEP_HOST)):
+        text = text.removeprefix(STRIP).removeprefix(KEEP_HOST)
+    return text
 
 
 def _resolved(pattern: str, wanted: RuleTarget, resolver: TargetResolver) -> Rule:
     try:
         origin = resolver.resolve(wanted.target, keep_host=wanted.keep_host)
+        if isinstance(origin, DeploymentOrigin):
+            raise InvalidInput(
+                "a deployment is a domain's own target; a rule takes a prefix, a load balancer, a URL or a redirect."
+            )
+        if wanted.strip_prefix and not pattern.endswith(WILDCARD):
+            raise InvalidInput(f"{STRIP} goes with a pattern that ends with /*.")
     except TableAdminError as error:
-        raise type(error)(f"The rule for {pattern}: {error}") from error
-    if isinstance(origin, DeploymentOrigin):
-        raise InvalidInput(
-            f"The rule for {pattern}: a deployment is a domain's own target; a rule takes a prefix, a load balancer, "
-            "a URL or a redirect."
-        )
-    if wanted.strip_prefix and not pattern.endswith(WILDCARD):
-        raise InvalidInput(f"The rule for {pattern}: {STRIP} goes with a pattern that ends with /*.")
+        raise _about(pattern, error) from error
     return Rule(pattern, origin, 0, wanted.strip_prefix, str(wanted))
+
+
+def _about(pattern: str, error: TableAdminError) -> TableAdminError:
+    found = type(error)(f"The rule for {written_pattern(pattern)}: {error}")
+    found.pattern = pattern
+    return found

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route
 from table_admin.errors import InvalidInput
+from table_admin.rule_targets import targets_of
 from table_admin.tables import Page, cursor_at
 
 _READS = 10
@@ -20,7 +21,7 @@ class Selection:
     name: str | None = None
     """Part of the domain, or with `*` or `?` a pattern of the whole, e.g. `web-*.example.com`."""
     target: str | None = None
-    """Part of the target, or a pattern of the whole, e.g. `s3://acme-*`."""
+    """Part of the target, or of a rule's, or a pattern of the whole, e.g. `s3://acme-*`."""
     expires_before: int | None = None
     """Epoch seconds; what never expires is not wanted then."""
 
@@ -37,7 +38,7 @@ class Selection:
         """Tell whether a route is wanted."""
         if self.expires_before is not None and (route.expires_at is None or route.expires_at >= self.expires_before):
             return False
-        return matches(self.name, route.domain) and matches(self.target, route.target)
+        return matches(self.name, route.domain) and any(matches(self.target, target) for target in targets_of(route))
 
 
 def selected_page(

@@ -2,15 +2,16 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, is_live, promoted_from, put_of
-from table_admin.errors import RevisionConflict, TargetRefused
+from table_admin.errors import InvalidInput, RevisionConflict, TargetRefused
 from table_admin.inputs import epoch_text, parse_note
 from table_admin.presence import why_nothing
 from table_admin.routing_table import OnBroken, RoutingTable
-from table_admin.rule_targets import targets_of
+from table_admin.rule_targets import bare_target, targets_of
 from table_admin.tables import TRANSACTION_ROWS, Write
 
 
@@ -47,17 +48,31 @@ def refresh(
     balancers = (route for route in table.list(environment, on_broken) if any(map(_is_balancer, targets_of(route))))
     for routes in _chunks(balancers):
         items = table.tables.read(route.domain for route in routes)
-        writes: list[Write | None] = []
+        writes: list[Write] = []
         for route in routes:
             if route.domain not in items:
                 continue
-            try:
-                write = table.plan_put(put_of(route), items[route.domain])
-                writes.append(write.noted(parse_note(note)) if write is not None and note else write)
-            except TargetRefused as error:
-                yield _found(route, str(error))
-        yield from _commit(table, filter(None, writes), dry_run)
+            write, refused = _resolved_again(table, route, items[route.domain])
+            if write is not None:
+                writes.append(write.noted(parse_note(note)) if note else write)
+            yield from refused
+        yield from _commit(table, writes, dry_run)
     table.tables.announce_withheld(table.actor)
+
+
+def _resolved_again(table: RoutingTable, route: Route, item: Item) -> tuple[Write | None, list[Orphan | Lost]]:
+    """Return what to write, and what cannot be resolved: a rule that cannot stays as it is, and holds up no other."""
+    put = put_of(route)
+    rules: dict[str, str | None] = dict(put.rules or {})
+    refused: list[Orphan | Lost] = []
+    while True:
+        try:
+            return table.plan_put(replace(put, rules=rules, only_rules=False), item), refused
+        except TargetRefused as error:
+            target = bare_target(rules.pop(error.pattern) or "") if error.pattern else route.target
+            refused.append(_found(route, str(error), target))
+            if not error.pattern:
+                return None, refused
 
 
 def sweep(
@@ -100,8 +115,8 @@ def gone(table: RoutingTable, on_broken: OnBroken | None = None) -> Iterator[Orp
                 yield _found(route, known[target], target)
 
 
-def _found(route: Route, reason: str, target: str = "") -> Orphan | Lost:
-    return (Lost if promoted_from(route) else Orphan)(route.domain, target or route.target, reason)
+def _found(route: Route, reason: str, target: str) -> Orphan | Lost:
+    return (Lost if promoted_from(route) else Orphan)(route.domain, target, reason)
 
 
 def _is_balancer(target: str) -> bool:
@@ -113,7 +128,7 @@ def _why_gone(table: RoutingTable, target: str) -> str:
         return ""
     try:
         origin = table.targets.resolve(target)
-    except TargetRefused as error:
+    except (TargetRefused, InvalidInput) as error:
         return str(error)
     return why_nothing(table, origin)
 
