@@ -11,7 +11,7 @@ from typing import TextIO
 from edge_handler.routes.route import Route, decode_route
 from table_admin import files
 from table_admin.changes import Change, Put, unchanged
-from table_admin.errors import RevisionConflict, TableAdminError
+from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.files import Format
 from table_admin.lines import changed_fields, read_rows, values_of
 from table_admin.routing_table import RoutingTable
@@ -216,6 +216,10 @@ def _write(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool, stop
             return _write_together(table, puts, dry_run)
         except RevisionConflict:
             continue  # somebody else wrote one of them: look again
+        except InvalidInput as error:  # viewers would be redirected in a circle: one of them is refused, not all
+            if len(puts) == 1:
+                return [Rejected(puts[0][0], str(error))]
+            break
     if len(puts) > 1:
         return [outcome for put in puts for outcome in _write(table, [put], dry_run, stop)]
     line, put = puts[0]

@@ -8,7 +8,7 @@ from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
-from table_admin.path_rules import rules_text, same_rules
+from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -152,14 +152,28 @@ def differences(before: Route | None, after: Route | None) -> dict[str, tuple[An
             one, other = (_shown(route, name) for route in (before, after))
             if one != other:
                 found[name] = (one, other)
+    if before is not None and after is not None and (moved := _moved_rules(before, after)):
+        found["rule_origins"] = moved
     return found
+
+
+def _moved_rules(before: Route, after: Route) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Return what rules resolve to, where that is different by the same text: a load balancer has another name, say."""
+    had = {(rule.pattern, rule.target): rule.origin for rule in before.rules}
+    moved = [rule for rule in after.rules if had.get((rule.pattern, rule.target), rule.origin) != rule.origin]
+    if not moved:
+        return None
+    return (
+        {written_pattern(rule.pattern): had[rule.pattern, rule.target] for rule in moved},
+        {written_pattern(rule.pattern): rule.origin for rule in moved},
+    )
 
 
 def _shown(route: Route | None, name: str) -> Any:
     if route is None:
         return None
     if name == "rules":
-        return rules_text(route) or None
+        return written_rules(route) or None
     return is_managed(route) if name == "managed" else getattr(route, name)
 
 

@@ -16,14 +16,20 @@ from table_admin.yaml_data import plain_data
 
 Format = Literal["jsonl", "json", "csv", "tsv", "yaml"]
 FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "yaml")
-FIELDS = ("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source")
+FIELDS = (
+    *("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source"),
+    "rules",
+)
 _BOOLEANS = ("keep_host", "managed")
 _ENDINGS: dict[str, Format] = {f".{form}": form for form in FORMATS} | {".ndjson": "jsonl", ".yml": "yaml"}
 _DELIMITERS = ",;\t"
 _NOTHING = f'{_DELIMITERS}" \xa0\r\n'
 """What a line is made of that has only empty cells."""
+_NO_RULES = "none"
+"""What a cell of rules says that takes all away; an empty one says nothing."""
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _REST = "Nothing after it was read."
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
 _NO_TEXT = {
@@ -88,7 +94,8 @@ def write(rows: Iterable[dict[str, Any]], out: TextIO, form: Format) -> int:
         writer.writeheader()
     for count, row in enumerate(rows, 1):
         if writer is not None:
-            writer.writerow(row | {name: str(row[name]).lower() for name in _BOOLEANS if name in row})
+            cells = {name: str(row[name]).lower() for name in _BOOLEANS if name in row}
+            writer.writerow(row | cells | ({"rules": _rules_cell(row["rules"])} if "rules" in row else {}))
         elif form == "yaml":
             out.write(yaml.safe_dump([row], sort_keys=False, allow_unicode=True, width=1000))
         elif form == "json":
@@ -234,7 +241,28 @@ def _cells(names: list[str], cells: list[str]) -> Any:
             if truth is None:
                 return InvalidInput(f"{name} is {values[name][:40]!r}; write true, false or nothing.")
             values[name] = truth
-    return values
+    if "rules" in values:
+        values["rules"] = _rules_of(values["rules"])
+    return values["rules"] if isinstance(values.get("rules"), InvalidInput) else values
+
+
+def _rules_cell(rules: dict[str, str]) -> str:
+    """Return rules as a cell holds them: a pattern and its target on each line."""
+    return "\n".join(f"{pattern} {target}" for pattern, target in rules.items()) or _NO_RULES
+
+
+def _rules_of(cell: str) -> dict[str, str] | InvalidInput:
+    rules: dict[str, str] = {}
+    if cell.lower() == _NO_RULES:
+        return rules
+    for line in filter(None, map(str.strip, _LINE_END.split(cell))):
+        pattern, *target = line.split(None, 1)
+        if not target:
+            return InvalidInput(f"rules: {line[:80]!r} is a pattern without a target; write one pair a line, or none.")
+        if pattern in rules:
+            return InvalidInput(f"rules: {pattern[:80]} is there twice.")
+        rules[pattern] = target[0]
+    return rules
 
 
 def _letters(at: int) -> str:

@@ -10,6 +10,7 @@ from table_admin.errors import InvalidInput
 from table_admin.files import Format
 from table_admin.inputs import iso
 from table_admin.manifest import NEVER, complaint, route_put, validator
+from table_admin.path_rules import written_rules
 
 
 def read_rows(stream: TextIO, form: Format, bucket: str = "") -> Iterator[tuple[int, Put | str]]:
@@ -40,6 +41,7 @@ def values_of(route: Route) -> dict[str, Any]:
         "note": route.note,
         "managed": is_managed(route),
         "source": route.source,
+        "rules": written_rules(route),
     }
     return {name: value for name, value in values.items() if value not in (None, "")}
 

@@ -11,6 +11,7 @@ import yaml
 from table_admin.changes import Put, default_environment
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
+from table_admin.rule_targets import parse_pattern, parse_rules
 from table_admin.targets import full_target
 from table_admin.yaml_data import Path as _Path
 from table_admin.yaml_data import plain_data
@@ -30,16 +31,17 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a declarative file says; `lines` by domain, for messages."""
+    """What a declarative file says; `lines` by domain, and `rule_lines` by domain and pattern, for messages."""
 
     path: str
     owner: str
     routes: dict[str, Put]
     lines: dict[str, int]
+    rule_lines: dict[tuple[str, str], int]
 
-    def at(self, domain: str) -> str:
-        """Return where a domain is written, as editors understand it."""
-        return f"{self.path}:{self.lines[domain]}"
+    def at(self, domain: str, pattern: str = "") -> str:
+        """Return where a domain, or one of its rules, is written, as editors understand it."""
+        return f"{self.path}:{self.rule_lines.get((domain, pattern), self.lines[domain])}"
 
 
 def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
@@ -61,17 +63,26 @@ def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
     _check(document, lines, path)
     routes: dict[str, Put] = {}
     line_of: dict[str, int] = {}
+    rule_line_of: dict[tuple[str, str], int] = {}
     for written, body in document["routes"].items():
         line = lines["routes", written]
         try:
             said = body if isinstance(body, dict) else {"target": body}
+            rules = said.get("rules", {})
+            for pattern in rules:
+                line = lines["routes", written, "rules", pattern]
+                parse_rules({pattern: rules[pattern]}, bucket)
+            line = lines["routes", written]
             put = _whole(route_put(written, said, document["owner"], bucket))
         except InvalidInput as error:
             raise InvalidInput(f"{path}:{line}: {error}") from error
+        rule_line_of |= {
+            (put.domain, parse_pattern(pattern)): lines["routes", written, "rules", pattern] for pattern in rules
+        }
         if put.domain in routes:
             raise InvalidInput(f"{path}:{line}: {put.domain} is in line {line_of[put.domain]} already.")
         routes[put.domain], line_of[put.domain] = put, line
-    return Manifest(path, document["owner"], routes, line_of)
+    return Manifest(path, document["owner"], routes, line_of, rule_line_of)
 
 
 def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucket: str = "") -> Put:
@@ -93,6 +104,8 @@ def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucke
         note=body.get("note"),
         managed=body.get("managed"),
         source=body.get("source"),
+        rules=parse_rules(body["rules"], bucket) if "rules" in body else None,
+        only_rules="rules" in body,
     )
 
 
@@ -114,6 +127,8 @@ def _whole(put: Put) -> Put:
         permanent=put.expires_at is None,
         keep_host=bool(put.keep_host) if put.target.startswith("https://") else None,
         note=put.note or "",
+        rules=put.rules or {},
+        only_rules=True,
     )
 
 

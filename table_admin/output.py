@@ -16,6 +16,7 @@ from table_admin.environments import Environment
 from table_admin.explain import Explanation
 from table_admin.finding import Finding
 from table_admin.inputs import epoch_text
+from table_admin.path_rules import written_rules
 from table_admin.plan import Plan
 from table_admin.terminal import Progress as progress  # noqa: N813  # a function to who calls it
 from table_admin.terminal import counted, echo
@@ -23,14 +24,16 @@ from table_admin.terminal import table as print_table
 
 __all__ = ["counted", "echo", "print_table", "progress"]
 
-ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
-HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "NOTE")
-ROUTE_SPARE = ("BY", "REVISION", "ENVIRONMENT", "EXPIRES")
+ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES")
+HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "RULES", "NOTE")
+ROUTE_SPARE = ("BY", "REVISION", "ENVIRONMENT", "EXPIRES", "RULES")
 """What a narrow terminal is not shown, the first first."""
 ENVIRONMENT_HEADS = ("ENVIRONMENT", "ROUTES", "EXPIRES", "CHANGED", "BY")
 DEPLOYMENT_HEADS = ("DEPLOYMENT", "BUCKET", "STATE", "FILES", "BYTES", "CREATED", "BY", "NOTE")
 DEPLOYMENT_SPARE = ("NOTE", "BY", "BYTES", "BUCKET")
 ENVIRONMENT_SPARE = ("BY", "CHANGED")
+_OF_RULES = {"rules": "rule", "rule_origins": "origin of"}
+"""What is different by pattern, and printed a pattern a line."""
 _SIGNS = {"created": ("+", "green"), "updated": ("~", "yellow"), "deleted": ("-", "red"), "unchanged": ("=", "")}
 _MARKS = {"ok": ("ok", "green"), "wrong": ("WRONG", "red"), "unknown": ("?", "yellow")}
 
@@ -65,8 +68,10 @@ def print_route(route: Route) -> None:
     values = dataclasses.asdict(route_document(route))
     values["origin"] = " ".join(f"{name}={value}" for name, value in values["origin"].items())
     values["expires_at"] = epoch_text(route.expires_at) or "never"
+    values["rules"] = f"\n{'':<13}".join(f"{pattern} -> {target}" for pattern, target in written_rules(route).items())
     for name, value in values.items():
-        echo(f"{name + ':':<13}{value}".rstrip())
+        for line in f"{name + ':':<13}{value}".split("\n"):
+            echo(line.rstrip())
 
 
 def print_changes(
@@ -85,7 +90,9 @@ def print_changes(
         expires = change.after.expires_at if change.after else None
         expiry = f", expires {epoch_text(expires)}" if expires else ""
         message = f": {change.message}" if change.message else ""
-        echo(f"{' '.join(words)} (revision {change.revision}{expiry}){message}")
+        echo(f"{' '.join(words)} (revision {change.revision}{expiry}{_rules_in(change.after)}){message}")
+        if change.action in ("created", "updated"):
+            _print_rule_differences(change)
 
 
 def print_revision(entry: Revision, as_json: bool) -> None:
@@ -96,7 +103,8 @@ def print_revision(entry: Revision, as_json: bool) -> None:
     target = f" -> {entry.state.target}" if entry.state else ""
     why = f": {entry.note}" if entry.note else ""
     when = entry.updated_at[:19].replace("T", " ")
-    echo(f"{when}Z  {entry.action:<8}  {entry.domain}{target} (revision {entry.revision}, by {entry.updated_by}){why}")
+    what = f"revision {entry.revision}{_rules_in(entry.state)}, by {entry.updated_by}"
+    echo(f"{when}Z  {entry.action:<8}  {entry.domain}{target} ({what}){why}")
 
 
 def print_count(count: int, noun: str, limit: int | None) -> None:
@@ -108,8 +116,19 @@ def print_count(count: int, noun: str, limit: int | None) -> None:
 def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") -> None:
     """Print what is different, an attribute a line."""
     for name, (before, after) in found.items():
+        if name in _OF_RULES:
+            one, other = before or {}, after or {}
+            for pattern in sorted({*one, *other}):
+                if one.get(pattern) != other.get(pattern):
+                    print_differences({f"{_OF_RULES[name]} {pattern}": (one.get(pattern), other.get(pattern))}, indent)
+            continue
         old, new = _cell(name, before), _cell(name, after)
         echo(f"{indent}{name}: ", (old, "red"), " -> ", (new, "green"))
+
+
+def _print_rule_differences(change: Change) -> None:
+    found = differences(change.before, change.after)
+    print_differences({name: found[name] for name in _OF_RULES if name in found}, indent="    ")
 
 
 def print_update(change: Change) -> None:
@@ -128,6 +147,8 @@ def print_plan(plan: Plan) -> None:
         sign, colour = _SIGNS[change.action]
         route = change.after or change.before
         echo((f"{sign} {change.domain}  {route.target if route else ''}".rstrip(), colour))
+        if change.action == "created":
+            _print_rule_differences(change)
     counts = (plan.count("created"), plan.count("updated"), plan.count("deleted"), plan.unchanged)
     click.echo("Plan {}: {} to create, {} to update, {} to delete, {} unchanged.".format(plan.id, *counts))
 
@@ -205,14 +226,15 @@ def route_rows(routes: Iterable[Route]) -> Iterator[Sequence[str]]:
     """Yield the cells of a listing."""
     for route in routes:
         expires = epoch_text(route.expires_at) or "never"
-        yield route.domain, route.target, route.environment, str(route.revision), expires, route.updated_by
+        rules = str(len(route.rules) or "")
+        yield route.domain, route.target, route.environment, str(route.revision), expires, route.updated_by, rules
 
 
 def history_rows(revisions: Iterable[Revision]) -> Iterator[Sequence[str]]:
     """Yield the cells of a domain's history."""
     for entry in revisions:
-        target = entry.route.target if entry.route else ""
-        yield str(entry.revision), entry.action, target, entry.updated_at, entry.updated_by, entry.note
+        target, rules = (entry.route.target, str(len(entry.route.rules) or "")) if entry.route else ("", "")
+        yield str(entry.revision), entry.action, target, entry.updated_at, entry.updated_by, rules, entry.note
 
 
 def environment_rows(found: Iterable[Environment]) -> Iterator[Sequence[str]]:
@@ -220,6 +242,10 @@ def environment_rows(found: Iterable[Environment]) -> Iterator[Sequence[str]]:
     for one in found:
         expires = epoch_text(one.expires_at) or "never"
         yield one.name, str(one.routes), expires, one.updated_at[:19].replace("T", " ") + "Z", one.updated_by
+
+
+def _rules_in(route: Route | None) -> str:
+    return f", {counted(len(route.rules), 'rule')}" if route and route.rules else ""
 
 
 def _cell(name: str, value: Any) -> str:

@@ -12,8 +12,9 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import decode_route
 from table_admin.changes import Change, change_of, content, decode, is_live, same_but_note
 from table_admin.contention import settled
-from table_admin.errors import RevisionConflict, TableAdminError
+from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.manifest import Manifest
+from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write, follow, revision_of
 
@@ -92,13 +93,17 @@ def make_plan(table: RoutingTable, manifest: Manifest, *, adopt: bool = False) -
                 _refuse_others(table, item, manifest.owner)
             write = table.plan_put(put, item)
         except TableAdminError as error:
-            raise type(error)(f"{manifest.at(domain)}: {error}") from error
+            raise type(error)(f"{manifest.at(domain, error.pattern)}: {error}") from error
         if write is None or same_but_note(decode(item), decode(write.after())):
             unchanged += 1  # a note goes with the revision that something else makes
         else:
             writes.append(write)
     kept, removed = _owned(table, manifest)
     writes += [table.plan_delete(domain, item, f"not in {manifest.path} any more") for domain, item in removed.items()]
+    try:
+        refuse_redirect_loops(table.tables, writes)
+    except InvalidInput as error:
+        raise InvalidInput(f"{manifest.path}: {error}") from error
     again = functools.partial(make_plan, table, manifest, adopt=adopt)
     return Plan(manifest.owner, tuple(writes), unchanged, kept + len(removed), again)
 
@@ -137,7 +142,7 @@ def apply_plan(
         nonlocal rest
         chunk = _ordered(rest)[:TRANSACTION_ROWS]
         try:
-            changes = table.commit(chunk)
+            changes = table.commit(chunk, later=rest.writes)
         except RevisionConflict as error:
             rest = rest.again()
             if shown is not None and not shown.issuperset(map(_fingerprint, rest.writes)):

@@ -14,6 +14,7 @@ from table_admin.origin_secret import verdicts
 from table_admin.path_rules import answering
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
+from table_admin.rule_targets import bare_target, parse_rule_target
 from table_admin.terminal import echo
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -49,6 +50,32 @@ def pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
     return found
 
 
+def rules(given: tuple[str, ...], gone: tuple[str, ...], *, all_gone: bool) -> dict[str, str | None] | None:
+    """Return PATTERN=TARGET options, and patterns whose rules shall go, as a mapping; None where nothing is said.
+
+    Raises UsageError, and InvalidInput for a target that is none.
+    """
+    found: dict[str, str | None] = {}
+    for text in given:
+        pattern, equals, target = text.partition("=")
+        if not equals or not pattern.strip() or not target.strip():
+            raise click.UsageError(f"--rule {text} is not PATTERN=TARGET, as /api/*=https://api.example.com is.")
+        _add_rule(found, pattern, str(parse_rule_target(target, setting("bucket").value)))
+    for pattern in gone:
+        if "=" in pattern:
+            raise click.UsageError(f"--no-rule {pattern}: a pattern alone says which rule shall go.")
+        _add_rule(found, pattern, None)
+    if all_gone and gone:
+        raise click.UsageError("--no-rules takes all rules that are not given; --no-rule goes without it.")
+    return found if found or all_gone else None
+
+
+def _add_rule(found: dict[str, str | None], pattern: str, target: str | None) -> None:
+    if pattern in found:
+        raise click.UsageError(f"The rule for {pattern} is given twice.")
+    found[pattern] = target
+
+
 def full_target(text: str) -> str:
     """Return a target; /prefix is one of the configured bucket. Raises InvalidInput where none is."""
     return targets.full_target(text, setting("bucket").value) if text.startswith("/") else text
@@ -75,7 +102,7 @@ def tell_missing(table: RoutingTable, changes: Iterable[Change]) -> None:
     """Say of which targets nothing could be served: viewers get 404 until somebody puts files there."""
     routes = [change.after for change in changes if change.after]
     found = {route.target: route.origin for route in routes}
-    found |= {rule.target: rule.origin for route in routes for rule in route.rules}
+    found |= {bare_target(rule.target): rule.origin for route in routes for rule in route.rules}
     for target, origin in found.items():
         with contextlib.suppress(TableAdminError):  # who may not list the bucket can write the row
             if why := why_nothing(table, origin):

@@ -17,6 +17,7 @@ from table_admin.cli.options import (
     PERMANENT,
     default_expiry,
     full_target,
+    rules,
     tell_left,
     tell_missing,
     tell_secret,
@@ -45,18 +46,44 @@ _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
     default=None,
     help="An https:// target gets the viewer's host, for an ingress that routes by it; or its own, the default.",
 )
+@click.option(
+    "--rule",
+    "given_rules",
+    multiple=True,
+    metavar="PATTERN=TARGET",
+    help="'/api/*=https://api.example.com' for some of its paths; the longest pattern wins. Several times.",
+)
+@click.option("--no-rule", "gone_rules", multiple=True, metavar="PATTERN", help="Take this rule away. Several times.")
+@click.option("--no-rules", is_flag=True, help="Take all rules away that are not given.")
 @NOTE
 @IF_REVISION
 @DRY_RUN
 @AS_JSON
 @click.pass_obj
-def put(table: RoutingTable, /, domain: str, target: str, as_json: bool, **options: Any) -> None:
-    """Send DOMAIN to TARGET: s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path].
+def put(
+    table: RoutingTable,
+    /,
+    domain: str,
+    target: str,
+    given_rules: tuple[str, ...],
+    gone_rules: tuple[str, ...],
+    no_rules: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Send DOMAIN to TARGET: s3://bucket/prefix, a load balancer's ARN, https://host[:port][/path], or a redirect.
+
+    A redirect is redirect:[STATUS:]https://host[/path], 308 by default. DOMAIN may be a wildcard, in quotes for the
+    shell: '*.example.com'. The target of a rule may begin with strip: (it is asked without the pattern's prefix) and
+    keep-host:.
 
     What is not given stays as it was; where DOMAIN had expired and no expires_in is configured, say how long. Running
     it twice changes nothing but the expiry, which --expires-in counts from now.
     """
-    change = table.put(domain, target, default_expires_in=default_expiry(), **options)
+    wanted = rules(given_rules, gone_rules, all_gone=no_rules)
+    change = table.put(
+        domain, target, default_expires_in=default_expiry(), rules=wanted, only_rules=no_rules, **options
+    )
     _show([change], as_json, options["dry_run"], single=True)
     tell_secret(table, [change])
     tell_missing(table, [change])
@@ -111,7 +138,7 @@ def get(table: RoutingTable, domain: str, as_json: bool) -> None:
 @click.command("list")
 @click.option("--environment", "-e", help="Only this environment's routes.")
 @click.option("--name", help="Only domains with this in them, or of this pattern: 'web-*.example.com'.")
-@click.option("--target", help="Only targets with this in them, or of this pattern: 's3://acme-*'.")
+@click.option("--target", help="Only targets, rules' too, with this in them, or of this pattern: 's3://acme-*'.")
 @click.option(
     "--expires-before", metavar="TIME", help="Only what expires before then, e.g. 2026-12-24, or 2d from now."
 )

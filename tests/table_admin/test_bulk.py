@@ -3,17 +3,20 @@ import io
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from edge_handler.routes.path_rules import Rule
 from table_admin import InvalidInput, Put, RoutingTable
 from table_admin.bulk import Rejected, Summary, export_routes, import_routes
 from table_admin.files import FIELDS, FORMATS, Format
 from table_admin.lines import read_rows
-from tests.support import route
+from table_admin.rule_targets import parse_rules
+from tests.support import STATIC, route
 
 A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
 
@@ -28,7 +31,10 @@ def written(rows: list[dict[str, Any]], form: Format) -> io.StringIO:
     out = io.StringIO()
     writer = csv.DictWriter(out, FIELDS, delimiter="," if form == "csv" else "\t")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        rules = row.get("rules")
+        cell = "none" if rules == {} else "\n".join(f"{pattern} {target}" for pattern, target in (rules or {}).items())
+        writer.writerow(row | {"rules": cell})
     return io.StringIO(out.getvalue())
 
 
@@ -165,6 +171,7 @@ RICH = {
     "keep_host": True,
     "managed": True,
     "source": "feature/1",
+    "rules": {"/api/*": "strip:https://api.acme.example", "/old": "redirect:301:/new"},
 }
 
 
@@ -205,11 +212,11 @@ def test_what_a_file_does_not_say_stays(table: RoutingTable, form: Format, unsai
 def test_what_a_file_says_is_taken_away(table: RoutingTable, form: Format) -> None:
     unlike_new(table)
     row = {"domain": "a.example.com", "target": "https://one.acme.example"}
-    said = {"expires_at": "Never", "keep_host": False, "managed": False}
+    said = {"expires_at": "Never", "keep_host": False, "managed": False, "rules": {}}
     summary = imported(table, written([row | said], form), form)
-    assert (counts(summary), summary.changed) == ((0, 1, 0, 0), {"expires_at": 1, "keep_host": 1, "managed": 1})
+    assert (counts(summary), summary.changed) == ((0, 1, 0, 0), dict.fromkeys(said, 1))
     found = as_exported(table)
-    assert (found["expires_at"], found["keep_host"], found["managed"]) == ("never", False, False)
+    assert (found["expires_at"], found["keep_host"], found["managed"], found["rules"]) == ("never", False, False, {})
     assert counts(imported(table, written([row | said], form), form)) == (0, 0, 1, 0)
 
 
@@ -224,9 +231,83 @@ def test_an_export_that_is_imported_takes_back_what_was_done_since(table: Routin
     table.put("a.example.com", "https://one.acme.example")
     before, text = as_exported(table), exported(table, form)
     table.put("a.example.com", A, expires_in="1h")
-    table.put("a.example.com", "https://one.acme.example", environment="a", keep_host=True)
+    table.put("a.example.com", "https://one.acme.example", environment="a", keep_host=True, rules={"/x": A})
     assert imported(table, io.StringIO(text), form).updated == 1
     assert as_exported(table) == before
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_rules_of_a_file_are_all_that_a_route_has(table: RoutingTable, form: Format) -> None:
+    table.put("a.example.com", A, rules={"/x": B, "/y/*": B})
+    row = {"domain": "a.example.com", "target": A, "rules": {"/%61pi/*": "https://api.acme.example", "/y/*": B}}
+    assert imported(table, written([row], form), form).changed == {"rules": 1}
+    found = {rule.pattern: rule.generation for rule in table.get("a.example.com").rules}
+    assert found == {"/api/*": 2, "/y/*": 1}
+    assert counts(imported(table, written([row], form), form)) == (0, 0, 1, 0)
+
+
+SEGMENT = st.text("a%=\xe9\u2028\xa0;, '\"\U0001f600.:+", min_size=1, max_size=6)
+PATTERNS = st.builds(
+    lambda segments, end: "".join(f"/{quote(segment)}" for segment in segments) + end,
+    st.lists(SEGMENT, min_size=1, max_size=3),
+    st.sampled_from(["", "/", "/*"]),
+)
+RULES = st.dictionaries(
+    PATTERNS,
+    st.sampled_from(
+        [A, "https://api.acme.example:8443/v1", "redirect:https://www.example.org", "redirect:302:/a b", "s3://x/a b=c"]
+    ),
+    max_size=4,
+)
+
+
+@given(RULES, st.sampled_from(FORMATS))
+@example({"/%2541": A, "/a%20b%3Dc": A}, "csv")
+def test_any_rules_are_read_from_a_file_as_they_were_written_there(rules: dict[str, str], form: Format) -> None:
+    try:
+        parsed = parse_rules(rules)
+    except InvalidInput:
+        assume(False)
+    had = tuple(Rule(pattern, STATIC, 1, False, str(text)) for pattern, text in sorted(parsed.items()))
+    out = io.StringIO()
+    export_routes([route("a.example.com", target=A, rules=had)], out, form)
+    ((_, put),) = read_rows(io.StringIO(out.getvalue(), newline=""), form)
+    assert isinstance(put, Put), put
+    assert (put.rules, put.only_rules) == (parsed, True)
+
+
+def test_a_circle_of_redirects_is_one_lines_fault(table: RoutingTable) -> None:
+    there, back = ("redirect:https://b.example.com", "redirect:https://a.example.com")
+    rows = [
+        {"domain": "a.example.com", "target": there},
+        {"domain": "b.example.com", "target": back},
+        {"domain": "c.example.com", "target": A},
+    ]
+    rejected: list[Rejected] = []
+    assert counts(imported(table, written(rows, "jsonl"), on_rejected=rejected.append)) == (2, 0, 0, 1)
+    (one,) = rejected
+    assert one.line == 2
+    assert "b.example.com: viewers would be sent in a circle" in one.reason
+
+
+@pytest.mark.parametrize(
+    ("cell", "why"),
+    [
+        ("/api/*", "rules: '/api/*' is a pattern without a target"),
+        (f"/a {A}\n/a {A}", "rules: /a is there twice"),
+        (f"/a {A}\n/%61 {A}", "/a is there twice"),
+        (f"api {A}", "'api' is not a pattern"),
+        ("/a strip:", "The rule for /a: 'strip:' has no target"),
+    ],
+)
+def test_a_cell_of_rules_that_cannot_be_is_said(cell: str, why: str) -> None:
+    out = io.StringIO()
+    writer = csv.DictWriter(out, FIELDS)
+    writer.writeheader()
+    writer.writerow({"domain": "a.example.com", "target": A, "rules": cell})
+    ((line, found),) = read_rows(io.StringIO(out.getvalue(), newline=""), "csv")
+    assert isinstance(found, str)
+    assert (why in found, line) == (True, 2 + cell.count("\n")), found
 
 
 def test_a_route_that_has_expired_is_not_made_permanent_in_passing(table: RoutingTable) -> None:

@@ -66,7 +66,26 @@ def test_everything_prints_json(command: Command) -> None:
         (["frob"], 2, "No such command"),
         (["put"], 2, "Missing argument"),
         (["put", "a..b", A], 2, "not a domain"),
-        (["put", "*.example.com", A], 2, "wildcard"),
+        (["put", "*.com", A], 2, "after its * a wildcard has 2 to 8 labels"),
+        (["put", "a.*.example.com", A], 2, "not a domain"),
+        (["put", "env-1.example.com", A, "--rule", "/api/*"], 2, "--rule /api/* is not PATTERN=TARGET"),
+        (["put", "env-1.example.com", A, "--rule", f"={A}"], 2, "is not PATTERN=TARGET"),
+        (["put", "env-1.example.com", A, "--rule", "/api/*= "], 2, "is not PATTERN=TARGET"),
+        (["put", "env-1.example.com", A, "--rule", ""], 2, "'--rule': it is empty"),
+        (["put", "env-1.example.com", A, "--rule", f"/a={A}", "--rule", f"/a={A}"], 2, "for /a is given twice"),
+        (["put", "env-1.example.com", A, "--rule", f"/a={A}", "--rule", f"/%61={A}"], 2, "/a is there twice"),
+        (["put", "env-1.example.com", A, "--rule", f"/a={A}", "--no-rule", "/a"], 2, "for /a is given twice"),
+        (["put", "env-1.example.com", A, "--no-rule", f"/a={A}"], 2, "a pattern alone says which"),
+        (["put", "env-1.example.com", A, "--no-rules", "--no-rule", "/a"], 2, "--no-rule goes without it"),
+        (["put", "env-1.example.com", A, "--rule", f"api={A}"], 2, "'api' is not a pattern"),
+        (["put", "env-1.example.com", A, "--rule", f"/*={A}"], 2, "/* is all of a domain"),
+        (["put", "env-1.example.com", A, "--rule", "/a=nowhere"], 2, "The rule for /a: 'nowhere' is not a target"),
+        (["put", "env-1.example.com", A, "--rule", "/a=strip:https://a.example"], 2, "ends with /*"),
+        (["put", "env-1.example.com", A, "--rule", "/a=/env-a"], 2, "prefix of the configured bucket, and none is"),
+        (["put", "env-1.example.com", A, "--rule", "/a=s3://no-such-bucket/x"], 1, "The rule for /a: The bucket"),
+        (["put", "env-1.example.com", "redirect:200:https://a.example"], 2, "status is one of"),
+        (["put", "env-1.example.com", "redirect:https://env-1.example.com"], 2, "in a circle"),
+        (["env", "up", "env-42", "--base", "*.example.com", "-s", A], 2, "*.example.com is a wildcard"),
         (["put", "env-1.example.com", "nowhere"], 2, "not a target"),
         (["put", "env-1.example.com", A, "--expires-in", "soon"], 2, "not a duration"),
         (["put", "env-1.example.com", A, "--expires-in", "1d", "--permanent"], 2, "not both"),
@@ -209,12 +228,12 @@ def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_cell(
     table.put("env-1.example.com", A)
     where = ("--endpoint-url", aws.endpoint, "--stack", table.stack)
     whole = [f"{domain}  {target}", f"{'env-1.example.com':<32}  {A}"]
-    heads = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY")
+    heads = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES")
     for columns, left_out in (
         (200, []),
-        (135, ["BY"]),
+        (142, ["BY"]),
         (90, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY"]),
-        (40, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY"]),
+        (40, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES"]),
     ):
         lines = on_a_terminal(*where, "list", columns=columns, TERM="dumb").splitlines()
         assert lines[0].split() == [head for head in heads if head not in left_out], columns
@@ -223,7 +242,7 @@ def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_cell(
         assert any(line.startswith(f"{', '.join(left_out)} left out") for line in lines) == bool(left_out)
         assert columns < 60 or max(map(len, lines[:3])) <= columns
     piped = command("list")[1]
-    assert piped.splitlines()[0].split()[-1] == "BY"
+    assert piped.splitlines()[0].split()[-1] == "RULES"
     assert target in piped
     history = on_a_terminal(*where, "history", domain, TERM="dumb").splitlines()
     assert history[0].split()[-1] == "NOTE"
