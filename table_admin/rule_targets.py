@@ -55,7 +55,7 @@ def parse_rule_target(text: str, bucket: str = "") -> RuleTarget:
         if name in found:
             raise InvalidInput(f"{text[:80]!r} says {name} twice.")
         found.add(name)
-        rest = rest.removeprefix(name)
+        rest = rest.removeprefix(name).lstrip()
     if not rest:
         raise InvalidInput(f"{text[:80]!r} has no target.")
     return RuleTarget(full_target(rest, bucket), STRIP in found, KEEP_HOST in found)
