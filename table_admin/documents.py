@@ -168,6 +168,10 @@ class ExplanationDocument:
     """Why nothing could be served from the row's target, empty where something could."""
     known: str
     """What the edge knows of the row without asking, and of when; empty where it has to ask, or nobody can tell."""
+    rule: str
+    """The pattern of the row's rule for the path; empty where the row's own target answers."""
+    rule_reason: str
+    """Why this rule, or why none; empty for a row without rules."""
 
 
 def route_document(route: Route) -> RouteDocument:
@@ -229,6 +233,8 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
         found.origin_request,
         found.missing,
         found.known,
+        found.rule,
+        found.rule_reason,
     )
 
 

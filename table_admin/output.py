@@ -167,6 +167,8 @@ def print_explanation(found: Explanation) -> None:
     """Print the way of a request, a step a line."""
     echo(found.url)
     echo(f"  row             {found.reason}")
+    if found.rule_reason:
+        echo(f"  rule            {found.rule_reason}")
     if found.missing:
         echo(f"  target          {found.missing}")
     if found.known:
@@ -264,4 +266,6 @@ def _step(step: dict[str, Any]) -> str:
     if "stamp" in step:
         return f"goes on with x-route: {step['stamp']}"
     asks = f"asks {step['origin']}{step['uri']} as Host {step['host']}"
+    if "forwarded_prefix" in step:
+        asks += f", with x-forwarded-prefix {step['forwarded_prefix']}"
     return f"{asks}: {step['file']}, sent with status {step['sent_with']}" if "file" in step else asks

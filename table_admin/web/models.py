@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass, field
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from table_admin.documents import ChangeDocument, RevisionDocument, RouteDocument
 
-Domain = Annotated[str, Path(description="What viewers ask for, e.g. env-123.example.com.")]
+# An HTTP API hands over a path decoded, other ways to a function do not; and many clients encode an asterisk.
+Domain = Annotated[
+    str,
+    Path(description="What viewers ask for, e.g. env-123.example.com; or a wildcard, *.tenant.example.com."),
+    AfterValidator(unquote),
+]
 Name = Annotated[str, Path(description="An environment's name, e.g. env-42.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="How many at the most.")]
 Cursor = Annotated[str | None, Query(min_length=1, description="The `cursor` of the page before.")]
@@ -53,7 +59,12 @@ class Put:
     """A route to write. What is not given stays as it is."""
 
     target: Annotated[
-        str, Field(min_length=1, description="s3://bucket/prefix, a load balancer's ARN, or https://host[:port][/path]")
+        str,
+        Field(
+            min_length=1,
+            description="s3://bucket/prefix, a load balancer's ARN, https://host[:port][/path], "
+            "redirect:[STATUS:]https://host[:port][/path], or redirect:[STATUS:]/path",
+        ),
     ]
     environment: Annotated[str | None, Field(min_length=1, description="Defaults to the domain's first label.")] = None
     service: Annotated[str | None, Field(min_length=1, description="Which of its environment's services it is.")] = None
@@ -62,6 +73,15 @@ class Put:
     keep_host: Annotated[
         bool | None, Field(description="An https target is an ingress that routes by the viewer's host.")
     ] = None
+    rules: Annotated[
+        dict[str, str | None] | None,
+        Field(
+            description="For some of its paths: by pattern, which is a path or a path with /* at its end, the target; "
+            "before which may stand strip: for an origin that is asked without the prefix, and keep-host:. The longest "
+            "pattern wins. null takes a rule away; those that are not named stay."
+        ),
+    ] = None
+    only_rules: Annotated[bool, Field(description="Rules that are not named go.")] = False
     note: Why = ""
 
 

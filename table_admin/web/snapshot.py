@@ -33,6 +33,7 @@ class Entry:
     revision: int
     updated_at: str
     updated_by: str
+    rules: int
     text: str
 
 
@@ -157,6 +158,7 @@ class Snapshot:
 
 def _entry(route: Route) -> Entry:
     words = (route.domain, route.target, route.environment, route.service, route.owner, route.updated_by, route.note)
+    rules = (word for rule in route.rules for word in (rule.pattern, rule.target))
     return Entry(
         route.domain,
         route.target,
@@ -167,5 +169,6 @@ def _entry(route: Route) -> Entry:
         route.revision,
         route.updated_at,
         route.updated_by,
-        " ".join(words).lower(),
+        len(route.rules),
+        " ".join((*words, *rules)).lower(),
     )
