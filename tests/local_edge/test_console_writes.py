@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, Request, Route, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests.local_edge.console import Console
 from tests.local_edge.running import LocalEdge, local_edge
 
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-456"
@@ -17,34 +18,6 @@ DAY = 86400
 def edge() -> Iterator[LocalEdge]:
     with local_edge() as running:
         yield running
-
-
-class Console:
-    """The page, and the writes that it asked for: method, whether dry, and over what."""
-
-    def __init__(self, page: Page, edge: LocalEdge) -> None:
-        self.page, self.edge = page, edge
-        self.writes: list[tuple[str, bool, str]] = []
-        page.on("request", self._note)
-
-    def _note(self, request: Request) -> None:
-        if request.method != "GET":
-            over = request.headers.get("if-match", request.headers.get("if-none-match", ""))
-            self.writes.append((request.method, "dry_run=true" in request.url, over))
-
-    def show(self, where: str, ready: str) -> None:
-        self.page.goto(f"http://routes.localhost:{self.edge.port}/{where}")
-        expect(self.page.locator(ready).first).to_be_visible()
-
-    def press(self, name: str) -> None:
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    @property
-    def dialog(self) -> Locator:
-        return self.page.get_by_role("dialog")
-
-    def confirm(self, name: str) -> None:
-        self.dialog.get_by_role("button", name=name, exact=True).click()
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@
 
 import { byId, element, expiry, field, time } from './dom.js';
 import { SHOWN, diffTable, value } from './diff.js';
+import { siteLink, targetText, urlOf } from './domains.js';
 import { get, route, send } from './http.js';
-import { drawnPath } from './path.js';
+import { explainer } from './path.js';
 import { review } from './review.js';
+import { ruleList, ruleNews, rulesEditor } from './rules.js';
 
-function asked(form, found) {
+function asked(form, found, rules) {
   const data = new FormData(form);
   const body = { target: data.get('target').trim(), note: data.get('note').trim() };
   // Who is named manages the route from then on; what the form was filled with says nothing new.
@@ -14,15 +16,20 @@ function asked(form, found) {
   if (environment && environment !== found?.environment) body.environment = environment;
   if (data.get('expires_in').trim()) body.expires_in = data.get('expires_in').trim();
   if (data.get('permanent')) body.permanent = true;
+  const changed = rules.wanted();
+  if (changed) body.rules = changed;
   return body;
 }
 
 function editor(found, saved) {
   const result = element('div', { 'aria-live': 'polite' });
-  const domainField = found ? null : field('Domain', 'domain', { required: true, placeholder: 'env-42.example.com' });
+  const over = () => result.replaceChildren(); // what was reviewed is another question by now
+  const rules = rulesEditor(found, over);
+  const domainField = found ? null : field('Domain', 'domain', { required: true, placeholder: 'env-42.example.com, or *.tenant.example.com' });
   const form = element('form', { class: 'edit' },
     domainField,
-    field('Target', 'target', { required: true, value: found?.target, placeholder: 's3://bucket/prefix, a load balancer\u2019s ARN, https://host' }),
+    field('Target', 'target', { required: true, value: found?.target, placeholder: 's3://bucket/prefix, a load balancer\u2019s ARN, https://host, redirect:https://host' }),
+    rules.shown,
     field('Environment', 'environment', { value: found?.environment }),
     field('Expires in', 'expires_in', { placeholder: found?.expires_at ? `keep ${time(found.expires_at)}` : 'never; or 12h, 7d' }),
     element('label', { class: 'row' }, element('input', { name: 'permanent', type: 'checkbox' }), 'Permanent'),
@@ -31,12 +38,13 @@ function editor(found, saved) {
     result);
   const failed = (error) => result.replaceChildren(element('p', { class: 'message bad', role: 'alert' },
     error.status === 412 ? `${error.message} Reload to see it.` : error.message));
+  form.addEventListener('input', over);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     const domain = found ? found.domain : new FormData(form).get('domain').trim();
     const headers = found ? { 'if-match': `"${found.revision}"` } : { 'if-none-match': '*' };
-    const body = asked(form, found);
     try {
+      const body = asked(form, found, rules);
       const change = await send('PUT', route(domain), body, { query: { dry_run: 'true' }, headers });
       const save = element('button', { type: 'button', class: 'primary', onclick: async () => {
         save.disabled = true;
@@ -49,10 +57,17 @@ function editor(found, saved) {
   return form;
 }
 
+// Of the oldest that is shown nobody knows what was before, unless it is the first.
+function rulesSince(entry, before) {
+  if (entry.action === 'delete' || (!before && entry.revision > 1)) return null;
+  return ruleNews(before?.action === 'delete' ? null : before?.route, entry.route);
+}
+
 function historyList(domain, revisions, current, back) {
-  return element('ol', { class: 'history', 'aria-label': `History of ${domain}` }, ...revisions.map((entry) => element('li', {},
+  return element('ol', { class: 'history', 'aria-label': `History of ${domain}` }, ...revisions.map((entry, at) => element('li', {},
     element('div', {},
-      element('b', {}, `${entry.revision} ${entry.action}`), ` ${entry.action === 'delete' ? '' : entry.route?.target ?? ''}`,
+      element('b', {}, `${entry.revision} ${entry.action}`), ' ', entry.action === 'delete' || !entry.route ? '' : targetText(entry.route.target),
+      rulesSince(entry, revisions[at + 1]),
       element('div', { class: 'faint' }, `${entry.updated_at.slice(0, 16).replace('T', ' ')}Z by ${entry.updated_by}${entry.note ? `: ${entry.note}` : ''}`)),
     entry.revision === current ? element('span', { class: 'faint' }, 'now')
       : element('button', { type: 'button', 'aria-label': `Roll back to revision ${entry.revision}`, onclick: () => back(entry.revision) }, 'Roll back'))));
@@ -92,6 +107,11 @@ function writesOf(domain, found, reload) {
   };
 }
 
+function shownFact(name, found) {
+  if (name === 'target') return targetText(found.target);
+  return name === 'expires_at' ? expiry(found.expires_at) : value(name, found);
+}
+
 let turn = 0;
 
 // Where another is asked for meanwhile, that one is shown; until then nothing is done with what is shown still.
@@ -112,19 +132,20 @@ async function draw(domain, { edge, changed }, isWanted) {
   }
   const [found, path, past] = await Promise.all([
     get(route(domain)).catch((error) => (error.status === 404 ? null : Promise.reject(error))),
-    get('/api/explain', { url: edge.replace('{domain}', domain) }),
+    get('/api/explain', { url: urlOf(domain, edge) }),
     get(`${route(domain)}/history`, { limit: 50 }).catch((error) => (error.status === 404 ? { revisions: [] } : Promise.reject(error))),
   ]);
   if (!isWanted()) return;
   const writes = writesOf(domain, found, () => changed(domain));
   const facts = found && element('dl', {}, ...SHOWN.flatMap((name) => [
-    element('dt', {}, name.replace('_', ' ')), element('dd', {}, name === 'expires_at' ? expiry(found.expires_at) : value(name, found))]),
+    element('dt', {}, name.replace('_', ' ')), element('dd', {}, shownFact(name, found))]),
+  found.rules.length ? element('dt', {}, 'rules') : null, found.rules.length ? element('dd', {}, ruleList(found.rules)) : null,
   element('dt', {}, 'revision'), element('dd', {}, `${found.revision}, ${found.updated_at.slice(0, 16).replace('T', ' ')}Z by ${found.updated_by}`));
   place.replaceChildren(...[
     element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, domain), close),
-    element('a', { href: edge.replace('{domain}', domain), target: '_blank', rel: 'noopener' }, 'Open the site'),
+    siteLink(domain, edge, 'Open the site'),
     facts ?? element('p', {}, 'This domain has no route; its history can bring it back.'),
-    element('h3', {}, 'How its URL is answered'), drawnPath(path),
+    element('h3', {}, 'How its URL is answered'), explainer(path),
     found && element('h3', {}, 'Edit'), found && editor(found, changed),
     found && element('div', { class: 'buttons' },
       element('button', { type: 'button', onclick: writes.touch }, 'Empty the CDN of it'),

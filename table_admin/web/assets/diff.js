@@ -1,6 +1,7 @@
 // What a write changes, as a table: what is now, and what is after.
 
 import { element, time } from './dom.js';
+import { ruleChanges } from './rules.js';
 
 export const SHOWN = ['target', 'environment', 'service', 'owner', 'lifetime', 'expires_at', 'managed', 'source', 'note'];
 
@@ -24,8 +25,9 @@ function table(head, rows) {
 export function diffTable({ before, after }) {
   const names = [...SHOWN, 'origin', 'generation'].filter((name) => value(name, before) !== value(name, after)
     && (name !== 'note' || after?.note));
-  if (!names.length) return element('p', { class: 'message' }, 'Nothing changes.');
-  return table('Attribute', names.map((name) => [name, value(name, before), value(name, after)]));
+  const rules = ruleChanges(before, after).map(([pattern, old, now]) => [`rule ${pattern}`, old ?? '(none)', now ?? '(none)']);
+  if (!names.length && !rules.length) return element('p', { class: 'message' }, 'Nothing changes.');
+  return table('Attribute', [...names.map((name) => [name, value(name, before), value(name, after)]), ...rules]);
 }
 
 // Of several routes, by domain: each as `now` and `then` say it.

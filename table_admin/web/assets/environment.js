@@ -1,12 +1,13 @@
 // An environment: its URLs, and what is done with them together, over the revisions that are shown.
 
 import { byId, element, field, time } from './dom.js';
+import { countedRules, siteLink } from './domains.js';
 import { changesTable } from './diff.js';
 import { send, tagged } from './http.js';
 import { review } from './review.js';
 
 const expires = (found) => time(found.expires_at);
-const whole = (found) => (found ? `${found.target}, expires: ${expires(found)}` : 'a row that is broken');
+const whole = (found) => (found ? `${found.target}${countedRules(found.rules.length)}, expires: ${expires(found)}` : 'a row that is broken');
 
 function shownOf({ changes, left }, now, then) {
   const kept = left.map((text) => element('li', {}, text));
@@ -36,7 +37,7 @@ export async function showEnvironment(name, edge, { changed, failed }) {
     card.focus({ preventScroll: true });
   };
   const managed = found.routes.filter((route) => route.managed);
-  const urls = found.routes.map((route) => element('li', {}, element('a', { href: edge.replace('{domain}', route.domain), target: '_blank', rel: 'noopener' }, route.domain), route.service ? ` ${route.service}` : ''));
+  const urls = found.routes.map((route) => element('li', {}, siteLink(route.domain, edge, route.domain), route.service ? ` ${route.service}` : ''));
 
   const extend = () => review({
     title: `Extend ${name}`,

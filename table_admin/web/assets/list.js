@@ -1,5 +1,6 @@
 // The list: a search that the console answers from memory, a page at a time.
 
+import { countedRules, targetText } from './domains.js';
 import { byId, element, expiry } from './dom.js';
 import { get } from './http.js';
 
@@ -12,7 +13,7 @@ function row(entry, chosen) {
   const environment = element('a', { href: `#env/${encodeURIComponent(entry.environment)}` }, entry.environment);
   return element('tr', { 'data-domain': entry.domain, 'aria-selected': String(entry.domain === chosen) },
     element('td', {}, link),
-    element('td', {}, element('code', {}, entry.target)),
+    element('td', {}, targetText(entry.target), element('span', { class: 'faint' }, countedRules(entry.rules))),
     element('td', {}, environment, entry.service ? ` ${entry.service}` : ''),
     element('td', {}, expiry(entry.expires_at)));
 }

@@ -1,15 +1,19 @@
 // The drawn path: how a URL is answered, from the same explain as the command's.
 
-import { element } from './dom.js';
+import { element, field } from './dom.js';
+import { get } from './http.js';
 
 function step(title, text, kind = '') {
   return element('li', { class: kind }, element('b', {}, title), element('code', {}, text));
 }
 
-export function drawnPath(found) {
+function drawnPath(found) {
   const steps = [step('Browser asks', found.url), step('Routing table', found.reason, found.row ? '' : 'bad')];
+  if (found.rule_reason) steps.push(step(found.rule ? `Rule ${found.rule}` : 'Rules by path', found.rule_reason));
   const viewer = found.viewer_request;
-  if (viewer.status) {
+  if (viewer.location) {
+    steps.push(step('viewer-request redirects', `${viewer.status}, to ${viewer.location}`, 'end'));
+  } else if (viewer.status) {
     steps.push(step('viewer-request answers', `${viewer.status}`, 'bad'));
   } else {
     steps.push(step('viewer-request stamps the route', `x-route: ${viewer.stamp}`));
@@ -22,8 +26,29 @@ export function drawnPath(found) {
       if (origin.file) {
         steps.push(step('The file is', `${origin.file}, sent with status ${origin.sent_with}`));
       }
-      steps.push(step('Origin', `is asked as Host ${origin.host}`, 'end'));
+      steps.push(step('Origin', `is asked as Host ${origin.host}${origin.forwarded_prefix ? `, with x-forwarded-prefix ${origin.forwarded_prefix}` : ''}`, 'end'));
     }
   }
   return element('ol', { class: 'path', 'aria-label': 'How this URL is answered' }, ...steps);
+}
+
+// The path of one URL, and a field to ask for another's.
+export function explainer(found) {
+  const result = element('div', { class: 'result', tabindex: '-1' }, drawnPath(found));
+  const form = element('form', { class: 'edit' },
+    field('URL', 'url', { required: true, value: found.url }),
+    element('div', { class: 'buttons' }, element('button', {}, 'Explain')));
+  let asked = 0;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const mine = ++asked;
+    let shown;
+    try {
+      shown = drawnPath(await get('/api/explain', { url: new FormData(form).get('url').trim() }));
+    } catch (error) { shown = element('p', { class: 'message bad', role: 'alert' }, error.message); }
+    if (mine !== asked) return; // another is asked for by now
+    result.replaceChildren(shown);
+    result.focus();
+  });
+  return element('div', {}, form, result);
 }
