@@ -107,6 +107,86 @@ def test_a_route_goes_through_every_verb(ask: Ask) -> None:
     ]
 
 
+def rules_of(route: Any) -> dict[str, str]:
+    return {rule["pattern"]: rule["target"] for rule in route["rules"]}
+
+
+def test_rules_are_set_changed_and_taken_away_and_others_stay(ask: Ask) -> None:
+    api, old = "strip:https://api.example.net/v2", "redirect:301:/new"
+    status, _, change = ask("PUT", f"/routes/{HOST}", {"target": A, "rules": {"/api/*": api, "/old": old}})
+    assert (status, rules_of(change["after"])) == (201, {"/api/*": api, "/old": old})
+    shown = {rule["pattern"]: rule for rule in ask("GET", f"/routes/{HOST}")[2]["rules"]}
+    assert shown["/old"]["origin"] == {"kind": "redirect", "location": "/new", "status": 301}
+    assert (shown["/api/*"]["strip_prefix"], shown["/api/*"]["origin"]["path"]) == (True, "/v2")
+    body = {"target": A, "rules": {"/old": None, "/%61bout": B}}
+    change = ask("PUT", f"/routes/{HOST}", body)[2]
+    assert rules_of(change["after"]) == {"/about": B, "/api/*": api}
+    assert [rule["generation"] for rule in change["after"]["rules"]] == [2, 1]
+    assert ask("PUT", f"/routes/{HOST}", body)[2]["action"] == "unchanged"
+    assert ask("PUT", f"/routes/{HOST}", {"target": A, "rules": None})[2]["action"] == "unchanged"
+    only = {"target": A, "rules": {"/about": B}, "only_rules": True}
+    assert rules_of(ask("PUT", f"/routes/{HOST}", only)[2]["after"]) == {"/about": B}
+    assert ask("PUT", f"/routes/{HOST}", {"target": A, "only_rules": True})[2]["after"]["rules"] == []
+    differences = ask("GET", f"/routes/{HOST}/diff", query={"from": "1", "to": "2"})[2]["differences"]
+    assert differences == {"rules": [{"/api/*": api, "/old": old}, {"/about": B, "/api/*": api}]}
+    assert rules_of(ask("POST", f"/routes/{HOST}/rollback", {"to": 1})[2]["after"]) == {"/api/*": api, "/old": old}
+    assert rules_of(ask("GET", "/routes")[2]["routes"][0]) == {"/api/*": api, "/old": old}
+    assert ask("GET", "/explain", query={"url": f"https://{HOST}/api/x"})[2]["rule"] == "/api/*"
+
+
+@pytest.mark.parametrize(
+    ("rules", "status", "says"),
+    [
+        ({"/api/*": ""}, 400, "The rule for /api/*: '' has no target"),
+        ({"/api/*": "strip:"}, 400, "has no target"),
+        ({"": A}, 400, "'' is not a pattern"),
+        ({"/": A}, 400, "/ is all of a domain"),
+        ({"/api/*": A, "/%61pi/*": None}, 400, "/api/* is there twice"),
+        ({"/api/*": "/prefix"}, 400, "The rule for /api/*: /prefix is a prefix of the configured bucket"),
+        ({"/api": "strip:https://api.example.net"}, 400, "strip: goes with a pattern that ends with /*"),
+        ({"/a": "redirect:/b", "/b": "redirect:/a"}, 400, "in a circle"),
+        ({"/api/*": "s3://no-such-bucket/x"}, 422, "The rule for /api/*: The bucket no-such-bucket does not exist"),
+        ({"/api/*": 1}, 422, "body.rules"),
+        ([], 422, "body.rules"),
+        ({f"/{number}": A for number in range(201)}, 400, "201 rules"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_a_problem_and_nothing_is_written(
+    ask: Ask, rules: Any, status: int, says: str
+) -> None:
+    found, _, problem = ask("PUT", f"/routes/{HOST}", {"target": A, "rules": rules})
+    assert (found, says in problem["detail"]) == (status, True), problem
+    assert ask("GET", f"/routes/{HOST}")[0] == 404
+
+
+@pytest.mark.parametrize("written", ["*.tenant.example.com", "%2A.tenant.example.com", "%2a.Tenant.example.com"])
+def test_a_wildcard_goes_through_every_verb_however_its_asterisk_is_written(ask: Ask, written: str) -> None:
+    wildcard = "*.tenant.example.com"
+    status, headers, change = ask("PUT", f"/routes/{written}", {"target": A}, if_none_match="*")
+    assert (status, change["domain"], headers["location"]) == (201, wildcard, f"/routes/{wildcard}")
+    assert ask("GET", f"/routes/{written}")[2]["environment"] == "tenant"
+    assert ask("POST", f"/routes/{written}/touch", {}, if_match='"1"')[2]["revision"] == 2
+    assert len(ask("GET", f"/routes/{written}/history")[2]["revisions"]) == 2
+    found = ask("GET", "/explain", query={"url": "https://deep.in.tenant.example.com/"})[2]
+    assert (found["domain"], found["row"]["domain"]) == ("deep.in.tenant.example.com", wildcard)
+    assert ask("GET", "/explain", query={"url": f"https://{wildcard}/"})[0] == 400
+    assert ask("DELETE", f"/routes/{written}", if_match='"2"')[2]["action"] == "deleted"
+    assert ask("POST", f"/routes/{written}/rollback", {"to": 1}, if_none_match="*")[0] == 201
+
+
+def test_a_redirect_is_a_target(ask: Ask) -> None:
+    target = "redirect:302:https://www.example.net"
+    assert ask("PUT", f"/routes/{HOST}", {"target": target})[2]["after"]["origin"] == {
+        "kind": "redirect",
+        "location": "https://www.example.net",
+        "status": 302,
+    }
+    found = ask("GET", "/explain", query={"url": f"https://{HOST}/a?b=1"})[2]
+    assert found["viewer_request"] == {"status": 302, "location": "https://www.example.net/a?b=1"}
+    status, _, problem = ask("PUT", f"/routes/{HOST}", {"target": f"redirect:https://{HOST}"})
+    assert (status, problem["type"]) == (400, "urn:table-admin:invalid-input")
+
+
 def test_a_write_over_another_revision_fails_its_precondition(ask: Ask) -> None:
     ask("PUT", f"/routes/{HOST}", {"target": A}, if_none_match="*")
     status, _, problem = ask("PUT", f"/routes/{HOST}", {"target": B}, if_none_match="*")
