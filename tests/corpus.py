@@ -4,6 +4,8 @@ from typing import Any
 
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
+from edge_handler.routes.path_rules import Rule
+from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.route import encode_route
 from tests.support import OWN_BUCKET, ROOT, event, route
 
@@ -33,6 +35,16 @@ ROUTES = {
             generation=3,
         ),
         route("env-expired.localhost", expires_at=1, lifetime="ephemeral"),
+        route("*.tenant.localhost", S3Origin(OWN_BUCKET, "us-east-1", "/tenant")),
+        route(
+            "shop.localhost",
+            S3Origin(OWN_BUCKET, "us-east-1", "/shop"),
+            rules=(
+                Rule("/api/*", CustomOrigin(INGRESS, "http", 80, "", "viewer", website=False), 3, strip_prefix=True),
+            ),
+            revision=3,
+        ),
+        route("old.localhost", Redirect("https://www.example.com", 308)),
     )
 }
 BROKEN_HOST = "env-broken.localhost"

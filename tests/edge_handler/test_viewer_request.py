@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from edge_handler.routes.origin import QUERIES, CustomOrigin, DeploymentOrigin, Origin
 from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
+from tests.corpus import INGRESS, ROUTES
 from tests.support import OWN_BUCKET, SETTINGS, STATIC, Clock, Rows, event, header, route, run
 
 ELB = CustomOrigin("demo-ingress-1.us-east-1.elb.amazonaws.com", "http", 80, "", "viewer", website=False)
@@ -38,6 +39,26 @@ def test_a_service_keeps_its_query_string_and_cookies() -> None:
     assert result["querystring"] == "below=100"
     assert header(result, "cookie") == "session=1"
     assert header(result, "x-route") == f"1;env-789.localhost;1;custom;{ELB.domain_name};http;80;;viewer;application"
+
+
+@pytest.mark.parametrize(
+    ("name", "stamp"),
+    [
+        ("viewer-request-wildcard-route", f"1;acme.tenant.localhost;1;s3;{OWN_BUCKET};us-east-1;/tenant"),
+        ("viewer-request-path-rule", f"2;shop.localhost;3;/api;custom;{INGRESS};http;80;;viewer;application"),
+    ],
+)
+def test_a_sample_of_a_wildcard_and_of_a_rule_is_stamped(name: str, stamp: str) -> None:
+    result = run(make_handler(Resolver(Rows(*ROUTES.values()), SETTINGS, Clock())), event(name))
+    assert header(result, "x-route") == stamp
+    asked = event(name)["Records"][0]["cf"]["request"]
+    assert (result["uri"], result["querystring"]) == (asked["uri"], asked["querystring"])
+
+
+def test_a_sample_of_a_redirect_is_answered_with_it() -> None:
+    handler = make_handler(Resolver(Rows(*ROUTES.values()), SETTINGS, Clock()))
+    result = run(handler, event("viewer-request-redirect"))
+    assert (result["status"], header(result, "location")) == ("308", "https://www.example.com/docs/start?from=mail")
 
 
 DEPLOYMENT = DeploymentOrigin(OWN_BUCKET, "us-east-1", "0" * 32, "files", "")
