@@ -41,12 +41,13 @@ class Counted:
     def __init__(self, table: RoutesTable) -> None:
         self.table = table
         self.asked: list[str] = []
+        """The host of each read, which is one for all rows that may answer for it."""
         self.reachable = True
 
     def read(
         self, domains: Sequence[str], seconds: float, *, expected: str | None = None
     ) -> dict[str, Destination | BrokenRow]:
-        self.asked += domains
+        self.asked.append(domains[0])
         if not self.reachable:
             raise TableUnreachable("no replica of the routing table answers", 1)
         return self.table.read(domains, seconds, expected=expected)

@@ -281,8 +281,8 @@ def test_the_least_recently_read_leave_first(hosts: list[int], room: int, evicte
     resolver = Resolver(rows, SETTINGS._replace(fresh_seconds=0), clock)
     reference: OrderedDict[str, None] = OrderedDict()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("edge_handler.routes.resolver.MAX_ROUTES", room)
-        patch.setattr("edge_handler.routes.resolver.EVICTED", evicted)
+        patch.setattr("edge_handler.routes.memory.MAX_ROUTES", room)
+        patch.setattr("edge_handler.routes.memory.EVICTED", evicted)
         for name in names:
             assert status(resolver.resolve(name)) == 200
             reference.pop(name, None)
@@ -295,8 +295,8 @@ def test_the_least_recently_read_leave_first(hosts: list[int], room: int, evicte
 
 
 def test_a_host_that_is_asked_for_outlives_more_routes_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_handler.routes.resolver.MAX_ROUTES", 100)
-    monkeypatch.setattr("edge_handler.routes.resolver.EVICTED", 10)
+    monkeypatch.setattr("edge_handler.routes.memory.MAX_ROUTES", 100)
+    monkeypatch.setattr("edge_handler.routes.memory.EVICTED", 10)
     resolver, rows, clock = make(route(), *(route(f"r{number}.localhost") for number in range(1000)))
     for number in range(1000):
         resolver.resolve(f"r{number}.localhost")

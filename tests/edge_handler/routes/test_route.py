@@ -1,3 +1,4 @@
+import json
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +20,8 @@ from edge_handler.routes.origin import (
     bucket_domain_name,
     is_origin_path,
 )
-from edge_handler.routes.path_rules import encode_answering
+from edge_handler.routes.path_rules import Rule, encode_answering
+from edge_handler.routes.redirect import STATUSES, Answering, Redirect
 from edge_handler.routes.route import Route, decode_route, encode_route
 from edge_handler.routes.stamp import Stamp, decode_stamp, encode_stamp, names_former
 from tests.support import STATIC, route
@@ -52,11 +54,34 @@ ORIGINS: st.SearchStrategy[Origin] = st.one_of(
         st.booleans(),
     ),
 )
+REDIRECTS = st.builds(
+    lambda base, path, status: Redirect(base + path or "/", status),
+    st.just("")
+    | st.builds("{}://{}{}".format, st.sampled_from(["http", "https"]), NAMES, st.sampled_from(["", ":8443"])),
+    PATHS,
+    st.sampled_from(STATUSES),
+)
+ANSWERING: st.SearchStrategy[Answering] = ORIGINS | REDIRECTS
+RULES = st.lists(
+    st.builds(
+        lambda path, under, origin, generation, strip, target: Rule(
+            path + "/*" * under, origin, generation, strip and under, target
+        ),
+        st.from_regex(r"(/[a-z0-9 ;\u00e9.-]*[a-z\u00e9][.]?){1,4}", fullmatch=True),
+        st.booleans(),
+        ANSWERING.filter(lambda origin: not isinstance(origin, DeploymentOrigin)),
+        st.integers(1, 2**40),
+        st.booleans(),
+        st.text(),
+    ),
+    max_size=4,
+    unique_by=lambda rule: rule.pattern,
+).map(tuple)
 ROUTES = st.builds(
     Route,
-    NAMES,
+    NAMES | NAMES.map("*.{}".format),
     st.text(),
-    ORIGINS,
+    ANSWERING,
     st.text(),
     st.sampled_from(["permanent", "ephemeral"]),
     st.none() | st.integers(0, 2**40),
@@ -70,6 +95,7 @@ ROUTES = st.builds(
     st.none() | st.booleans(),
     st.text(),
     st.lists(st.builds(Former, DEPLOYMENTS, st.integers(0, 2**40)), max_size=2).map(tuple),
+    RULES,
 )
 ATTRIBUTE: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -110,8 +136,8 @@ def test_an_unknown_attribute_is_ignored() -> None:
 
 
 def test_a_row_of_a_newer_schema_is_broken() -> None:
-    with pytest.raises(BrokenRow, match="schema 3"):
-        decode_route({**encode_route(route()), "schema": {"N": "3"}})
+    with pytest.raises(BrokenRow, match="schema 4"):
+        decode_route({**encode_route(route()), "schema": {"N": "4"}})
 
 
 @pytest.mark.parametrize(
@@ -206,26 +232,32 @@ def test_no_path_of_a_row_leads_out_of_itself_once_it_is_decoded(path: str) -> N
     assert not {".", ".."} & set(decoded.replace("\\", "/").split("/"))
 
 
-@given(NAMES, st.integers(1, 2**40), ORIGINS, st.lists(DEPLOYMENTS, max_size=2).map(tuple))
+@given(NAMES, st.integers(1, 2**40), ORIGINS, st.lists(DEPLOYMENTS, max_size=2).map(tuple), PATHS)
 def test_a_stamp_says_exactly_what_was_stamped(
-    host: str, generation: int, origin: Origin, former: tuple[str, ...]
+    host: str, generation: int, origin: Origin, former: tuple[str, ...], prefix: str
 ) -> None:
     if not isinstance(origin, DeploymentOrigin):
         former = ()
-    stamp = encode_stamp(host, generation, origin, former)
-    assert decode_stamp(stamp) == Stamp(host, generation, origin, former)
+    stamp = encode_stamp(host, generation, origin, former, prefix)
+    assert decode_stamp(stamp) == Stamp(host, generation, origin, former, prefix)
+    assert stamp.startswith("2;" if prefix else "1;")
     assert names_former(stamp) == bool(former)
     assert stamp.isascii()
     assert stamp.isprintable()
 
 
-@given(st.tuples(NAMES, st.integers(1, 50), ORIGINS), st.tuples(NAMES, st.integers(1, 50), ORIGINS))
-def test_two_routes_never_share_a_stamp(one: tuple[str, int, Origin], other: tuple[str, int, Origin]) -> None:
+STAMPED = st.tuples(NAMES, st.integers(1, 50), ORIGINS, st.just(()), PATHS)
+
+
+@given(STAMPED, STAMPED)
+def test_two_routes_never_share_a_stamp(one: Any, other: Any) -> None:
     assert (encode_stamp(*one) == encode_stamp(*other)) == (one == other)
 
 
 @given(
-    st.text() | st.from_regex(r"1;[a-z.]{0,5};[0-9]{0,3};(s3|custom|deployment)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
+    st.text()
+    | st.from_regex(r"1;[a-z.]{0,5};[0-9]{0,3};(s3|custom|deployment)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
+    | st.from_regex(r"2;[a-z.]{1,5};[0-9]{1,3};[a-z/%.]{0,5};(s3|custom)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
 )
 def test_any_other_stamp_is_refused(value: str) -> None:
     try:
@@ -260,9 +292,54 @@ def test_what_names_no_deployment_is_no_stamp(good: str, bad: str) -> None:
 
 
 @given(ROUTES)
-def test_a_reader_of_before_deployments_reads_every_other_row(given_route: Route) -> None:
-    is_deployed = isinstance(given_route.origin, DeploymentOrigin)
-    assert encode_route(given_route)["schema"] == {"N": "2" if is_deployed else "1"}
+def test_a_row_has_the_lowest_schema_that_says_it(given_route: Route) -> None:
+    """So a reader of before answers for every row that needs nothing new, and 502 for the others."""
+    is_new = given_route.rules or isinstance(given_route.origin, Redirect) or given_route.domain.startswith("*.")
+    lowest = "3" if is_new else "2" if isinstance(given_route.origin, DeploymentOrigin) else "1"
+    assert encode_route(given_route)["schema"] == {"N": lowest}
+
+
+@pytest.mark.parametrize(
+    ("given_route", "said"),
+    [
+        (
+            route(),
+            '{"domain":{"S":"env-123.localhost"},"target":{"S":"s3://x"},"environment":{"S":"env-123"},'
+            '"lifetime":{"S":"permanent"},"revision":{"N":"1"},"generation":{"N":"1"},"schema":{"N":"1"},'
+            '"updated_at":{"S":"2026-01-01T00:00:00Z"},"updated_by":{"S":"me"},"note":{"S":""},"origin":{"M":'
+            '{"kind":{"S":"s3"},"domain_name":{"S":"acme-static-sites.s3.us-east-1.amazonaws.com"},'
+            '"region":{"S":"us-east-1"},"prefix":{"S":"/env-123"}}}}',
+        ),
+        (
+            route("a.example.com", CustomOrigin("b.example.com", "http", 80, "/c", "viewer", False)),
+            '{"domain":{"S":"a.example.com"},"target":{"S":"s3://x"},"environment":{"S":"env-123"},'
+            '"lifetime":{"S":"permanent"},"revision":{"N":"1"},"generation":{"N":"1"},"schema":{"N":"1"},'
+            '"updated_at":{"S":"2026-01-01T00:00:00Z"},"updated_by":{"S":"me"},"note":{"S":""},"origin":{"M":'
+            '{"kind":{"S":"custom"},"domain_name":{"S":"b.example.com"},"protocol":{"S":"http"},"port":{"N":"80"},'
+            '"path":{"S":"/c"},"host_header":{"S":"viewer"},"website":{"BOOL":false}}}}',
+        ),
+        (
+            route(
+                origin=DeploymentOrigin("s.s3.us-east-1.amazonaws.com", "us-east-1", "a" * 32, "files", "*"),
+                former=(Former("b" * 32, 9),),
+                expires_at=7,
+                owner="o",
+                managed=True,
+            ),
+            '{"domain":{"S":"env-123.localhost"},"target":{"S":"s3://x"},"environment":{"S":"env-123"},'
+            '"owner":{"S":"o"},"lifetime":{"S":"permanent"},"expires_at":{"N":"7"},"revision":{"N":"1"},'
+            '"generation":{"N":"1"},"schema":{"N":"2"},"updated_at":{"S":"2026-01-01T00:00:00Z"},'
+            '"updated_by":{"S":"me"},"note":{"S":""},"managed":{"BOOL":true},"origin":{"M":'
+            '{"kind":{"S":"deployment"},"domain_name":{"S":"s.s3.us-east-1.amazonaws.com"},'
+            '"region":{"S":"us-east-1"},"deployment":{"S":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},'
+            '"query":{"S":"files"},"cors":{"S":"*"}}},"former":{"L":[{"M":'
+            '{"deployment":{"S":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"},"until":{"N":"9"}}}]}}',
+        ),
+    ],
+    ids=["s3", "custom", "deployment"],
+)
+def test_rows_with_nothing_new_are_byte_for_byte_what_the_last_release_wrote(given_route: Route, said: str) -> None:
+    assert json.dumps(encode_route(given_route), separators=(",", ":")) == said
 
 
 GOOD = "1;env-123.localhost;1;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;/env-123"
@@ -286,6 +363,10 @@ GOOD = "1;env-123.localhost;1;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;/env
         ("/env-123", "/env-123/"),
         ("/env-123", "/%2e%2e"),
         ("1;env", "01;env"),
+        ("1;env", "2;env"),
+        ("1;env", "3;env"),
+        (";1;s3", ";1;;s3"),
+        (";1;s3", ";1;/api;s3"),
     ],
 )
 def test_what_would_not_have_been_written_is_no_stamp(good: str, bad: str) -> None:
@@ -293,6 +374,16 @@ def test_what_would_not_have_been_written_is_no_stamp(good: str, bad: str) -> No
     assert good in GOOD
     with pytest.raises(BrokenStamp):
         decode_stamp(GOOD.replace(good, bad, 1))
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "/", "api", "/api/", "/a//b", "/..", "/%2e%2e", "/a b", "/a\r\nx:y", "/" + "a" * 255]
+)
+def test_a_stamp_takes_nothing_off_a_path_but_a_prefix(prefix: str) -> None:
+    good = GOOD.replace("1;env-123.localhost;1;", "2;env-123.localhost;1;/api;")
+    assert decode_stamp(good).prefix == "/api"
+    with pytest.raises(BrokenStamp):
+        decode_stamp(good.replace(";/api;", f";{prefix};"))
 
 
 @given(ROUTES, st.data())
