@@ -163,6 +163,10 @@ class Aws:
         """Create or change a route, as table-admin does."""
         self._put(domain, self._row(domain, expires_in), self._writer_time(), delay, is_large)
 
+    def write_row(self, domain: str, row: Item | None) -> None:
+        """Write any row as table-admin does; None deletes it. Its revision has to be the next one."""
+        self._put(domain, row, self._writer_time(), 0.0)
+
     def prolong(self, domain: str, *, delay: float, expires_in: float) -> None:
         """Write what changes nothing that the cache's key is made of."""
         newest = self.newest(domain)
