@@ -74,7 +74,8 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
     except (OSError, SystemExit) as error:
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
     create_tables(load_template(stack=STACK, bucket=BUCKET), aws.client("dynamodb"))
-    load_balancer = create_demo_world(aws)
+    port: int = listener.getsockname()[1]
+    load_balancer = create_demo_world(aws, port)
     secret = secrets.token_hex(16)
     parameters = {"OriginSecret": secret, "OriginSecretDomains": load_balancer}
     distribution = load_template(stack=STACK, bucket=BUCKET, parameters=parameters).distribution()
@@ -96,8 +97,6 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
             if ".s3." in f".{host}" and host.endswith(".amazonaws.com"):
                 return url.with_scheme("http").with_host("127.0.0.1").with_port(URL(aws.endpoint).port)
             return url.with_host("127.0.0.1").with_port(ingress.port) if host == load_balancer else url
-
-        port: int = listener.getsockname()[1]
 
         def log(exchange: Exchange) -> None:
             log_exchange(exchange, sources.pop(exchange.request_id, ""))
@@ -192,6 +191,9 @@ The local edge answers. Open:
   http://env-123.localhost:{port}/   a static site
   http://env-456.localhost:{port}/   another
   http://env-789.localhost:{port}/   a containerised service, through its load balancer
+  http://market.localhost:{port}/    a static site whose /api/ is that service, by a rule
+  http://old-market.localhost:{port}/  its old name, which is redirected
+  http://acme.tenant.localhost:{port}/  and any other name under tenant.localhost: a wildcard
   http://{CONSOLE_HOST}:{port}/    the console: search, edit, history, rollback
 
 Change a route from a second terminal; the edge sees it within 10 seconds:

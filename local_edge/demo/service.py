@@ -54,6 +54,12 @@ def make_frontend(backend: str) -> web.Application:
             template = template.replace(f"{{{{{name}}}}}", html.escape(str(value)))
         return web.Response(text=template, content_type="text/html", headers={"cache-control": "no-store"})
 
+    async def primes(request: web.Request) -> web.Response:
+        async with ClientSession() as session, session.get(f"{backend}/api/primes") as answer:
+            data = await answer.json()
+        told = {"path": request.path, "prefix": request.headers.get("x-forwarded-prefix", "")}
+        return web.json_response({**data, **told}, headers={"cache-control": "no-store"})
+
     async def headers(request: web.Request) -> web.Response:
         found = [[name.lower(), value] for name, value in request.headers.items()]
         return web.json_response({"headers": found, "path": request.path_qs}, headers={"cache-control": "no-store"})
@@ -82,6 +88,7 @@ def make_frontend(backend: str) -> web.Application:
 
     application = web.Application(client_max_size=64 * 1024 * 1024)
     application.router.add_get("/", page)
+    application.router.add_get("/primes", primes)
     application.router.add_get("/headers", headers)
     application.router.add_route("*", "/echo", echo)
     application.router.add_get("/live", live)

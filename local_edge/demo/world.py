@@ -16,12 +16,17 @@ from table_admin.deployments.deploy import deploy
 STACK = "edge-routing"
 BUCKET = "acme-static-sites"
 SITES = Path(__file__).parent / "sites"
+MARKET, OLD_MARKET, TENANTS = "market.localhost", "old-market.localhost", "*.tenant.localhost"
 
 
-def create_demo_world(aws: EmbeddedAws) -> str:
+def create_demo_world(aws: EmbeddedAws, port: int) -> str:
     """Make everything and write the routes; return the load balancer's DNS name, which alone is told the secret.
 
     The static sites are deployments; their files are under plain prefixes too, for routes that lead there.
+
+    Args:
+        aws: where.
+        port: of the edge, to which the old name of a site redirects.
     """
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
@@ -40,6 +45,11 @@ def create_demo_world(aws: EmbeddedAws) -> str:
     for environment in ("env-123", "env-456"):
         domain = f"{environment}.localhost"
         deploy(table, SITES / environment, bucket=BUCKET, domain=domain, note="a static site of the demo")
+    table.put(TENANTS, f"s3://{BUCKET}/tenant", note="all names that have no row of their own")
+    market = deploy(table, SITES / "market", bucket=BUCKET, domain=MARKET, note="a static site of the demo")
+    api = {"/api/*": f"strip:{balancer['LoadBalancerArn']}"}
+    table.put(MARKET, market.target, rules=api, note="what is under /api/ is the containerised service")
+    table.put(OLD_MARKET, f"redirect:http://{MARKET}:{port}", note="the market's old name")
     for host in ingress_rules():
         table.put(_local(host), balancer["LoadBalancerArn"], note="the containerised service of the demo")
     name: str = balancer["DNSName"]
@@ -64,8 +74,12 @@ def _record_stack(aws: EmbeddedAws, domains: str) -> None:
 
 
 def demo_upstreams(services: Mapping[str, str]) -> dict[str, tuple[str, IngressRule]]:
-    """Return the URL and the rule of each host, as the example environment's Ingress has it; `services` by name."""
-    return {_local(host): (services[rule.service], rule) for host, rule in ingress_rules().items()}
+    """Return the URL and the rule of each host, as the example environment's Ingress has it; `services` by name.
+
+    The market has the same: it is the service that is under its `/api/`.
+    """
+    found = {_local(host): (services[rule.service], rule) for host, rule in ingress_rules().items()}
+    return found | {MARKET: next(iter(found.values()))}
 
 
 def _local(host: str) -> str:

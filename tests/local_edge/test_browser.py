@@ -1,4 +1,4 @@
-"""What a developer sees: the three sites in Chromium."""
+"""What a developer sees: the demo's pages in Chromium."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -27,6 +27,8 @@ def page(open_page: Callable[..., Page]) -> Page:
         ("env-123", "The mountain shop", "rgb(11, 122, 75)"),
         ("env-456", "The moon observatory", "rgb(91, 63, 214)"),
         ("env-789", "The prime counter", "rgb(194, 65, 12)"),
+        ("market", "The number market", "rgb(14, 116, 144)"),
+        ("acme.tenant", "A site for every tenant", "rgb(162, 28, 175)"),
     ],
 )
 def test_each_site_is_styled_and_shows_its_image(
@@ -59,6 +61,24 @@ def test_the_container_page_shows_what_comes_over_a_websocket(page: Page, port: 
     first = found.inner_text()
     expect(found).not_to_have_text(first)
     assert int(found.inner_text()) > int(first)
+
+
+def test_every_name_under_the_wildcard_is_told_its_own(page: Page, port: int) -> None:
+    for name in ("acme", "another", "deeper.one"):
+        page.goto(f"http://{name}.tenant.localhost:{port}/")
+        expect(page.locator("#host")).to_have_text(f"{name}.tenant.localhost")
+
+
+def test_the_static_page_shows_what_came_from_the_service_under_its_path(page: Page, port: int) -> None:
+    page.goto(f"http://market.localhost:{port}/")
+    for name, text in (("path", "/primes"), ("prefix", "/api"), ("count", "1229")):
+        expect(page.locator(f"#{name}")).to_have_text(text)
+
+
+def test_a_browser_ends_at_the_new_name_and_keeps_its_path(page: Page, port: int) -> None:
+    page.goto(f"http://old-market.localhost:{port}/?from=old")
+    assert page.url == f"http://market.localhost:{port}/?from=old"
+    expect(page.locator("#count")).to_have_text("1229")
 
 
 def test_an_unknown_environment_is_a_page_for_people(page: Page, port: int) -> None:

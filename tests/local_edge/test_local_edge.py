@@ -47,6 +47,35 @@ def test_the_demo_shows_two_sites_and_a_service(edge: LocalEdge) -> None:
     assert '<dd id="count">1229</dd>' in page
 
 
+def test_the_demo_has_a_wildcard_for_all_names_that_have_no_row(edge: LocalEdge) -> None:
+    for host in ("acme.tenant.localhost", "a.b.tenant.localhost"):
+        assert "A site for every tenant" in edge.get(host).text
+    assert edge.get("tenant.localhost").status == 404
+    host = "own.tenant.localhost"
+    edge.table.put(host, "s3://acme-static-sites/env-456")
+    edge.until(lambda answer: "The moon observatory" in answer.text, host)
+    edge.table.delete(host)
+    edge.until(lambda answer: "A site for every tenant" in answer.text, host)
+
+
+def test_the_demo_has_a_service_under_a_path_of_a_static_site(edge: LocalEdge) -> None:
+    assert "The number market" in edge.get("market.localhost").text
+    for path in ("/api/primes", "/%61pi/primes", "//api//primes"):
+        found = json.loads(edge.get("market.localhost", path, x_forwarded_prefix="/forged").body)
+        assert (found["path"], found["prefix"], found["count"]) == ("/primes", "/api", 1229)
+    # Not under the rule's prefix: the site answers, with its only page.
+    assert "The number market" in edge.get("market.localhost", "/apis/primes").text
+    assert edge.get("market.localhost", "/api/../primes").status == 400
+    assert edge.get("market.localhost", "/api/echo", "POST", b"body").body == b"body"
+    assert edge.get("market.localhost", "/echo", "POST", b"body").status == 405
+
+
+def test_the_demo_has_an_old_name_that_is_redirected(edge: LocalEdge) -> None:
+    answer = edge.get("old-market.localhost", "/api/primes?below=100")
+    assert (answer.status, answer.x_cache) == (308, "LambdaGeneratedResponse")
+    assert answer.headers["location"] == f"http://market.localhost:{edge.port}/api/primes?below=100"
+
+
 def test_the_second_request_is_a_hit(edge: LocalEdge) -> None:
     host = make_site(edge, "hit")
     first, second = (edge.get(host, method="HEAD") for _ in range(2))
