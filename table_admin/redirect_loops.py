@@ -5,6 +5,7 @@ written meanwhile, or removed later, may still close a circle: the edge sees one
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from edge_handler.errors import MalformedHost, MalformedPath
@@ -25,6 +26,29 @@ _LONGER = "/a/b"
 _UNDER_WILDCARD = "a"
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a redirect leads."""
+
+    pattern: str
+    """Of its rule; empty for a row's own target."""
+    is_first: bool
+    """Whether it is the example with the shortest path."""
+    urls: tuple[str, ...]
+    """What is asked for, one after the other."""
+    host: str
+    """Of the last."""
+    problem: str = ""
+    """Why it does not end; empty where it does."""
+    ours: bool = True
+    """Whether a distribution may answer for the last: it is on a port that CloudFront has."""
+    route: Route | None = None
+    """What answers for the last, of the rows of this table."""
+
+    def __str__(self) -> str:
+        return " -> ".join(self.urls if len(self.urls) < 5 else (*self.urls[:3], "...", self.urls[-1]))
+
+
 def refuse_redirect_loops(tables: Tables, writes: Sequence[Write], later: Iterable[Write] = ()) -> None:
     """Raise InvalidInput where what is to be written sends viewers in a circle, or through more than MOST_HOPS.
 
@@ -34,8 +58,15 @@ def refuse_redirect_loops(tables: Tables, writes: Sequence[Write], later: Iterab
     rows = _Rows(tables, {write.domain: write.after() for write in later} | planned)
     for domain, item in planned.items():
         if item is not None and _may_redirect(item) and (route := decode(item)) is not None:
-            for host, path in _examples(route):
-                _follow(rows, host, path, domain)
+            for way in _ways(rows, route):
+                if way.problem:
+                    shown = " -> ".join(way.urls[:4])
+                    raise InvalidInput(f"{domain}: viewers would be sent {way.problem}: {shown}. Nothing was written.")
+
+
+def ways(tables: Tables, route: Route) -> Iterator[Way]:
+    """Yield where the redirects of a route lead by the rows that there are now."""
+    yield from _ways(_Rows(tables, {}), route)
 
 
 def _may_redirect(item: Item) -> bool:
@@ -43,36 +74,43 @@ def _may_redirect(item: Item) -> bool:
     return "rules" in item or origin.get("kind") == {"S": "redirect"}
 
 
-def _examples(route: Route) -> Iterator[tuple[str, str]]:
+def _ways(rows: "_Rows", route: Route) -> Iterator[Way]:
     host = route.domain.replace("*", _UNDER_WILDCARD, 1)
     if isinstance(route.origin, Redirect):
-        yield host, "/"
-        yield host, _LONGER
+        yield _follow(rows, host, "/", "", is_first=True)
+        yield _follow(rows, host, _LONGER, "", is_first=False)
     for rule in route.rules:
         if isinstance(rule.origin, Redirect):
-            yield host, quote_path(rule.pattern.removesuffix(WILDCARD))
+            path = quote_path(rule.pattern.removesuffix(WILDCARD))
+            yield _follow(rows, host, path, rule.pattern, is_first=True)
             if rule.pattern.endswith(WILDCARD):
-                yield host, quote_path(rule.pattern.removesuffix(WILDCARD)) + _LONGER
+                yield _follow(rows, host, path + _LONGER, rule.pattern, is_first=False)
 
 
-def _follow(rows: "_Rows", host: str, path: str, domain: str) -> None:
+def _follow(rows: "_Rows", host: str, path: str, pattern: str, *, is_first: bool) -> Way:
     way = [f"https://{host}{path}"]
+
+    def end(problem: str = "", *, ours: bool = True) -> Way:
+        route = rows.find_named(host) if ours else None
+        return Way(pattern, is_first, tuple(way), host, problem, ours, route)
+
     while (to := _next(rows, host, path)) is not None:
-        if to in way or len(way) > MOST_HOPS:
-            what = "in a circle" if to in way else f"through more than {MOST_HOPS} redirects"
-            raise InvalidInput(
-                f"{domain}: viewers would be sent {what}: {' -> '.join([*way, to][:4])}. Nothing was written."
-            )
+        known = to in way
         way.append(to)
+        if known:
+            return end("in a circle")
+        if len(way) > MOST_HOPS + 1:
+            return end(f"through more than {MOST_HOPS} redirects")
         parts = urlsplit(to)
-        if parts.port not in (None, 80, 443):
-            return  # another server than CloudFront
         host, path = parts.hostname or "", parts.path or "/"
+        if parts.port not in (None, 80, 443):
+            return end(ours=False)  # another server than CloudFront
+    return end()
 
 
 def _next(rows: "_Rows", host: str, path: str) -> str | None:
     try:
-        route = rows.find(normalise_host(host))
+        route = rows.find_named(host)
         if route is None:
             return None
         number = RuleTable(route.rules).find(comparable_path(path))
@@ -81,7 +119,7 @@ def _next(rows: "_Rows", host: str, path: str) -> str | None:
         if not isinstance(answering, Redirect):
             return None
         to = redirected(answering, rule, path, "")
-    except (MalformedHost, MalformedPath):
+    except MalformedPath:
         return None
     return f"https://{host}{to}" if to.startswith("/") else to.replace("http://", "https://", 1)
 
@@ -102,3 +140,10 @@ class _Rows:
             self._items |= {domain: found.get(domain) for domain in unread}
         item = next((self._items[domain] for domain in domains if self._items[domain] is not None), None)
         return decode(item)
+
+    def find_named(self, host: str) -> Route | None:
+        """Return the route for a host as a URL has it."""
+        try:
+            return self.find(normalise_host(host))
+        except MalformedHost:
+            return None

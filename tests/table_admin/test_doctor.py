@@ -9,18 +9,22 @@ import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
-from table_admin.doctor import covers, doctor
+from table_admin.doctor import doctor
 from table_admin.finding import Finding
+from table_admin.reaching import answers_for, covers
+from tests.support import NOBODY
 from tests.table_admin.test_targets import balancer
 
 HOST = "env-1.acme.example"
+TENANTS, ANY = "*.tenant.acme.example", "any-name.tenant.acme.example"
+SITE = "s3://acme-static-sites/env-a"
 
 
 class Edge(http.server.BaseHTTPRequestHandler):
     status = 200
 
     def do_GET(self) -> None:
-        assert self.headers["host"] == HOST
+        assert self.headers["host"] in (HOST, ANY)
         self.send_response(self.status)
         self.send_header("x-cache", "Miss from cloudfront")
         self.send_header("content-length", "0")
@@ -98,6 +102,10 @@ def clean(aws: EmbeddedAws) -> Iterator[None]:
 
 def walk(table: RoutingTable, edge: str, domain: str = HOST) -> dict[str, Finding]:
     return {finding.step: finding for finding in doctor(table, domain, edge=edge)}
+
+
+def said(table: RoutingTable, step: str, domain: str = HOST) -> list[tuple[str, str]]:
+    return [(one.status, one.text) for one in doctor(table, domain, edge=NOBODY) if one.step == step]
 
 
 def test_a_domain_that_is_well_is_well_at_every_step(
@@ -188,3 +196,144 @@ def test_a_load_balancer_is_looked_at_with_its_targets(aws: EmbeddedAws, table: 
 )
 def test_a_wildcard_is_for_one_label(name: str, domain: str, does: bool) -> None:
     assert covers(name, domain) == does
+
+
+@pytest.mark.parametrize(
+    ("alias", "domain", "does"),
+    [
+        ("a.example.com", "a.example.com", True),
+        ("*.example.com", "b.a.example.com", True),
+        ("*.example.com", "example.com", False),
+        ("*.example.com", "aexample.com", False),
+        ("*.example.com", "*.tenant.example.com", True),
+        ("*.tenant.example.com", "*.tenant.example.com", True),
+        ("*.tenant.example.com", "*.example.com", False),
+        ("a.tenant.example.com", "*.tenant.example.com", False),
+    ],
+)
+def test_an_alternate_domain_name_is_for_all_labels(alias: str, domain: str, does: bool) -> None:
+    assert answers_for(alias, domain) == does
+
+
+def test_a_wildcards_row_says_which_of_its_names_alias_and_certificate_cover(
+    aws: EmbeddedAws, table: RoutingTable, edge: str, clean: None
+) -> None:
+    table.put(TENANTS, SITE)
+    _, domain_name = distribution(aws, table, ["*.acme.example"], certificate(aws, "*.tenant.acme.example"))
+    zone(aws, table.stack, "*.acme.example", domain_name)
+    found = walk(table, edge, TENANTS)
+    assert found["distribution"].text.endswith("has *.acme.example among its alternate domain names.")
+    assert found["certificate"].text == "It is PENDING_VALIDATION, not issued."
+    deeper = found["deeper names"]
+    assert deeper.text.startswith("Names below that are not covered, a.b.tenant.acme.example say")
+    assert deeper.mend.endswith("one for each level: *.b.tenant.acme.example.")
+    assert (found["dns"].status, found["answer"].status) == ("ok", "ok")
+    # Of the same row, a name that it answers for, and one that is deeper.
+    first, second = (walk(table, NOBODY, f"{name}.tenant.acme.example") for name in ("x", "y.x"))
+    assert first["row"].text.startswith(f"{TENANTS} answers for it: revision 1 ")
+    assert "not issued" in first["certificate"].text
+    assert second["certificate"].text == "It is for *.tenant.acme.example."
+    assert "*.x.tenant.acme.example" in second["certificate"].mend
+    assert "deeper names" not in second
+    assert second["distribution"].status == second["dns"].status == "ok"
+
+
+def test_a_wildcards_names_are_not_covered_by_what_is_for_some_of_them(
+    aws: EmbeddedAws, table: RoutingTable, edge: str, clean: None
+) -> None:
+    table.put(TENANTS, SITE)
+    distribution(aws, table, ["acme.example", "a.tenant.acme.example"], certificate(aws, "*.acme.example"))
+    found = walk(table, edge, TENANTS)
+    assert found["distribution"].text.endswith("covers it, only a.tenant.acme.example.")
+    assert found["certificate"].text == "It is for *.acme.example."
+    assert TENANTS in found["certificate"].mend
+
+
+def test_a_wildcard_in_dns_ends_where_a_closer_name_exists(
+    aws: EmbeddedAws, table: RoutingTable, edge: str, clean: None
+) -> None:
+    table.put(TENANTS, SITE)
+    _, domain_name = distribution(aws, table, ["*.acme.example"], certificate(aws, "*.tenant.acme.example"))
+    zone(aws, table.stack, "*.acme.example", domain_name)
+    assert walk(table, NOBODY, "x.tenant.acme.example")["dns"].status == "ok"
+    route53 = aws.client("route53")
+    (made,) = route53.list_hosted_zones()["HostedZones"]
+    record = {"Name": "mail.tenant.acme.example", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+    change = {"Action": "CREATE", "ResourceRecordSet": record}
+    route53.change_resource_record_sets(HostedZoneId=made["Id"], ChangeBatch={"Changes": [change]})
+    assert walk(table, NOBODY, "x.tenant.acme.example")["dns"].text == "No zone of this account has a name for it."
+
+
+def test_the_most_specific_row_is_looked_at_even_if_it_serves_nobody(table: RoutingTable, aws: EmbeddedAws) -> None:
+    table.put(TENANTS, SITE)
+    host = "x.tenant.acme.example"
+    past = RoutingTable(table.stack, client=aws.client, clock=lambda: 1_000_000.0)
+    past.put(host, SITE, expires_in="1h")
+    found = walk(table, NOBODY, host)
+    assert "answers for it" not in found["row"].text
+    assert found["expiry"].mend == f"table-admin put {host} {SITE} --expires-in 7d"
+    table.delete(host)
+    assert found["expiry"].status == "wrong"
+    assert walk(table, NOBODY, host)["expiry"].status == "ok"
+
+
+def test_targets_of_rules_are_looked_at_as_the_rows_own_and_each_once(aws: EmbeddedAws, table: RoutingTable) -> None:
+    arn = balancer(aws, "behind-a-rule", [("HTTP", 80)])
+    aws.client("s3").put_object(Bucket="acme-static-sites", Key="own/index.html", Body=b"x")
+    rules = {"/a/*": f"strip:{arn}", "/b/*": arn, "/new/*": "s3://acme-static-sites/nothing-there"}
+    table.put(HOST, "s3://acme-static-sites/own", rules={**rules, "/same/*": "s3://acme-static-sites/own"})
+    assert said(table, "row")[0][1].endswith("s3://acme-static-sites/own and 4 rules")
+    own, of_rule = said(table, "prefix")
+    assert own == ("ok", "/own has objects.")
+    assert of_rule == ("wrong", "/new/*: Nothing is under /nothing-there.")
+    ((status, text),) = said(table, "load balancer")
+    assert (status, text[:19]) == ("ok", "/a/* (and 1 more): ")
+    assert said(table, "targets") == [("wrong", "/a/* (and 1 more): None of 0 is healthy (none is registered).")]
+    aws.client("elbv2").delete_load_balancer(LoadBalancerArn=arn)
+    fresh = RoutingTable(table.stack, client=aws.client)
+    ((status, text),) = said(fresh, "load balancer")
+    assert status == "wrong"
+    assert "does not exist" in text
+
+
+def test_a_redirect_is_followed_to_where_it_ends(aws: EmbeddedAws, table: RoutingTable, edge: str, clean: None) -> None:
+    table.put("new.acme.example", SITE)
+    table.put(HOST, "redirect:https://middle.acme.example", rules={"/go": "redirect:302:https://www.example.org/there"})
+    table.put("middle.acme.example", "redirect:301:https://new.acme.example/in")
+    way = f"https://{HOST}/ -> https://middle.acme.example/ -> https://new.acme.example/in/"
+    assert said(table, "redirect") == [
+        ("ok", f"{way}; a row of this table answers there."),
+        ("ok", f"https://{HOST}/go -> https://www.example.org/there; no row of this table is for it."),
+    ]
+    identifier, _ = distribution(aws, table, ["*.acme.example"], certificate(aws, "*.acme.example"))
+    table.delete("new.acme.example")
+    wrong = [text for status, text in said(table, "redirect") if status == "wrong"]
+    assert wrong[0] == f"No row is for new.acme.example, which {identifier} answers for: {way}."
+    past = RoutingTable(table.stack, client=aws.client, clock=lambda: 1_000_000.0)
+    past.put("new.acme.example", SITE, expires_in="1h")
+    wrong = [text for status, text in said(table, "redirect") if status == "wrong"]
+    assert wrong[0] == f"new.acme.example has expired, where viewers are sent: {way}."
+
+
+def test_a_circle_that_other_rows_closed_is_found(aws: EmbeddedAws, table: RoutingTable) -> None:
+    other = "other.acme.example"
+    table.put(HOST, f"redirect:https://{other}")
+    (row,) = aws.client("dynamodb").query(
+        TableName=table.tables.routes,
+        KeyConditionExpression="#d = :d",
+        ExpressionAttributeNames={"#d": "domain"},
+        ExpressionAttributeValues={":d": {"S": HOST}},
+    )["Items"]
+    # By hand, for put refuses it.
+    back = {"kind": {"S": "redirect"}, "location": {"S": f"https://{HOST}"}, "status": {"N": "308"}}
+    written = row | {"domain": {"S": other}, "origin": {"M": back}}
+    aws.client("dynamodb").put_item(TableName=table.tables.routes, Item=written)
+    first = said(table, "redirect")[0]
+    assert first == ("wrong", f"Viewers are sent in a circle: https://{HOST}/ -> https://{other}/ -> https://{HOST}/.")
+
+
+def test_of_many_redirects_that_end_some_are_shown(table: RoutingTable) -> None:
+    table.put(HOST, SITE, rules={f"/old-{number}": "redirect:/new" for number in range(9)})
+    found = said(table, "redirect")
+    assert len(found) == 6
+    assert found[-1] == ("ok", "4 more lead somewhere.")
