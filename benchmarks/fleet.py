@@ -34,6 +34,10 @@ DOLLARS_PER_READ_UNIT = 0.125e-6
 RATES = {0.1: 12_000, 1.0: 24_000, 10.0: 60_000, 83.0: 200_000}
 """Requests a second to each instance, and how many are simulated of so many."""
 _HOT = "r0.example.com"
+_WILDCARD = "*.example.com"
+"""Read with each of the hosts, though it has no row."""
+_UNITS_PER_KEY = 0.5
+"""Of an eventually consistent read of up to 4 KB, and of a row that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,9 @@ class World:
     """Regions in which the table does not answer."""
     generations: dict[str, list[tuple[float, int]]] = field(default_factory=dict)
     """By domain: from when on which generation is written."""
-    reads: Counter[str] = field(default_factory=Counter)
+    reads: int = 0
+    keys: Counter[str] = field(default_factory=Counter)
+    """How often each was read: a host's own, and those of the wildcards that may answer for it."""
     attempts: int = 0
     written: list[tuple[float, str, int]] = field(default_factory=list)
     """All changes: when, which domain, which generation."""
@@ -104,7 +110,8 @@ class _Replica(Replica):
         self._world.attempts += 1
         if self.region in self._world.down:
             raise ConnectionRefusedError("the table is down")
-        self._world.reads[domains[0]] += 1
+        self._world.reads += 1
+        self._world.keys.update(domains)
         return {domains[0]: decode_destination(row(domains[0], self._world.generation(domains[0], _lag(self.region))))}
 
 
@@ -188,14 +195,15 @@ def _figures(
     stale: dict[tuple[str, int], float],
 ) -> dict[str, Any]:
     seconds = world.now - world.start
-    reads = sum(world.reads.values())
+    reads, units = world.reads, world.keys.total() * _UNITS_PER_KEY
     latencies = sorted(stale.values()) or [0.0]
     served = outcomes["hit"] + outcomes["read"]
     return {
         "hit_ratio": outcomes["hit"] / scenario.requests,
         "reads_per_million": reads / scenario.requests * 1e6,
-        "dollars_per_million": reads / scenario.requests * 1e6 * 0.5 * DOLLARS_PER_READ_UNIT,
-        "hottest_key_units_per_second": world.reads[_HOT] / seconds * 0.5,
+        "dollars_per_million": units / scenario.requests * 1e6 * DOLLARS_PER_READ_UNIT,
+        "hottest_key_units_per_second": world.keys[_HOT] / seconds * _UNITS_PER_KEY,
+        "hottest_wildcard_units_per_second": world.keys[_WILDCARD] / seconds * _UNITS_PER_KEY,
         "change_seen_p50": statistics.median(latencies),
         "change_seen_p99": latencies[int(len(latencies) * 0.99)],
         "change_seen_max": latencies[-1],
@@ -207,7 +215,7 @@ def _figures(
 
 def _followed(scenario: Scenario, world: World, usage: Usage) -> dict[str, Any]:
     million = 1e6 / scenario.requests
-    units = (sum(world.reads.values()) * 0.5 + usage.units) * million
+    units = (world.keys.total() * _UNITS_PER_KEY + usage.units) * million
     return {"units_per_million": units, "polls_per_million": usage.polls * million, "loads": usage.loads}
 
 

@@ -15,13 +15,14 @@ from tests.support import dynalite, dynamodb_client
 
 SCRIPT = """
 import json
-from benchmarks.rows import Table
+from benchmarks.rows import ELB, REDIRECT, RULED_PATH, Table, rules
 from edge_handler.routes.resolver import Resolver
 from edge_handler.settings import load_settings
 from edge_handler.viewer_request import make_handler
-handler = make_handler(Resolver(Table(), load_settings()._replace(fresh_seconds=1e9)))
+handler = make_handler(Resolver(Table(CHANGES), load_settings()._replace(fresh_seconds=1e9)))
 text = open("events/viewer-request-static.json").read()
 event = json.loads(text)
+event["Records"][0]["cf"]["request"]["uri"] = PATH
 handler(event, None)
 for _ in range(COUNT):
     WORK
@@ -32,13 +33,25 @@ COUNT = 2_000
 LIMIT = 0.04
 
 
-def test_a_hit(figures: Figures) -> None:
+@pytest.mark.parametrize(
+    ("what", "changes", "path", "limit"),
+    [
+        ("", "", '"/"', LIMIT),
+        (", application", "origin=ELB", '"/"', LIMIT),
+        (" of a rule of 2", "rules=rules(2)", "RULED_PATH", None),
+        (" of a rule of 200", "rules=rules(200)", "RULED_PATH", None),
+        (", redirected", "origin=REDIRECT", '"/"', None),
+    ],
+)
+def test_a_hit(figures: Figures, what: str, changes: str, path: str, limit: float | None) -> None:
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         pytest.skip("needs valgrind (apt-get install valgrind)")
-    nothing = count(valgrind, "pass")
-    hit, json_ = ((count(valgrind, work) - nothing) / COUNT for work in (HIT, JSON))
-    figures.add("instructions of a hit / of a JSON round trip", hit, json_, "instr.", hit / json_, hit / json_, LIMIT)
+    script = SCRIPT.replace("CHANGES", changes).replace("= PATH", f"= {path}")
+    nothing = count(valgrind, "pass", script)
+    hit, json_ = ((count(valgrind, work, script) - nothing) / COUNT for work in (HIT, JSON))
+    name = f"instructions of a hit{what} / of a JSON round trip"
+    figures.add(name, hit, json_, "instr.", hit / json_, hit / json_, limit)
 
 
 MISS_SCRIPT = """

@@ -91,6 +91,24 @@ def test_a_miss(figures: Figures, endpoint: str) -> None:
     )
 
 
+def test_a_miss_under_a_wildcard(figures: Figures, endpoint: str) -> None:
+    """One round trip for all rows that may answer: here three, of which the second does."""
+    client, resolver = dynamodb_client(endpoint), Resolver(reader(endpoint), SETTINGS._replace(fresh_seconds=0))
+    host = "acme.tenant.example.localhost"
+    client.put_item(TableName=TABLE, Item=encode_route(route("*.tenant.example.localhost")))
+    assert hasattr(resolver.resolve(host), "stamp")
+    figures.ratio(
+        "miss under a wildcard, CPU / boto3 client get_item",
+        lambda: resolver.resolve(host),
+        lambda: client.get_item(TableName=TABLE, Key={"domain": {"S": HOST}}),
+        count=COUNT,
+        clock=time.process_time,
+        scale=1e3,
+        unit="ms",
+        limit=0.2,
+    )
+
+
 def test_a_miss_among_many_rows(figures: Figures, endpoint: str) -> None:
     with dynalite() as large:
         client = dynamodb_client(large)

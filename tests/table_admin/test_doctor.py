@@ -258,10 +258,15 @@ def test_a_wildcard_in_dns_ends_where_a_closer_name_exists(
     assert walk(table, NOBODY, "x.tenant.acme.example")["dns"].status == "ok"
     route53 = aws.client("route53")
     (made,) = route53.list_hosted_zones()["HostedZones"]
-    record = {"Name": "mail.tenant.acme.example", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
-    change = {"Action": "CREATE", "ResourceRecordSet": record}
-    route53.change_resource_record_sets(HostedZoneId=made["Id"], ChangeBatch={"Changes": [change]})
-    assert walk(table, NOBODY, "x.tenant.acme.example")["dns"].text == "No zone of this account has a name for it."
+    nothing = "No zone of this account has a name for it."
+    for name in ("mail", "*.sub"):
+        record = {"Name": f"{name}.tenant.acme.example", "Type": "A", "TTL": 60}
+        change = {"Action": "CREATE", "ResourceRecordSet": record | {"ResourceRecords": [{"Value": "192.0.2.1"}]}}
+        route53.change_resource_record_sets(HostedZoneId=made["Id"], ChangeBatch={"Changes": [change]})
+        assert walk(table, NOBODY, "x.tenant.acme.example")["dns"].text == nothing
+    # It exists, for there is a name below it, and has no address.
+    assert walk(table, NOBODY, "sub.tenant.acme.example")["dns"].text == nothing
+    assert walk(table, NOBODY, "x.sub.tenant.acme.example")["dns"].text.endswith("points at 192.0.2.1.")
 
 
 def test_the_most_specific_row_is_looked_at_even_if_it_serves_nobody(table: RoutingTable, aws: EmbeddedAws) -> None:
