@@ -35,6 +35,18 @@ async def _count(socket: web.WebSocketResponse) -> None:
             await asyncio.sleep(_SECONDS_A_PRIME)
 
 
+async def _echo(request: web.Request) -> web.Response:
+    return web.Response(body=await request.read(), headers={"x-method": request.method})
+
+
+async def _upload(request: web.Request) -> web.Response:
+    size, digest = 0, hashlib.sha256()
+    async for chunk in request.content.iter_any():
+        size += len(chunk)
+        digest.update(chunk)
+    return web.json_response({"bytes": size, "sha256": digest.hexdigest()})
+
+
 def make_backend() -> web.Application:
     """Return the backend: counts primes."""
     application = web.Application()
@@ -45,9 +57,13 @@ def make_backend() -> web.Application:
 def make_frontend(backend: str) -> web.Application:
     """Return the frontend. `backend` is the backend's URL."""
 
-    async def page(request: web.Request) -> web.Response:
+    async def computed() -> dict[str, object]:
         async with ClientSession() as session, session.get(f"{backend}/api/primes") as answer:
-            data = await answer.json()
+            found: dict[str, object] = await answer.json()
+        return found
+
+    async def page(request: web.Request) -> web.Response:
+        data = await computed()
         template = (_ASSETS / "index.html").read_text(encoding="utf-8")
         values = {**data, "host": request.headers.get("host", "")}
         for name, value in values.items():
@@ -55,17 +71,13 @@ def make_frontend(backend: str) -> web.Application:
         return web.Response(text=template, content_type="text/html", headers={"cache-control": "no-store"})
 
     async def primes(request: web.Request) -> web.Response:
-        async with ClientSession() as session, session.get(f"{backend}/api/primes") as answer:
-            data = await answer.json()
+        data = await computed()
         told = {"path": request.path, "prefix": request.headers.get("x-forwarded-prefix", "")}
         return web.json_response({**data, **told}, headers={"cache-control": "no-store"})
 
     async def headers(request: web.Request) -> web.Response:
         found = [[name.lower(), value] for name, value in request.headers.items()]
         return web.json_response({"headers": found, "path": request.path_qs}, headers={"cache-control": "no-store"})
-
-    async def echo(request: web.Request) -> web.Response:
-        return web.Response(body=await request.read(), headers={"x-method": request.method})
 
     async def live(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -79,20 +91,13 @@ def make_frontend(backend: str) -> web.Application:
             counting.cancel()
         return socket
 
-    async def upload(request: web.Request) -> web.Response:
-        size, digest = 0, hashlib.sha256()
-        async for chunk in request.content.iter_any():
-            size += len(chunk)
-            digest.update(chunk)
-        return web.json_response({"bytes": size, "sha256": digest.hexdigest()})
-
     application = web.Application(client_max_size=64 * 1024 * 1024)
     application.router.add_get("/", page)
     application.router.add_get("/primes", primes)
     application.router.add_get("/headers", headers)
-    application.router.add_route("*", "/echo", echo)
+    application.router.add_route("*", "/echo", _echo)
     application.router.add_get("/live", live)
-    application.router.add_post("/upload", upload)
+    application.router.add_post("/upload", _upload)
     application.router.add_get("/style.css", _asset("style.css", "text/css"))
     application.router.add_get("/logo.svg", _asset("logo.svg", "image/svg+xml"))
     return application
