@@ -39,9 +39,11 @@ ODD = [
     *("@file", "~", "$HOME", "2026-13-01", "0001-01-01T00:00+23:59", "9999-12-31T23:59-12:00", "1w", "99999999w"),
 ]
 GOOD: dict[str, list[str]] = {
-    "domain": ["a.localhost", "b.localhost", "env-1.localhost", "x.example.com"],
+    "domain": ["a.localhost", "b.localhost", "env-1.localhost", "x.example.com", "*.example.com"],
     "domains": ["a.localhost", "b.localhost=web", "www.localhost"],
-    "target": [TARGET, BALANCER, "https://api.localhost", "/env-a"],
+    "target": [TARGET, BALANCER, "https://api.localhost", "/env-a", "redirect:https://www.localhost"],
+    "given_rules": [f"/api/*={TARGET}", "/a=redirect:302:/b", "/b/*=strip:https://api.localhost", "/c=/env-a"],
+    "gone_rules": ["/api/*", "/a"],
     "services": [TARGET, f"web={TARGET}", "web=/env-a", "api=https://api.localhost"],
     "url": ["https://a.localhost/", "a.localhost/docs/", "http://env-1.localhost:8080/x?y=1"],
     "name": ["env-1", "env-2"],
