@@ -18,4 +18,4 @@ export function targetText(target) {
   return element('span', {}, `redirect${redirect[1] ? ` ${redirect[1]}` : ''} to `, element('code', {}, redirect[2]));
 }
 
-export const countedRules = (count) => (count ? ` +${count} ${count === 1 ? 'rule' : 'rules'}` : '');
+export const countedRules = (count) => (count ? `+${count} ${count === 1 ? 'rule' : 'rules'}` : '');

@@ -7,7 +7,7 @@ import { send, tagged } from './http.js';
 import { review } from './review.js';
 
 const expires = (found) => time(found.expires_at);
-const whole = (found) => (found ? `${found.target}${countedRules(found.rules.length)}, expires: ${expires(found)}` : 'a row that is broken');
+const whole = (found) => (found ? `${[found.target, countedRules(found.rules.length)].join(' ').trim()}, expires: ${expires(found)}` : 'a row that is broken');
 
 function shownOf({ changes, left }, now, then) {
   const kept = left.map((text) => element('li', {}, text));

@@ -13,7 +13,7 @@ function row(entry, chosen) {
   const environment = element('a', { href: `#env/${encodeURIComponent(entry.environment)}` }, entry.environment);
   return element('tr', { 'data-domain': entry.domain, 'aria-selected': String(entry.domain === chosen) },
     element('td', {}, link),
-    element('td', {}, targetText(entry.target), element('span', { class: 'faint' }, countedRules(entry.rules))),
+    element('td', {}, targetText(entry.target), entry.rules > 0 && ' ', entry.rules > 0 && element('span', { class: 'faint nowrap' }, countedRules(entry.rules))),
     element('td', {}, environment, entry.service ? ` ${entry.service}` : ''),
     element('td', {}, expiry(entry.expires_at)));
 }
