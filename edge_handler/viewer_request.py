@@ -103,7 +103,8 @@ def _answering(route: Known | Ruled | Refusal, request: Request, request_id: str
 def _redirect(found: Redirect, rule: Rule | None, request: Request, request_id: str) -> Result:
     uri, host = request["uri"], header(request, "host").lower()
     to = redirected(found, rule, uri, request["querystring"])
-    if to.partition("?")[0] in (uri, f"https://{host}{uri}"):
+    # CloudFront sends http to https.
+    if to.partition("?")[0].replace("http://", "https://", 1) in (uri, f"https://{host}{uri}"):
         return _page(502, "this address is redirected to itself", request, request_id, None)
     return redirect(found.status, {"location": to, "cache-control": CACHE})
 
