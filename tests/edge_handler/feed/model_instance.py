@@ -9,7 +9,7 @@ from edge_handler import viewer_request
 from edge_handler.aws.server import Pause
 from edge_handler.aws.sigv4 import Credentials
 from edge_handler.errors import Unreadable
-from edge_handler.feed import audit, follower, replica
+from edge_handler.feed import audit, follower, polling, replica
 from edge_handler.feed.audit import Audit
 from edge_handler.feed.follower import Follower
 from edge_handler.feed.replica import FeedReplica
@@ -25,7 +25,7 @@ from edge_handler.table.reader import Replica, RoutesTable
 from tests.edge_handler.feed.model_aws import BUCKETS, REGIONS, TABLE, Aws
 from tests.support import NOBODY
 
-TIMED = (audit, buckets, follower, loader, reader, replica, resolver, viewer_request)
+TIMED = (audit, buckets, follower, loader, polling, reader, replica, resolver, viewer_request)
 """Modules that look at a clock by themselves."""
 LOGGING = (buckets, follower, loader, reader, resolver)
 CALM_SECONDS = 20.0
