@@ -37,14 +37,14 @@ ROUTES = {
         route("env-expired.localhost", expires_at=1, lifetime="ephemeral"),
         route("*.tenant.localhost", S3Origin(OWN_BUCKET, "us-east-1", "/tenant")),
         route(
-            "shop.localhost",
-            S3Origin(OWN_BUCKET, "us-east-1", "/shop"),
+            "market.localhost",
+            S3Origin(OWN_BUCKET, "us-east-1", "/market"),
             rules=(
                 Rule("/api/*", CustomOrigin(INGRESS, "http", 80, "", "viewer", website=False), 3, strip_prefix=True),
             ),
             revision=3,
         ),
-        route("old.localhost", Redirect("https://www.example.com", 308)),
+        route("old-market.localhost", Redirect("https://www.example.com", 308)),
     )
 }
 BROKEN_HOST = "env-broken.localhost"

@@ -12,9 +12,9 @@ from edge_handler.origin_request import make_handler
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import NOBODY, OWN_BUCKET, event, header, run
 
-APP = "2;shop.localhost;3;/api;custom;app.example.net;https;443;{path};{host};application"
-SITE = f"2;shop.localhost;3;/docs;s3;{OWN_BUCKET};us-east-1;/manual"
-GOOGLE = "2;shop.localhost;3;/docs;custom;storage.googleapis.com;https;443;/acme/manual;origin;website"
+APP = "2;market.localhost;3;/api;custom;app.example.net;https;443;{path};{host};application"
+SITE = f"2;market.localhost;3;/docs;s3;{OWN_BUCKET};us-east-1;/manual"
+GOOGLE = "2;market.localhost;3;/docs;custom;storage.googleapis.com;https;443;/acme/manual;origin;website"
 without_s3 = make_handler(NOBODY)
 
 
@@ -46,7 +46,7 @@ def test_the_sample_goes_on_without_its_prefix_and_says_so() -> None:
     assert result["uri"] == "/v1/orders"
     assert result["querystring"] == "page=2"
     assert header(result, "x-forwarded-prefix") == "/api"
-    assert header(result, "x-forwarded-host") == header(result, "host") == "shop.localhost"
+    assert header(result, "x-forwarded-host") == header(result, "host") == "market.localhost"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_application_is_asked_without_the_prefix_however_a_viewer_wrote_it(
 
 
 def test_a_viewers_own_prefix_is_dropped_where_none_is_taken_off() -> None:
-    given_event = asking("1;shop.localhost;3;custom;app.example.net;https;443;;viewer;application", "/api/v1")
+    given_event = asking("1;market.localhost;3;custom;app.example.net;https;443;;viewer;application", "/api/v1")
     assert "x-forwarded-prefix" in given_event["Records"][0]["cf"]["request"]["headers"]
     result = run(without_s3, given_event)
     assert header(result, "x-forwarded-prefix") is None
