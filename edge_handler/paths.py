@@ -5,7 +5,6 @@ their case, and a slash at the end stays.
 """
 
 import re
-from urllib.parse import unquote
 
 from edge_handler.errors import MalformedPath
 
@@ -21,6 +20,8 @@ def decode_path(uri: str) -> str:
             ask; one that arrives would leave the prefix that the environment is kept under. Some servers take a
             backslash for a slash, or cut a segment at its semicolon before they look.
     """
+    from urllib.parse import unquote  # noqa: PLC0415  # it takes longer to import than the rest of this, for few paths
+
     try:
         path = unquote(uri, errors="strict")
     except UnicodeDecodeError as error:

@@ -169,7 +169,7 @@ def _parse_redirect(target: str) -> Redirect:
     if text.startswith("/") and not text.startswith("//"):
         if {"?", "#"} & {*text}:
             raise InvalidInput(f"{target[:80]!r}: {_NO_QUERY}")
-        return Redirect(_path(text, target) or "/", int(status))
+        return Redirect(_destination(text, target) or "/", int(status))
     if not text.startswith(("https://", "http://")):
         raise InvalidInput(f"{target[:80]!r}: a redirect leads to https://host[:port][/path], or to /path.")
     try:
@@ -179,10 +179,16 @@ def _parse_redirect(target: str) -> Redirect:
         raise InvalidInput(f"{target[:80]!r} leads to no URL: {error}.") from error
     if parts.query or parts.fragment or parts.username is not None or parts.password is not None:
         raise InvalidInput(f"{target[:80]!r}: {_NO_QUERY}")
-    found = f"{parts.scheme}://{host}{f':{port}' if port else ''}{_path(parts.path, target)}"
+    found = f"{parts.scheme}://{host}{f':{port}' if port else ''}{_destination(parts.path, target)}"
     if not is_location(found):
         raise InvalidInput(f"{target[:80]!r} leads to no host name that a browser could ask for.")
     return Redirect(found, int(status))
+
+
+def _destination(text: str, target: str) -> str:
+    """Return the path that a redirect leads to: a slash at its end stays, as pages are served with one or without."""
+    path = _path(text, target)
+    return path + "/" if path and text.endswith("/") else path
 
 
 def _bucket_region(bucket: str, client: ClientFactory) -> str:

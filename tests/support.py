@@ -77,6 +77,8 @@ class Rows:
         self.items: dict[str, Item] = {found.domain: encode_route(found) for found in routes}
         self.asked: list[tuple[float, str | None]] = []
         """How long each read may take, and whose row was expected."""
+        self.keys: list[tuple[str, ...]] = []
+        """Whose rows were asked for, read by read."""
         self.reachable = True
         self.retry_after = 0.0
 
@@ -88,6 +90,7 @@ class Rows:
         self, domains: Sequence[str], seconds: float, *, expected: str | None = None
     ) -> dict[str, Destination | BrokenRow]:
         self.asked.append((seconds, expected))
+        self.keys.append(tuple(domains))
         if not self.reachable:
             raise TableUnreachable("no replica of the routing table answers", self.retry_after)
         return {domain: read_destination(self.items[domain]) for domain in domains if domain in self.items}

@@ -8,7 +8,6 @@ prefix: so their order means nothing, and what a rule adds takes only what it na
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 from edge_handler.errors import BrokenRow
 from edge_handler.paths import comparable_path, composed
@@ -46,7 +45,7 @@ class Rule(NamedTuple):
 class RuleTable:
     """The rules of one row, to be looked up in: what that costs does not grow with their number."""
 
-    __slots__ = ("__weakref__", "_depth", "_paths", "_prefixes", "rules")
+    __slots__ = ("_depth", "_paths", "_prefixes", "rules")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         self.rules = rules
@@ -88,6 +87,8 @@ def is_pattern(text: str) -> bool:
 
 def quote_path(path: str) -> str:
     """Return a decoded path percent-encoded, as a stamp and a header can hold it."""
+    from urllib.parse import quote  # noqa: PLC0415  # what has no rules starts without it
+
     return quote(path, safe="/-_.~")
 
 

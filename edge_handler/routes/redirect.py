@@ -6,7 +6,6 @@ slash that a path of the same host begins with.
 
 import re
 from typing import NamedTuple
-from urllib.parse import quote
 
 from edge_handler.errors import BrokenRow
 from edge_handler.paths import collapse_slashes
@@ -26,8 +25,7 @@ class Redirect(NamedTuple):
     """Where viewers are sent to."""
 
     location: str
-    """`https://host[:port][/path]`, or `/path` on the same host; percent-encoded, with a slash at its end only where
-    that is all of it."""
+    """`https://host[:port][/path]`, or `/path` on the same host; percent-encoded."""
     status: int
 
     @property
@@ -56,7 +54,7 @@ def encode_redirect(redirect: Redirect) -> dict[str, dict[str, str]]:
 def is_location(text: str) -> bool:
     """Tell whether this is a location as `Redirect` has it."""
     found = _BASE.fullmatch(text)
-    return text == "/" or (found is not None and text != "" and is_origin_path(found["path"]))
+    return found is not None and text != "" and is_origin_path(found["path"].removesuffix("/"))
 
 
 def location(redirect: Redirect, rest: str, query: str) -> str:
@@ -64,14 +62,15 @@ def location(redirect: Redirect, rest: str, query: str) -> str:
 
     Args:
         redirect: what the row says.
-        rest: what of the request's path goes after the row's, percent-encoded; may be empty.
+        rest: what of the request's path goes after the row's, percent-encoded and with a slash first; or empty.
         query: likewise, without a question mark.
     """
-    base, path = redirect.location, quote(rest, safe=_PATH_SAFE)
-    if base.startswith("/"):
-        base = base.rstrip("/")
-        # Two slashes at the beginning would be another host.
-        path = collapse_slashes("/" + path) if path or not base else ""
-    elif not path and base.count("/") == len("//"):
-        path = "/"
-    return base + path + ("?" + quote(query, safe=_QUERY_SAFE) if query else "")
+    from urllib.parse import quote  # noqa: PLC0415  # what has no redirects starts without it
+
+    to, path = redirect.location, quote(rest, safe=_PATH_SAFE)
+    if path:
+        # On the same host two slashes at the beginning would be another one.
+        to = to.rstrip("/") + (collapse_slashes("/" + path) if to.startswith("/") else path)
+    elif to[0] != "/" and "/" not in to.partition("://")[2]:
+        to += "/"
+    return to + ("?" + quote(query, safe=_QUERY_SAFE) if query else "")

@@ -1,13 +1,15 @@
 """What is remembered of a host: the route that answers for it, or why none does."""
 
 from typing import Any
-from weakref import WeakValueDictionary
+
+from cachetools import LRUCache
 
 from edge_handler.routes.destination import Destination
 from edge_handler.routes.origin import website_flags
 from edge_handler.routes.path_rules import Rule, RuleTable
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
+from edge_handler.routes.wildcards import is_wildcard
 
 TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
 
@@ -134,10 +136,12 @@ def remembered_as(host: str, route: Destination, now: float, fresh_until: float)
 
 
 # All names under a wildcard share its rules: there may be thousands of the one, and hundreds of the other.
-_tables: WeakValueDictionary[tuple[str, int], RuleTable] = WeakValueDictionary()
+_tables: LRUCache[tuple[str, int], RuleTable] = LRUCache(50)
 
 
 def _table_of(route: Destination) -> RuleTable:
+    if not is_wildcard(route.domain):
+        return RuleTable(route.rules)
     key = (route.domain, route.revision)
     table = _tables.get(key)
     if table is None or table.rules != route.rules:

@@ -86,20 +86,35 @@ class Resolver:
                 seconds = KNOWN_HOST_SECONDS
             seconds -= time.monotonic() - started
         self.reads += 1
-        known, domains = self.known.get(host), candidates(host)
+        known = self.known.get(host)
         try:
-            rows = self._table.read(domains, seconds, expected=self.memory.domain_of(host))
+            row = self._read(host, time.monotonic() + seconds)
         except TableUnreachable as error:
             return self._without_table(host, known, error)
         # Where what is announced is heard of, no longer than until the next poll: then it is known what has changed.
-        until = following.fresh_until() or None if following is not None else None
+        return self._learn(host, row, following.fresh_until() or None if following is not None else None)
+
+    def _read(self, host: str, deadline: float) -> Destination | BrokenRow | None:
+        """Return the row that answers for a host, of the table's. Raises TableUnreachable."""
+        domains, expected = candidates(host), self.memory.domain_of(host)
+        if expected == host:
+            # Not its wildcards beside it: those are every host's, and would be what DynamoDB is asked for most.
+            row = self._newest((host,), deadline, expected)
+            if row is not None:
+                return row
+            domains, expected = domains[1:], None
+        return self._newest(domains, deadline, expected) if domains else None
+
+    def _newest(self, domains: Sequence[str], deadline: float, expected: str | None) -> Destination | BrokenRow | None:
+        """Return the first row that there is, in one round trip."""
+        rows = self._table.read(domains, deadline - time.monotonic(), expected=expected)
         for domain in domains:
             row = rows.get(domain)
-            if following is not None:
-                row = following.newest(domain, row)
+            if self.following is not None:
+                row = self.following.newest(domain, row)
             if row is not None:
-                return self._learn(host, row, until)
-        return self._learn(host, None, until)
+                return row
+        return None
 
     def is_in_snapshot(self, host: str) -> bool:
         """Tell whether there is a row for a host, as far as is known without asking."""

@@ -27,7 +27,7 @@ def commit(table: RoutingTable, rows: dict[str, str]) -> None:
         ("a.example.com", "redirect:https://a.example.com/deeper", {}),
         ("a.example.com", "redirect:/", {}),
         ("a.example.com", A, {"/x": "redirect:/x"}),
-        ("a.example.com", A, {"/x": "redirect:/x/"}),  # a target has no slash at its end
+        ("a.example.com", A, {"/x/": "redirect:/x", "/x": "redirect:/x/"}),
         ("a.example.com", A, {"/x/*": "redirect:/x/y"}),
         ("a.example.com", A, {"/x": "redirect:/y", "/y": "redirect:/x"}),
         ("a.example.com", A, {"/x": "redirect:https://a.example.com/%78"}),
