@@ -1,5 +1,6 @@
 """The documents are true: their commands and their Python run, against the local edge they describe."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -10,12 +11,23 @@ from pathlib import Path
 
 import pytest
 
+from edge_handler.errors import MalformedPath
+from edge_handler.paths import comparable_path
+from edge_handler.routes.origin import CustomOrigin, S3Origin
+from edge_handler.routes.path_rules import MAX_PATTERN, MAX_RULES, Rule, RuleTable, redirected
+from edge_handler.routes.redirect import Answering, Redirect
+from edge_handler.routes.route import encode_route
+from edge_handler.routes.wildcards import FEWEST_LABELS, MOST_LABELS
+from edge_handler.snapshot.records import MAX_ROW_BYTES, encode_row
 from table_admin.deployments.headers import parse_headers
 from table_admin.deployments.redirects import parse_redirects
+from table_admin.rule_targets import parse_rule_target
+from table_admin.targets import TargetResolver
 from tests.local_edge.running import LocalEdge, local_edge
-from tests.support import ROOT
+from tests.support import ROOT, route
 
 README = (ROOT / "README.md").read_text()
+ROUTING = (ROOT / "docs" / "routing.md").read_text()
 BIN = Path(sys.executable).parent
 
 
@@ -87,6 +99,77 @@ def test_the_commands_of_the_page_on_static_sites_run(edge: LocalEdge, tmp_path:
     assert edge.table.get("hello.localhost").revision == 4
 
 
+def test_the_commands_and_the_python_of_the_page_on_routing_run(edge: LocalEdge, tmp_path: Path) -> None:
+    output = run(edge, ROUTING, tmp_path)
+    for part in ("created shop.localhost", "created *.shop.localhost", "/api/*", "https://api.example.com"):
+        assert part in output, part
+    assert output.endswith("updated\n")
+    row = edge.table.get("shop.localhost")
+    assert [rule.pattern for rule in row.rules] == ["/api/*"]
+    moved = edge.get("old-shop.localhost", "/a?x=1")
+    assert (moved.status, moved.headers["location"]) == (308, "https://shop.example.com/a?x=1")
+    assert moved.headers["cache-control"] in ROUTING
+    edge.until(lambda answer: answer.status == 200, "any.name.shop.localhost")
+
+
+def test_each_path_of_the_page_on_routing_gets_the_rule_that_it_says() -> None:
+    patterns = re.findall(r"`([^`]+)`", re.search(r"With rules for (.+):", ROUTING)[1])  # type: ignore[index]
+    table = RuleTable(tuple(Rule(pattern, Redirect("/", 301), 1) for pattern in patterns))
+    rows = _table("| path | rule | |")
+    assert len(patterns) == 4
+    assert len(rows) == 9
+    for paths, said, _ in rows:
+        for path in re.findall(r"`([^`]+)`", paths):
+            try:
+                number = table.find(comparable_path(path))
+                found = f"`{patterns[number]}`" if number >= 0 else "none"
+            except MalformedPath:
+                found = "400"
+            assert found == said, path
+
+
+def test_each_redirect_of_the_page_on_routing_leads_where_it_says() -> None:
+    rows = _table("| row or rule | asked for | sent to |")
+    assert len(rows) == 6
+    for written, asked, location in ([cell.strip("`") for cell in row] for row in rows):
+        pattern, _, text = written.partition("=") if written.startswith("/") else ("", "", written)
+        wanted = parse_rule_target(text)
+        redirect = TargetResolver().resolve(wanted.target)
+        assert isinstance(redirect, Redirect)
+        uri, _, query = asked.partition("?")
+        rule = Rule(pattern, redirect, 1, wanted.strip_prefix) if pattern else None
+        if rule is not None:
+            assert RuleTable((rule,)).find(uri) == 0
+        assert redirected(redirect, rule, uri, query) == location, written
+
+
+def test_the_limits_that_the_page_on_routing_tells_are_the_code_s() -> None:
+    told = dict(_table("| | |", after="## Limits"))
+    assert told["rules of a row"] == str(MAX_RULES)
+    assert told["a pattern"].startswith(f"{MAX_PATTERN} ")
+    assert told["labels after a wildcard's `*`"] == f"{FEWEST_LABELS} to {MOST_LABELS}"
+    carried = next(cell for name, cell in told.items() if "performance.md" in name)
+    assert MAX_ROW_BYTES == 2 * 1024
+    numbers = re.search(r"(\d+) rules with load balancers, (\d+) with prefixes, (\d+) with redirects", carried)
+    assert numbers
+    origins: tuple[Answering, ...] = (
+        CustomOrigin("k8s-ingress-0123456789.us-east-1.elb.amazonaws.com", "https", 443, "", "viewer", website=False),
+        S3Origin("acme-static-sites.s3.us-east-1.amazonaws.com", "us-east-1", "/env-123"),
+        Redirect("https://www.example.com/somewhere", 301),
+    )
+    for number, origin in zip(map(int, numbers.groups()), origins, strict=True):
+        rules = tuple(Rule(f"/section-{n}/*", origin, 12, target="s3://x") for n in range(number + 3))
+        assert encode_row(encode_route(route("shop.example.com", rules=rules[:number])))
+        assert not encode_row(encode_route(route("shop.example.com", rules=rules)))
+
+
+def _table(head: str, after: str = "") -> list[list[str]]:
+    """Return the cells of a table of the page on routing."""
+    lines = ROUTING[ROUTING.index(after) :].partition(f"{head}\n|")[2].splitlines()[1:]
+    rows = itertools.takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
 def test_the_rules_that_the_page_on_static_sites_shows_are_taken() -> None:
     page = (ROOT / "docs" / "static-sites.md").read_text()
     redirects, headers = map(textwrap.dedent, re.findall(r"(?:^    .*\n)+", page, re.MULTILINE))
@@ -111,6 +194,8 @@ def test_every_make_target_of_the_docs_exists() -> None:
         "docs/examples/README.md",
         "docs/table-admin.md",
         "docs/static-sites.md",
+        "docs/routing.md",
+        "docs/comparison.md",
         "docs/performance.md",
         "docs/reliability.md",
     ],
