@@ -5,6 +5,7 @@ from itertools import islice
 
 from cachetools import LRUCache
 
+from edge_handler.routes.destination import Destination
 from edge_handler.routes.remembered import Known, Refusal, Ruled
 from edge_handler.routes.wildcards import is_under, is_wildcard
 
@@ -17,6 +18,8 @@ MAX_UNDER_WILDCARDS = 5_000
 MAX_RULES = 20_000
 """Of all hosts with a row of their own together; those under a wildcard share its."""
 MAX_REFUSALS = 2_000
+MAX_WILDCARDS_ROWS = 50
+"""The rows of wildcards themselves, for names that are yet to be asked for."""
 
 
 class Memory:
@@ -29,6 +32,7 @@ class Memory:
         self.refusals: LRUCache[str, Refusal] = LRUCache(MAX_REFUSALS)
         self.wildcards: dict[str, str] = {}
         """The wildcard that answers for a host, of those in `known` that have no row of their own."""
+        self._rows: LRUCache[str, tuple[Destination, float]] = LRUCache(MAX_WILDCARDS_ROWS)
         self._rules: dict[str, int] = {}
         self._rule_count = 0
 
@@ -58,6 +62,15 @@ class Memory:
             self._rule_count += route.rules
         self.known[host] = route
 
+    def keep_row(self, row: Destination, now: float) -> None:
+        """Remember a wildcard's row as it was found at a time, where what changes is announced."""
+        self._rows[row.domain] = row, now
+
+    def row_since(self, domain: str, since: float, now: float) -> Destination | None:
+        """Return a wildcard's row if it was found between two times, and nothing was announced of it."""
+        row, found_at = self._rows.get(domain, (None, 0.0))
+        return row if since <= found_at <= now else None
+
     def refuse(self, host: str, refusal: Refusal) -> None:
         """Remember that no route answers for a host."""
         self.drop(host)
@@ -77,6 +90,7 @@ class Memory:
         for domain in domains:
             self.drop(domain)
             if is_wildcard(domain):
+                self._rows.pop(domain, None)
                 # Also what another wildcard taught, which this one is more specific than.
                 for host in [one for one in (*self.wildcards, *self.refusals) if is_under(one, domain)]:
                     self.drop(host)

@@ -134,16 +134,6 @@ def encode_rules(rules: Iterable[Rule]) -> dict[str, Any]:
     return {"L": [{"M": _encode_rule(rule)} for rule in rules]}
 
 
-def told_to_edge(rules: Any) -> Any:
-    """Return the `rules` attribute without what only people read; as it is, where it cannot be read."""
-    try:
-        return {
-            "L": [{"M": {name: one["M"][name] for name in one["M"] if name != "target"}} for one in rules["L"]],
-        }
-    except (AttributeError, KeyError, TypeError):
-        return rules
-
-
 def decode_answering(item: Item) -> Answering:
     """Read an `origin` attribute, a redirect's too. Raises BrokenRow."""
     return decode_redirect(item) if item["kind"] == {"S": "redirect"} else decode_origin(item)

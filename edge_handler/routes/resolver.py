@@ -118,7 +118,7 @@ class Resolver:
 
     def is_in_snapshot(self, host: str) -> bool:
         """Tell whether there is a row for a host, as far as is known without asking."""
-        return self.following is not None and isinstance(_found(host, self.following), Destination)
+        return self.following is not None and isinstance(_found(host, self.following)[1], Destination)
 
     def _look_up(self, host: str, following: "Follower", deadline: float) -> Known | Ruled | Refusal | None:
         """Return what is known of a host without reading its row, None where it has to be read."""
@@ -134,8 +134,13 @@ class Resolver:
         # What does not last ends, and nothing announces that.
         if remembered is not None and remembered.lasts and following.trusted_from <= remembered.since() <= self.clock():
             return self._extend(host, remembered, until)
-        row = _found(host, following)
-        if isinstance(row, str) or (row is None and self._may_read_unknown()):
+        domain, row = _found(host, following)
+        if isinstance(row, str):
+            # Of a wildcard, whose names anybody can make up, it is as good as read for another of them.
+            row = self.memory.row_since(domain, following.trusted_from, self.clock())
+            if row is None:
+                return None
+        elif row is None and self._may_read_unknown():
             return None
         return self._learn(host, row, until)
 
@@ -183,6 +188,8 @@ class Resolver:
             fresh_until = min(fresh_until, expires_at)
         route = remembered_as(host, row, now, fresh_until)
         self.memory.keep(host, route, row.domain)
+        if row.domain != host and self.following is not None:
+            self.memory.keep_row(row, now)
         return route
 
     def _refuse(self, host: str, status: int, reason: str, until: float | None = None) -> Refusal:
@@ -222,7 +229,7 @@ class Resolver:
         following = self.following
         if following is None or (known is not None and known.since() >= following.known_at):
             return known
-        row = _found(host, following)
+        row = _found(host, following)[1]
         if not isinstance(row, Destination):
             return known
         known = remembered_as(host, row, now, now)
@@ -234,10 +241,10 @@ class Resolver:
         return seconds * (1 - SPREAD * random.random())
 
 
-def _found(host: str, following: "Follower") -> "Found":
-    """Return what is known of the row that answers for a host: the most specific there is."""
+def _found(host: str, following: "Follower") -> tuple[str, "Found"]:
+    """Return what is known of the row that answers for a host, the most specific there is, and its domain."""
     for domain in candidates(host):
         found = following.find(domain)
         if found is not None:
-            return found
-    return None
+            return domain, found
+    return host, None

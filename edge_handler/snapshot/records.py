@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.destination import ATTRIBUTES
-from edge_handler.routes.path_rules import told_to_edge
+from edge_handler.snapshot.carried_rules import pack_rules, unpack_rules
 
 MAX_ROW_BYTES = 2_048
 """What is carried of a row; of a larger one, that it has to be read from the table."""
@@ -31,7 +31,7 @@ def encode_row(item: Item) -> bytes:
     """Return what is carried of a row in DynamoDB's JSON: nothing of one that is too large."""
     found = {name: item[name] for name in ATTRIBUTES if name in item}
     if "rules" in found:
-        found["rules"] = told_to_edge(found["rules"])
+        found["rules"] = pack_rules(found["rules"])
     # Sorted: DynamoDB keeps no order in a map, and the same row shall be the same bytes.
     text = json.dumps(found, separators=(",", ":"), sort_keys=True, default=str).encode()
     return text if len(text) <= MAX_ROW_BYTES else b""
@@ -49,6 +49,8 @@ def decode_row(domain: str, text: bytes | str) -> Item:
             raise TypeError("not a row")
     except (ValueError, TypeError, RecursionError) as error:
         raise BrokenSnapshot(f"what is carried of a row cannot be read: {error}"[:200]) from error
+    if "rules" in item:
+        item["rules"] = unpack_rules(item["rules"])
     item["domain"] = {"S": domain}
     return item
 

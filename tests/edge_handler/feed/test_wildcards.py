@@ -7,6 +7,7 @@ from unittest import mock
 import pytest
 
 from edge_handler.feed.audit import AUDIT_SECONDS
+from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.remembered import Known, Ruled
 from edge_handler.routes.route import encode_route
 from tests.edge_handler.feed.model_aws import HEALTHY, REGIONS, Aws
@@ -35,12 +36,26 @@ class Edge:
         assert not isinstance(found, Ruled)
         return found.stamp.split(";")[-1] if isinstance(found, Known) else str(found.status)
 
+    def pass_on(self) -> None:
+        """Let the time pass in which a change is seen, while others ask."""
+        for number in range(SOON):
+            self.aws.pass_time(1)
+            self.instance.resolver.resolve(f"x{number}.example.org")
+
     def soon(self, host: str) -> str:
         """Return what answers after the time in which a change is seen."""
         for _ in range(SOON):
             self.aws.pass_time(1)
             self.site(host)
         return self.site(host)
+
+    def own_target(self, host: str) -> str:
+        """Return what answers for a host's first page, whose row has rules."""
+        found = self.instance.resolver.resolve(host)
+        assert isinstance(found, Ruled)
+        known, _ = found.find("/")
+        assert isinstance(known, Known)
+        return known.stamp.split(";")[-1]
 
     @property
     def reads(self) -> int:
@@ -65,6 +80,22 @@ def edge() -> Iterator[Edge]:
 def test_names_under_a_wildcard_are_known_without_a_read(edge: Edge) -> None:
     assert {edge.site(f"{name}.example.com") for name in ("a", "b", "c.d")} == {"/wide"}
     assert edge.reads == 0
+
+
+def test_a_wildcards_row_that_is_too_large_to_be_carried_is_read_once_for_all_names(edge: Edge) -> None:
+    """Anybody can make names up."""
+    rules = tuple(Rule(f"/{'x' * 200}{number}", STATIC._replace(prefix=f"/{number}"), 1) for number in range(20))
+    edge.put(WIDE, "/large", rules=rules)
+    edge.pass_on()
+    assert edge.own_target(HOST) == "/large"
+    before = edge.reads
+    assert {edge.own_target(f"{number}.example.com") for number in range(100)} == {"/large"}
+    assert edge.reads == before
+    edge.put(WIDE, "/other", rules=rules)
+    edge.put("own.example.com", "/own")
+    edge.pass_on()
+    assert edge.own_target("another.example.com") == "/other"
+    assert edge.site("own.example.com") == "/own"
 
 
 def test_an_exact_row_takes_over_and_gives_back_without_anybody_waiting(edge: Edge) -> None:

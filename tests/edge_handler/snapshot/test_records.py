@@ -2,19 +2,23 @@
 
 import json
 import random
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from edge_handler.errors import BrokenSnapshot
+from edge_handler.errors import BrokenRow, BrokenSnapshot
 from edge_handler.routes.destination import read_destination
+from edge_handler.routes.origin import CustomOrigin
+from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.route import Route, encode_route
 from edge_handler.snapshot import records
 from edge_handler.snapshot.records import BLOCKS_OF_PART, MAX_ROW_BYTES
 from tests.edge_handler.routes.test_route import ROUTES
 from tests.support import destination_of, route
 
+BALANCER = CustomOrigin(f"k8s-{'x' * 40}.elb.us-east-1.amazonaws.com", "https", 443, "", "viewer", website=False)
 DICTIONARY = records.encode_row(encode_route(route()))
 CONTENTS = st.dictionaries(st.text(min_size=1, max_size=20), st.binary(max_size=300), max_size=20)
 
@@ -28,6 +32,50 @@ def test_a_row_comes_back_as_the_edge_reads_it(given_route: Route) -> None:
 
 def test_what_people_wrote_is_not_carried() -> None:
     assert b"secret" not in records.encode_row(encode_route(route(note="secret", owner="secret", target="secret")))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        {"S": "x"},
+        {"L": []},
+        {"L": [{"S": "x"}]},
+        {"L": [{"M": {"pattern": {"S": "/a"}}}]},
+        {"L": [{"M": {"pattern": {"N": "5"}, "generation": {"N": "1"}, "origin": {"M": {}}}}]},
+        {"L": [{"M": {"pattern": {"S": "/a"}, "generation": {"N": "1"}, "origin": {"S": "x"}}}]},
+        {
+            "L": [
+                {
+                    "M": {
+                        "pattern": {"S": "/a"},
+                        "generation": {"N": "1"},
+                        "origin": {"M": {}},
+                        "strip_prefix": {"S": ""},
+                    }
+                }
+            ]
+        },
+    ],
+)
+def test_rules_that_are_broken_come_back_broken(damaged: Any) -> None:
+    row = {**encode_route(route()), "rules": damaged}
+    assert isinstance(read_destination(row), BrokenRow)
+    assert isinstance(read_destination(records.decode_row(row["domain"]["S"], records.encode_row(row))), BrokenRow)
+
+
+@pytest.mark.parametrize(
+    ("origins", "rules"),
+    [([], 5), ([], [["/a", "1", 0, {}]]), ([{}], [5]), ([{}], [["/a", "1", 0, 5]]), (5, [["/a", "1", 0, {}]])],
+)
+def test_rules_that_were_not_carried_are_said(origins: Any, rules: Any) -> None:
+    for carried in (rules, {}, {"origins": origins, "rules": rules}):
+        with pytest.raises(BrokenSnapshot):
+            records.decode_row("a", json.dumps({"rules": carried}))
+
+
+def test_an_origin_that_many_rules_share_is_carried_once() -> None:
+    rules = tuple(Rule(f"/service-{number:02}/*", BALANCER, number + 1, number % 2 == 0) for number in range(30))
+    assert records.encode_row(encode_route(route(rules=rules))) != b""
 
 
 def test_of_a_row_that_is_too_large_nothing_is_carried() -> None:
