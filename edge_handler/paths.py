@@ -38,6 +38,8 @@ def comparable_path(uri: str) -> str:
     path = composed(collapse_slashes(decode_path(uri)))
     if "\0" in path:
         raise MalformedPath("the path has a NUL character")
+    if _DOT_SEGMENT.search(path):  # form C makes a semicolon of the Greek question mark
+        raise MalformedPath("the path has . or .. segments")
     return path
 
 

@@ -14,6 +14,7 @@ from table_admin.changes import Change, Put, unchanged
 from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.files import Format
 from table_admin.lines import changed_fields, read_rows, values_of
+from table_admin.redirect_loops import may_redirect
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import TRANSACTION_ROWS, Write
 
@@ -108,7 +109,7 @@ def import_routes(
         for batch in _batches(read_rows(stream, form, bucket), from_line):
             if len(run.pending) == _WORKERS:
                 run.settle()
-            run.begin(batch, partial(_write, table, batch.puts, dry_run, run.stop))
+            run.begin(batch, partial(_write, table, batch.puts, dry_run, run))
         while run.pending:
             run.settle()
     except BaseException:
@@ -130,6 +131,8 @@ class _Run:
         self.summary = Summary()
         self.pending: deque[tuple[_Batch, Future[_Outcomes]]] = deque()
         self.stop = threading.Event()
+        self.redirects: dict[str, Write] = {}
+        """What has been planned of redirects, to be looked at with those that are planned next."""
         self._on_rejected = on_rejected
         self._on_change = on_change
         self._on_progress = on_progress
@@ -208,12 +211,12 @@ def _batches(rows: Iterable[tuple[int, Put | str]], from_line: int) -> Iterator[
         yield batch
 
 
-def _write(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool, stop: threading.Event) -> _Outcomes:
+def _write(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool, run: _Run) -> _Outcomes:
     for _ in range(_ATTEMPTS):
-        if stop.is_set():
+        if run.stop.is_set():
             raise CancelledError
         try:
-            return _write_together(table, puts, dry_run)
+            return _write_together(table, puts, dry_run, run.redirects)
         except RevisionConflict:
             continue  # somebody else wrote one of them: look again
         except InvalidInput as error:  # viewers would be redirected in a circle: one of them is refused, not all
@@ -221,12 +224,14 @@ def _write(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool, stop
                 return [Rejected(puts[0][0], str(error))]
             break
     if len(puts) > 1:
-        return [outcome for put in puts for outcome in _write(table, [put], dry_run, stop)]
+        return [outcome for put in puts for outcome in _write(table, [put], dry_run, run)]
     line, put = puts[0]
     return [Rejected(line, f"{put.domain} is being changed by somebody else.")]
 
 
-def _write_together(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool) -> _Outcomes:
+def _write_together(
+    table: RoutingTable, puts: list[tuple[int, Put]], dry_run: bool, redirects: dict[str, Write]
+) -> _Outcomes:
     items = table.tables.read(put.domain for _, put in puts)
     outcomes: _Outcomes = []
     writes: list[Write] = []
@@ -240,4 +245,11 @@ def _write_together(table: RoutingTable, puts: list[tuple[int, Put]], dry_run: b
             outcomes.append(unchanged(decode_route(items[put.domain])))
         else:
             writes.append(write)
-    return [*outcomes, *table.commit(writes, dry_run=dry_run)]
+    planned = {write.domain: write for write in writes if may_redirect(write.after() or {})}
+    redirects.update(planned)  # before they are checked: of two threads that close a circle one sees it
+    try:
+        return [*outcomes, *table.commit(writes, later=[*dict(redirects).values()], dry_run=dry_run)]
+    except InvalidInput:
+        for domain in planned:
+            redirects.pop(domain, None)
+        raise

@@ -258,7 +258,9 @@ def _rules_of(cell: str) -> dict[str, str] | InvalidInput:
     for line in filter(None, map(str.strip, _LINE_END.split(cell))):
         pattern, *target = line.split(None, 1)
         if not target:
-            return InvalidInput(f"rules: {line[:80]!r} is a pattern without a target; write one pair a line, or none.")
+            return InvalidInput(
+                f"rules: {line[:80]!r} is no pattern and target; write both on a line, a space between, or none."
+            )
         if pattern in rules:
             return InvalidInput(f"rules: {pattern[:80]} is there twice.")
         rules[pattern] = target[0]

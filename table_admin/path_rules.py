@@ -55,7 +55,7 @@ def written_rules(route: Route) -> dict[str, str]:
 def written_pattern(pattern: str) -> str:
     """Return a row's pattern as people write it: percent-encoded where it would be read as something else."""
     return "".join(
-        quote(char) if char in "%=" or char.isspace() or not char.isprintable() else char for char in pattern
+        quote(char) if char in "%=?#" or char.isspace() or not char.isprintable() else char for char in pattern
     )
 
 

@@ -15,7 +15,7 @@ from edge_handler.routes.host import normalise_host
 from edge_handler.routes.path_rules import WILDCARD, RuleTable, quote_path, redirected
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.route import Route
-from edge_handler.routes.wildcards import candidates
+from edge_handler.routes.wildcards import candidates, is_wildcard
 from table_admin.changes import decode
 from table_admin.errors import InvalidInput
 from table_admin.tables import Tables, Write
@@ -57,7 +57,7 @@ def refuse_redirect_loops(tables: Tables, writes: Sequence[Write], later: Iterab
     planned = {write.domain: write.after() for write in writes}
     rows = _Rows(tables, {write.domain: write.after() for write in later} | planned)
     for domain, item in planned.items():
-        if item is not None and _may_redirect(item) and (route := decode(item)) is not None:
+        if item is not None and may_redirect(item) and (route := decode(item)) is not None:
             for way in _ways(rows, route):
                 if way.problem:
                     shown = " -> ".join(way.urls[:4])
@@ -69,13 +69,14 @@ def ways(tables: Tables, route: Route) -> Iterator[Way]:
     yield from _ways(_Rows(tables, {}), route)
 
 
-def _may_redirect(item: Item) -> bool:
+def may_redirect(item: Item) -> bool:
+    """Tell whether a row's own target, or one of its rules', may be a redirect."""
     origin = item.get("origin", {}).get("M", {})
     return "rules" in item or origin.get("kind") == {"S": "redirect"}
 
 
 def _ways(rows: "_Rows", route: Route) -> Iterator[Way]:
-    host = route.domain.replace("*", _UNDER_WILDCARD, 1)
+    host = rows.example(route.domain)
     if isinstance(route.origin, Redirect):
         yield _follow(rows, host, "/", "", is_first=True)
         yield _follow(rows, host, _LONGER, "", is_first=False)
@@ -130,6 +131,18 @@ class _Rows:
     def __init__(self, tables: Tables, planned: Mapping[str, Item | None]) -> None:
         self._tables = tables
         self._items = dict(planned)
+
+    def example(self, domain: str) -> str:
+        """Return a host that a domain's row answers for: of a wildcard one that has no row of its own."""
+        label = _UNDER_WILDCARD
+        while is_wildcard(domain) and self._item(domain.replace("*", label, 1)) is not None:
+            label += _UNDER_WILDCARD
+        return domain.replace("*", label, 1)
+
+    def _item(self, domain: str) -> Item | None:
+        if domain not in self._items:
+            self._items[domain] = self._tables.read([domain]).get(domain)
+        return self._items[domain]
 
     def find(self, host: str) -> Route | None:
         """Return the route for a host."""

@@ -38,8 +38,12 @@ def parse_pattern(text: str) -> str:
         pattern = composed(unquote(text, errors="strict"))
     except UnicodeError as error:
         raise InvalidInput(f"The pattern {text[:80]!r} is not UTF-8.") from error
-    if pattern in ("/", WILDCARD):
+    if pattern == WILDCARD:
         raise InvalidInput(f"{text} is all of a domain: that is what its own target is for.")
+    if {"?", "#"} & {*text}:
+        raise InvalidInput(
+            f"{text[:80]!r} is not a pattern: it has a query or a fragment; write ? and # as %3F and %23."
+        )
     if not is_pattern(pattern):
         raise InvalidInput(
             f"{text[:80]!r} is not a pattern; write a path, or a path with /* at its end: /about, /api/*. At most "

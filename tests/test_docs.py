@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -150,15 +150,19 @@ def test_the_limits_that_the_page_on_routing_tells_are_the_code_s() -> None:
     assert told["labels after a wildcard's `*`"] == f"{FEWEST_LABELS} to {MOST_LABELS}"
     carried = next(cell for name, cell in told.items() if "performance.md" in name)
     assert MAX_ROW_BYTES == 2 * 1024
-    numbers = re.search(r"(\d+) rules with load balancers, (\d+) with prefixes, (\d+) with redirects", carried)
+    said = r"(\d+) rules that share an origin, (\d+) with a load balancer each, (\d+) with a prefix each, (\d+) with"
+    numbers = re.search(said, carried)
     assert numbers
-    origins: tuple[Answering, ...] = (
-        CustomOrigin("k8s-ingress-0123456789.us-east-1.elb.amazonaws.com", "https", 443, "", "viewer", website=False),
-        S3Origin("acme-static-sites.s3.us-east-1.amazonaws.com", "us-east-1", "/env-123"),
-        Redirect("https://www.example.com/somewhere", 301),
+    balancer = CustomOrigin("k8s-1.us-east-1.elb.amazonaws.com", "https", 443, "", "viewer", website=False)
+    prefix = S3Origin("acme-static-sites.s3.us-east-1.amazonaws.com", "us-east-1", "/env")
+    makers: tuple[Callable[[int], Answering], ...] = (
+        lambda _: balancer,
+        lambda n: balancer._replace(domain_name=f"k8s-ingress-{n:010}.us-east-1.elb.amazonaws.com"),
+        lambda n: prefix._replace(prefix=f"/env-{n:03}"),
+        lambda n: Redirect(f"https://www.example.com/somewhere{n}", 301),
     )
-    for number, origin in zip(map(int, numbers.groups()), origins, strict=True):
-        rules = tuple(Rule(f"/section-{n}/*", origin, 12, target="s3://x") for n in range(number + 3))
+    for number, make in zip(map(int, numbers.groups()), makers, strict=True):
+        rules = tuple(Rule(f"/section-{n}/*", make(n), 12, target="s3://x") for n in range(number + 3))
         assert encode_row(encode_route(route("shop.example.com", rules=rules[:number])))
         assert not encode_row(encode_route(route("shop.example.com", rules=rules)))
 

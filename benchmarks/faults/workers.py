@@ -9,8 +9,8 @@ from benchmarks.faults.matrix import Cell
 from benchmarks.faults.result import Result
 from benchmarks.faults.state import State, World, prepare
 
-ATTEMPTS = 3
-"""A cell that is over a budget is tried again twice: a busy machine is late now and then, a fault is always."""
+ATTEMPTS = 5
+"""A cell that is over a budget is tried again: a busy machine is late now and then, a fault is always."""
 _A_PROCESSOR = 6
 _states: list[State] = []
 """This process's only one, once it is a worker."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from edge_handler.errors import BrokenRow
+from edge_handler.errors import BrokenRow, MalformedPath
 from edge_handler.paths import comparable_path, composed
 from edge_handler.routes.attributes import Item, boolean, integer, string
 from edge_handler.routes.origin import DeploymentOrigin, decode_origin, encode_origin
@@ -20,6 +20,10 @@ MAX_PATTERN = 255
 """Characters, percent-encoded."""
 WILDCARD = "/*"
 _PATTERN = re.compile(r"(?:/[^/*\\\x00-\x1f\x7f]+)+(?:/\*|/)?")
+MAX_URI = 8_191
+"""Of a request on its way to the origin."""
+# What a path may hold that is not percent-encoded.
+_SAFE = "/-_.~!$&'()*+,;=:@"
 _DOTS = re.compile(r"/\.\.?(?:/|;|\Z)")
 
 
@@ -76,8 +80,8 @@ class RuleTable:
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether this is a pattern as `Rule` has it. `/` and `/*` are none: the row's target is for those."""
-    return (
+    """Tell whether this is a pattern as `Rule` has it. `/*` is none: the row's own target is for that."""
+    return text == "/" or (
         _PATTERN.fullmatch(text) is not None
         and _DOTS.search(text) is None
         and composed(text) == text
@@ -96,10 +100,18 @@ def without_prefix(uri: str, prefix: str) -> str:
     """Return a request's path without a rule's prefix, both percent-encoded: empty, or with one slash first.
 
     However the viewer wrote it: where that is not as the rule has it, the path goes on in the form it was compared in.
+
+    Raises:
+        MalformedPath: it is none, or would be longer than CloudFront takes.
     """
-    if uri != prefix and not uri.startswith(prefix + "/"):
-        uri = quote_path(comparable_path(uri))
-    rest = uri[len(prefix) :]
+    if uri == prefix or uri.startswith(prefix + "/"):
+        rest = uri[len(prefix) :]
+    else:
+        from urllib.parse import quote, unquote  # noqa: PLC0415  # see `quote_path`
+
+        rest = quote(comparable_path(uri)[len(unquote(prefix)) :], safe=_SAFE)
+        if len(rest) >= MAX_URI:
+            raise MalformedPath("the path is too long")
     return "/" + rest.lstrip("/") if rest else ""
 
 

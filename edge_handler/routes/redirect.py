@@ -15,7 +15,8 @@ from edge_handler.routes.origin import Origin, is_origin_path
 STATUSES = (301, 302, 307, 308)
 CACHE = "public, max-age=0, must-revalidate"
 """Browsers would keep a 301 or 308 for ever, and the row may be given back."""
-_BASE = re.compile(r"(?P<base>https?://[a-z0-9_.-]{1,253}(?::[0-9]{1,5})?)?(?P<path>(?:/.*)?)", re.DOTALL)
+_MOST_PORT = 65_535
+_BASE = re.compile(r"(?P<base>https?://[a-z0-9_.-]{1,253}(?::(?P<port>[0-9]{1,5}))?)?(?P<path>(?:/.*)?)", re.DOTALL)
 # A backslash does not stand as it is: browsers take it for a slash.
 _PATH_SAFE = "/-_.~!$&'()*+,;=:@%"
 _QUERY_SAFE = _PATH_SAFE + "?[]{}|^`"
@@ -54,7 +55,9 @@ def encode_redirect(redirect: Redirect) -> dict[str, dict[str, str]]:
 def is_location(text: str) -> bool:
     """Tell whether this is a location as `Redirect` has it."""
     found = _BASE.fullmatch(text)
-    return found is not None and text != "" and is_origin_path(found["path"].removesuffix("/"))
+    if found is None or not text or int(found["port"] or 0) > _MOST_PORT:
+        return False
+    return is_origin_path(found["path"].removesuffix("/"))
 
 
 def location(redirect: Redirect, rest: str, query: str) -> str:
@@ -69,8 +72,9 @@ def location(redirect: Redirect, rest: str, query: str) -> str:
 
     to, path = redirect.location, quote(rest, safe=_PATH_SAFE)
     if path:
-        # On the same host two slashes at the beginning would be another one.
-        to = to.rstrip("/") + (collapse_slashes("/" + path) if to.startswith("/") else path)
+        # Without a slash it would go on with the host's name; and on the same host two would be another host.
+        path = "/" + path.removeprefix("/")
+        to = to.rstrip("/") + (collapse_slashes(path) if to.startswith("/") else path)
     elif to[0] != "/" and "/" not in to.partition("://")[2]:
         to += "/"
     return to + ("?" + quote(query, safe=_QUERY_SAFE) if query else "")

@@ -11,6 +11,8 @@ from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
 from edge_handler.routes.wildcards import is_wildcard
 
+_ANSWERS_UNDER_WILDCARD = 4
+"""So many of a row's rules are kept ready for each name under a wildcard; there may be thousands of names."""
 TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
 
 
@@ -27,9 +29,9 @@ class Known(list[dict[str, str]]):
         """`prefix` is what origins are not told of a path, see `Rule.prefix`."""
         assert not isinstance(route.origin, Redirect)  # such a host is `Ruled`
         former = tuple(one.deployment for one in route.former if now < one.until)
-        super().__init__(
-            ({"key": HEADER, "value": encode_stamp(host, route.generation, route.origin, former, prefix)},)
-        )
+        wildcard = "" if route.domain == host else route.domain
+        stamp = encode_stamp(host, route.generation, route.origin, former, prefix, wildcard)
+        super().__init__(({"key": HEADER, "value": stamp},))
         self.fresh_from = now
         self.fresh_until = fresh_until
         self.read_at: float | None = None
@@ -58,6 +60,7 @@ class Ruled:
     __slots__ = (
         "_answers",
         "_default",
+        "_domain",
         "_host",
         "_revision",
         "_table",
@@ -73,6 +76,7 @@ class Ruled:
         self.read_at: float | None = None
         self.expires_at = route.expires_at
         self._host = host
+        self._domain = route.domain
         self._revision = route.revision
         self._table = _table_of(route)
         self._default = route.origin if isinstance(route.origin, Redirect) else Known(host, route, now, fresh_until)
@@ -93,7 +97,9 @@ class Ruled:
             return rule.origin, rule
         known = self._answers.get(number)
         if known is None:
-            said = Destination(self._host, rule.origin, None, self._revision, rule.generation)
+            if self._domain != self._host and len(self._answers) >= _ANSWERS_UNDER_WILDCARD:
+                del self._answers[next(iter(self._answers))]
+            said = Destination(self._domain, rule.origin, None, self._revision, rule.generation)
             known = self._answers[number] = Known(self._host, said, self.fresh_from, self.fresh_until, rule.prefix)
         return known, rule
 

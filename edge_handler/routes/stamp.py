@@ -18,10 +18,11 @@ from edge_handler.routes.origin import (
     is_deployment,
     is_origin_path,
 )
+from edge_handler.routes.wildcards import is_under, is_wildcard
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
 HEADER = "x-route"
-# The second has what a rule takes off the path before the origin is asked.
+# The second has the wildcard that answers, and what a rule takes off the path before the origin is asked.
 _VERSIONS = ("1", "2")
 _FIELDS = {
     "s3": S3Origin._fields,
@@ -40,11 +41,17 @@ class Stamp(NamedTuple):
     """Deployments that pages which are still open may be of, see `Route.former`."""
     prefix: str = ""
     """What the origin's paths are without, see `Rule.prefix`."""
+    wildcard: str = ""
+    """Whose row this is, where it is not the host's: each row counts its generations by itself."""
 
 
-def encode_stamp(host: str, generation: int, origin: Origin, former: tuple[str, ...] = (), prefix: str = "") -> str:
+def encode_stamp(
+    host: str, generation: int, origin: Origin, former: tuple[str, ...] = (), prefix: str = "", wildcard: str = ""
+) -> str:
     """Return the header's value. `;` separates the fields: none of them can hold one."""
-    fields = [_VERSIONS[1], host, str(generation), prefix] if prefix else [_VERSIONS[0], host, str(generation)]
+    fields = [_VERSIONS[0], host, str(generation)]
+    if prefix or wildcard:
+        fields = [_VERSIONS[1], host, str(generation), wildcard, prefix]
     if isinstance(origin, S3Origin):
         fields += ["s3", *origin]
     elif isinstance(origin, DeploymentOrigin):
@@ -70,12 +77,14 @@ def decode_stamp(value: str) -> Stamp:
         version, host, number, *rest = value.split(";")
         if version not in _VERSIONS:
             raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSIONS[-1]}")
-        prefix, kind, *rest = rest if version == _VERSIONS[1] else ("", *rest)
+        wildcard, prefix, kind, *rest = rest if version == _VERSIONS[1] else ("", "", *rest)
         fields = dict(zip(_FIELDS.get(kind, ()), rest, strict=True))
         former = tuple(filter(None, fields.pop("former", "").split(",")))
-        stamp = Stamp(host, int(number), _decode_origin(kind, fields), former, prefix)
+        stamp = Stamp(host, int(number), _decode_origin(kind, fields), former, prefix, wildcard)
         if len(former) > MAX_FORMER or not all(map(is_deployment, former)):
             raise BrokenStamp("the stamp's former deployments cannot be read")
+        if wildcard and not (is_wildcard(wildcard) and is_under(host, wildcard)):
+            raise BrokenStamp(f"the stamp is of {wildcard[:80]!r}")
         if not is_origin_path(prefix):
             raise BrokenStamp(f"the stamp takes {prefix[:80]!r} off the path")
         if normalise_host(host) != host or stamp.generation < 1 or encode_stamp(*stamp) != value:

@@ -12,9 +12,9 @@ from edge_handler.origin_request import make_handler
 from local_edge.embedded_aws import EmbeddedAws
 from tests.support import NOBODY, OWN_BUCKET, event, header, run
 
-APP = "2;market.localhost;3;/api;custom;app.example.net;https;443;{path};{host};application"
-SITE = f"2;market.localhost;3;/docs;s3;{OWN_BUCKET};us-east-1;/manual"
-GOOGLE = "2;market.localhost;3;/docs;custom;storage.googleapis.com;https;443;/acme/manual;origin;website"
+APP = "2;market.localhost;3;;/api;custom;app.example.net;https;443;{path};{host};application"
+SITE = f"2;market.localhost;3;;/docs;s3;{OWN_BUCKET};us-east-1;/manual"
+GOOGLE = "2;market.localhost;3;;/docs;custom;storage.googleapis.com;https;443;/acme/manual;origin;website"
 without_s3 = make_handler(NOBODY)
 
 
@@ -41,6 +41,11 @@ def app(uri: str, path: str = "", host: str = "viewer") -> dict[str, Any]:
     return run(without_s3, asking(APP.format(path=path, host=host), uri, "a=1"))
 
 
+@pytest.mark.parametrize("uri", ["//api/" + "{" * 8_000, "//api/..%CD%BE/x"])
+def test_what_cannot_go_on_is_refused(uri: str) -> None:
+    assert app(uri)["status"] == "400"
+
+
 def test_the_sample_goes_on_without_its_prefix_and_says_so() -> None:
     result = run(without_s3, event("origin-request-stripped-rule"))
     assert result["uri"] == "/v1/orders"
@@ -62,6 +67,8 @@ def test_the_sample_goes_on_without_its_prefix_and_says_so() -> None:
         ("/api%2Fv1", "/v1"),
         ("/api//evil.example/x", "/evil.example/x"),
         ("/api/%2Fevil.example", "/%2Fevil.example"),
+        ("//api/a;b=(c)@d", "/a;b=(c)@d"),
+        ("//api/" + ";" * 8_000, "/" + ";" * 8_000),
     ],
 )
 @pytest.mark.parametrize("path", ["", "/app"])

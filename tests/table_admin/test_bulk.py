@@ -276,6 +276,25 @@ def test_any_rules_are_read_from_a_file_as_they_were_written_there(rules: dict[s
     assert (put.rules, put.only_rules) == (parsed, True)
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one transaction", "in several"])
+def test_what_a_dry_run_says_of_circles_is_what_an_import_does(
+    table: RoutingTable, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    if not together:
+        monkeypatch.setattr("table_admin.bulk.TRANSACTION_ROWS", 1)
+    lines = [
+        {"domain": f"{one}.example.com", "target": f"redirect:https://{other}.example.com"}
+        for one, other in ("ab", "ba", "cd")
+    ]
+    text = "\n".join(map(json.dumps, lines))
+    for dry_run in (True, False):
+        rejected: list[Rejected] = []
+        summary = import_routes(table, io.StringIO(text), "jsonl", dry_run=dry_run, on_rejected=rejected.append)
+        assert (summary.created, summary.rejected) == (2, 1)
+        assert rejected[0].line in (1, 2)
+        assert "in a circle" in rejected[0].reason
+
+
 def test_a_circle_of_redirects_is_one_lines_fault(table: RoutingTable) -> None:
     there, back = ("redirect:https://b.example.com", "redirect:https://a.example.com")
     rows = [
@@ -293,7 +312,7 @@ def test_a_circle_of_redirects_is_one_lines_fault(table: RoutingTable) -> None:
 @pytest.mark.parametrize(
     ("cell", "why"),
     [
-        ("/api/*", "rules: '/api/*' is a pattern without a target"),
+        ("/api/*", "rules: '/api/*' is no pattern and target"),
         (f"/a {A}\n/a {A}", "rules: /a is there twice"),
         (f"/a {A}\n/%61 {A}", "/a is there twice"),
         (f"api {A}", "'api' is not a pattern"),

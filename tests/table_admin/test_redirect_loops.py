@@ -18,6 +18,16 @@ def commit(table: RoutingTable, rows: dict[str, str]) -> None:
     table.commit([write for write in (table.plan_put(Put(*row), None) for row in rows.items()) if write])
 
 
+def test_a_wildcards_example_is_a_name_without_a_row(table: RoutingTable) -> None:
+    for domain in ("a.t1.example.com", "a.t2.example.com", "aa.t1.example.com"):
+        table.put(domain, A)
+    with pytest.raises(InvalidInput, match="in a circle"):
+        table.put("*.t1.example.com", "redirect:https://b.t1.example.com")
+    table.put("*.t1.example.com", "redirect:https://b.t2.example.com")
+    with pytest.raises(InvalidInput, match="in a circle"):
+        table.put("*.t2.example.com", "redirect:https://b.t1.example.com")
+
+
 @pytest.mark.parametrize(
     ("domain", "target", "rules"),
     [

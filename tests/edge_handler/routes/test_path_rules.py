@@ -78,6 +78,7 @@ def generation(uri: str) -> int:
         ("/cafe/x", 9),
         ("/api%00", 400),
         ("/%ff", 400),
+        ("/api/..%CD%BE/x", 400),
         ("/api/..", 400),
         ("/api/../x", 400),
         ("/./api", 400),
@@ -95,6 +96,11 @@ def generation(uri: str) -> int:
         ("/%61" * 2_000, 9),
     ],
 )
+def test_the_first_page_alone_may_have_a_rule() -> None:
+    table = RuleTable((Rule("/", STATIC, 1), Rule("/a/*", STATIC, 1)))
+    assert [table.find(path) for path in ("/", "/a", "/b", "/a/")] == [0, 1, -1, 1]
+
+
 def test_the_longest_pattern_is_for_a_path_however_it_is_written(uri: str, rule: int) -> None:
     assert generation(uri) == rule
 

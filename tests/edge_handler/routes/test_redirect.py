@@ -138,6 +138,7 @@ def test_what_leads_to_itself_is_502(location: str, pattern: str, strip: bool, u
                 "https://a.example/a b",
                 "https://a.example\r\nx: y",
                 "https://a.example:123456",
+                "https://a.example:65536",
                 "https://A.example",
                 "ftp://a.example",
             )

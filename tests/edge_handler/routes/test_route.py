@@ -241,12 +241,19 @@ def test_a_stamp_says_exactly_what_was_stamped(
     stamp = encode_stamp(host, generation, origin, former, prefix)
     assert decode_stamp(stamp) == Stamp(host, generation, origin, former, prefix)
     assert stamp.startswith("2;" if prefix else "1;")
+    wildcard = f"*.{host}"
+    of_a_wildcard = encode_stamp(f"a.{host}", generation, origin, former, prefix, wildcard)
+    assert of_a_wildcard.startswith("2;")
+    if len(host) < 250:
+        assert decode_stamp(of_a_wildcard) == Stamp(f"a.{host}", generation, origin, former, prefix, wildcard)
+        with pytest.raises(BrokenStamp):
+            decode_stamp(encode_stamp(host, generation, origin, former, prefix, wildcard))
     assert names_former(stamp) == bool(former)
     assert stamp.isascii()
     assert stamp.isprintable()
 
 
-STAMPED = st.tuples(NAMES, st.integers(1, 50), ORIGINS, st.just(()), PATHS)
+STAMPED = st.tuples(NAMES, st.integers(1, 50), ORIGINS, st.just(()), PATHS, st.sampled_from(["", "*.b.c", "*.c.d"]))
 
 
 @given(STAMPED, STAMPED)
@@ -257,7 +264,7 @@ def test_two_routes_never_share_a_stamp(one: Any, other: Any) -> None:
 @given(
     st.text()
     | st.from_regex(r"1;[a-z.]{0,5};[0-9]{0,3};(s3|custom|deployment)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
-    | st.from_regex(r"2;[a-z.]{1,5};[0-9]{1,3};[a-z/%.]{0,5};(s3|custom)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
+    | st.from_regex(r"2;[a-z.]{1,5};[0-9]{1,3};[*a-z.]{0,4};[a-z/%.]{0,5};s3(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
 )
 def test_any_other_stamp_is_refused(value: str) -> None:
     try:
@@ -380,7 +387,7 @@ def test_what_would_not_have_been_written_is_no_stamp(good: str, bad: str) -> No
     "prefix", ["", "/", "api", "/api/", "/a//b", "/..", "/%2e%2e", "/a b", "/a\r\nx:y", "/" + "a" * 255]
 )
 def test_a_stamp_takes_nothing_off_a_path_but_a_prefix(prefix: str) -> None:
-    good = GOOD.replace("1;env-123.localhost;1;", "2;env-123.localhost;1;/api;")
+    good = GOOD.replace("1;env-123.localhost;1;", "2;env-123.localhost;1;;/api;")
     assert decode_stamp(good).prefix == "/api"
     with pytest.raises(BrokenStamp):
         decode_stamp(good.replace(";/api;", f";{prefix};"))

@@ -11,6 +11,7 @@ from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.remembered import Known, Refusal, Ruled
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import encode_route
+from edge_handler.routes.stamp import decode_stamp
 from edge_handler.routes.wildcards import candidates, is_under
 from tests.support import NOW, SETTINGS, STATIC, Clock, Rows, route
 
@@ -220,3 +221,33 @@ def test_a_reader_takes_rows_of_schema_3_and_of_none_above() -> None:
     assert rows.items[WIDE]["schema"] == {"N": "3"}
     rows.items[WIDE] = {**encode_route(route(WIDE)), "schema": {"N": "4"}}
     assert isinstance(rows.read([WIDE], 1)[WIDE], BrokenRow)
+
+
+def test_a_wildcards_generations_are_not_a_names_own() -> None:
+    """Else what a touch of the one emptied would come back with the other, under the same key of the CDN."""
+    host = "a.example.com"
+    resolver, rows, clock = make(at(WIDE, "/same", generation=3, revision=3))
+    under = resolver.resolve(host)
+    rows.items |= Rows(at(host, "/same", generation=3, revision=3)).items  # type: ignore[arg-type]
+    clock.now += SETTINGS.fresh_seconds
+    own = resolver.resolve(host)
+    assert isinstance(under, Known)
+    assert isinstance(own, Known)
+    assert under.stamp != own.stamp
+    assert decode_stamp(under.stamp).wildcard == WIDE
+    assert decode_stamp(own.stamp).wildcard == ""
+
+
+def test_names_under_a_wildcard_keep_few_of_its_rules_ready() -> None:
+    rules = tuple(Rule(f"/{number}", STATIC, number + 1) for number in range(50))
+    resolver, _, _ = make(at(WIDE, "/w", rules=rules))
+    found = resolver.resolve("a.example.com")
+    assert isinstance(found, Ruled)
+    for _ in range(2):
+        for number in range(50):
+            known, rule = found.find(f"/{number}")
+            assert isinstance(known, Known)
+            assert rule == rules[number]._replace(target="")
+            stamp = decode_stamp(known.stamp)
+            assert (stamp.generation, stamp.wildcard) == (number + 1, WIDE)
+    assert len(found._answers) <= 4
