@@ -44,8 +44,11 @@ def test_a_service_keeps_its_query_string_and_cookies() -> None:
 @pytest.mark.parametrize(
     ("name", "stamp"),
     [
-        ("viewer-request-wildcard-route", f"1;acme.tenant.localhost;1;s3;{OWN_BUCKET};us-east-1;/tenant"),
-        ("viewer-request-path-rule", f"2;market.localhost;3;/api;custom;{INGRESS};http;80;;viewer;application"),
+        (
+            "viewer-request-wildcard-route",
+            f"2;acme.tenant.localhost;1;*.tenant.localhost;;s3;{OWN_BUCKET};us-east-1;/tenant",
+        ),
+        ("viewer-request-path-rule", f"2;market.localhost;3;;/api;custom;{INGRESS};http;80;;viewer;application"),
     ],
 )
 def test_a_sample_of_a_wildcard_and_of_a_rule_is_stamped(name: str, stamp: str) -> None:

@@ -65,7 +65,7 @@ def test_each_step_of_a_ruled_url_is_a_line(command: Command, table: RoutingTabl
         f"https://{HOST}/api/x?a=1",
         f"  row             the row {WILD} at revision 1 names {A}; {HOST} has no row of its own",
         "  rule            /api/* names strip:https://api.example.net/x",
-        f"  viewer-request  goes on with x-route: 2;{HOST};1;/api;custom;api.example.net;https;443;/x;origin;"
+        f"  viewer-request  goes on with x-route: 2;{HOST};1;{WILD};/api;custom;api.example.net;https;443;/x;origin;"
         "application",
         "  origin-request  asks https://api.example.net/x/x as Host api.example.net, with x-forwarded-prefix /api "
         "(on a cache miss)",
