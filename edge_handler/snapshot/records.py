@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.destination import ATTRIBUTES
-from edge_handler.snapshot.carried_rules import pack_rules, unpack_rules
 
 MAX_ROW_BYTES = 2_048
 """What is carried of a row; of a larger one, that it has to be read from the table."""
@@ -31,6 +30,8 @@ def encode_row(item: Item) -> bytes:
     """Return what is carried of a row in DynamoDB's JSON: nothing of one that is too large."""
     found = {name: item[name] for name in ATTRIBUTES if name in item}
     if "rules" in found:
+        from edge_handler.snapshot.carried_rules import pack_rules  # noqa: PLC0415  # an edge without rules starts without
+
         found["rules"] = pack_rules(found["rules"])
     # Sorted: DynamoDB keeps no order in a map, and the same row shall be the same bytes.
     text = json.dumps(found, separators=(",", ":"), sort_keys=True, default=str).encode()
@@ -50,6 +51,8 @@ def decode_row(domain: str, text: bytes | str) -> Item:
     except (ValueError, TypeError, RecursionError) as error:
         raise BrokenSnapshot(f"what is carried of a row cannot be read: {error}"[:200]) from error
     if "rules" in item:
+        from edge_handler.snapshot.carried_rules import unpack_rules  # noqa: PLC0415  # likewise
+
         item["rules"] = unpack_rules(item["rules"])
     item["domain"] = {"S": domain}
     return item
