@@ -13,7 +13,7 @@ from tests.support import ROOT, need
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-456"
-WILD = "*.tenant.localhost"
+WILD = "*.client.localhost"
 
 
 @pytest.fixture(scope="module")
@@ -137,13 +137,13 @@ def test_a_wildcard_is_made_explained_by_a_name_under_it_and_nowhere_a_link(cons
     console.press("Review changes")
     console.press("Save")
     expect(console.page.locator("#detail-title")).to_have_text(WILD)
-    expect(console.page.locator("#detail")).to_contain_text("answers for all names under tenant.localhost")
+    expect(console.page.locator("#detail")).to_contain_text("answers for all names under client.localhost")
     expect(console.page.locator(".path")).to_contain_text(f"the row {WILD} at revision 1")
-    expect(console.page.locator(".path")).to_contain_text("any.tenant.localhost has no row of its own")
+    expect(console.page.locator(".path")).to_contain_text("any.client.localhost has no row of its own")
     console.page.get_by_role("textbox", name="URL").fill(f"https://{WILD}/")
     console.press("Explain")
     expect(console.page.get_by_role("alert")).to_contain_text("no browser can ask for one")
-    edge.until(lambda answer: "The mountain shop" in answer.text, "who.ever.tenant.localhost")
+    edge.until(lambda answer: "The mountain shop" in answer.text, "who.ever.client.localhost")
     console.show("#env/tenants", "#environment li")
     expect(console.page.locator("#environment li")).to_have_text(WILD)
     # Also in its encoded spelling, as a browser may have it in its history.
