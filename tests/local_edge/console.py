@@ -1,5 +1,8 @@
 """The console as a person has it before them, in Chromium."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.local_edge.running import LocalEdge
@@ -31,3 +34,13 @@ class Console:
 
     def confirm(self, name: str) -> None:
         self.dialog.get_by_role("button", name=name, exact=True).click()
+
+
+@contextmanager
+def opened(open_page: Callable[..., Page], edge: LocalEdge, width: int, height: int) -> Iterator[Console]:
+    """Open the console in a window of a size; nothing in it may fail."""
+    errors: list[str] = []
+    page = open_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield Console(page, edge)
+    assert errors == []

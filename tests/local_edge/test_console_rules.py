@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.local_edge.console import Console
+from tests.local_edge.console import Console, opened
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import ROOT, need
 
@@ -24,11 +24,8 @@ def edge() -> Iterator[LocalEdge]:
 
 @pytest.fixture
 def console(open_page: Callable[..., Page], edge: LocalEdge) -> Iterator[Console]:
-    errors: list[str] = []
-    made = open_page(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield Console(made, edge)
-    assert errors == []
+    with opened(open_page, edge, 1200, 900) as console:
+        yield console
 
 
 def rule(console: Console, pattern: str) -> Locator:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.local_edge.console import Console
+from tests.local_edge.console import Console, opened
 from tests.local_edge.running import LocalEdge, local_edge
 
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-456"
@@ -22,11 +22,8 @@ def edge() -> Iterator[LocalEdge]:
 
 @pytest.fixture
 def console(open_page: Callable[..., Page], edge: LocalEdge) -> Iterator[Console]:
-    errors: list[str] = []
-    made = open_page(viewport={"width": 380, "height": 800}, reduced_motion="reduce")
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    yield Console(made, edge)
-    assert errors == []
+    with opened(open_page, edge, 380, 800) as console:
+        yield console
 
 
 WRITES = [
