@@ -15,10 +15,10 @@ EVICTED = 500
 """How many of them leave when there is no room: a few at once cost less than one at a time."""
 MAX_UNDER_WILDCARDS = 5_000
 """Hosts that a wildcard answers for: anybody can make them up."""
-MAX_RULES = 20_000
+MAX_RULES_OF_ALL = 20_000
 """Of all hosts with a row of their own together; those under a wildcard share its."""
 MAX_REFUSALS = 2_000
-MAX_WILDCARDS_ROWS = 50
+MAX_WILDCARD_ROWS = 50
 """The rows of wildcards themselves, for names that are yet to be asked for."""
 
 
@@ -32,7 +32,7 @@ class Memory:
         self.refusals: LRUCache[str, Refusal] = LRUCache(MAX_REFUSALS)
         self.wildcards: dict[str, str] = {}
         """The wildcard that answers for a host, of those in `known` that have no row of their own."""
-        self._rows: LRUCache[str, tuple[Destination, float]] = LRUCache(MAX_WILDCARDS_ROWS)
+        self._rows: LRUCache[str, tuple[Destination, float]] = LRUCache(MAX_WILDCARD_ROWS)
         self._rules: dict[str, int] = {}
         self._rule_count = 0
 
@@ -91,10 +91,10 @@ class Memory:
             self.drop(domain)
             if is_wildcard(domain):
                 self._rows.pop(domain, None)
-                # Also what another wildcard taught, which this one is more specific than.
+                # Also those that another wildcard answered for: this one may be more specific.
                 for host in [one for one in (*self.wildcards, *self.refusals) if is_under(one, domain)]:
                     self.drop(host)
 
     def _make_room(self, rules: int) -> None:
-        while self._rules and self._rule_count + rules > MAX_RULES:
+        while self._rules and self._rule_count + rules > MAX_RULES_OF_ALL:
             self.drop(next(iter(self._rules)))

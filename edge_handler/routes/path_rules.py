@@ -20,8 +20,8 @@ MAX_PATTERN = 255
 """Characters, percent-encoded."""
 WILDCARD = "/*"
 _PATTERN = re.compile(r"(?:/[^/*\\\x00-\x1f\x7f]+)+(?:/\*|/)?")
-MAX_URI = 8_191
-"""Of a request on its way to the origin."""
+# Of a request on its way to the origin, in characters.
+_MAX_URI = 8_191
 # What a path may hold that is not percent-encoded.
 _SAFE = "/-_.~!$&'()*+,;=:@"
 _DOTS = re.compile(r"/\.\.?(?:/|;|\Z)")
@@ -110,7 +110,7 @@ def without_prefix(uri: str, prefix: str) -> str:
         from urllib.parse import quote, unquote  # noqa: PLC0415  # see `quote_path`
 
         rest = quote(comparable_path(uri)[len(unquote(prefix)) :], safe=_SAFE)
-        if len(rest) >= MAX_URI:
+        if len(rest) >= _MAX_URI:
             raise MalformedPath("the path is too long")
     return "/" + rest.lstrip("/") if rest else ""
 

@@ -1,7 +1,5 @@
 """What is remembered of a host: the route that answers for it, or why none does."""
 
-from typing import Any
-
 from cachetools import LRUCache
 
 from edge_handler.routes.destination import Destination
@@ -136,9 +134,9 @@ class Refusal:
 
 def remembered_as(host: str, route: Destination, now: float, fresh_until: float) -> Known | Ruled:
     """Return what is remembered of a host that a route answers for."""
-    kind: Any = Ruled if route.rules or isinstance(route.origin, Redirect) else Known
-    answering: Known | Ruled = kind(host, route, now, fresh_until)
-    return answering
+    if route.rules or isinstance(route.origin, Redirect):
+        return Ruled(host, route, now, fresh_until)
+    return Known(host, route, now, fresh_until)
 
 
 # All names under a wildcard share its rules: there may be thousands of the one, and hundreds of the other.

@@ -169,7 +169,7 @@ RULES = tuple(Rule(f"/p{number}/*", STATIC, 1) for number in range(200))
 
 
 def test_rules_that_are_remembered_are_bounded_and_the_oldest_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "MAX_RULES", 1_000)
+    monkeypatch.setattr(memory, "MAX_RULES_OF_ALL", 1_000)
     hosts = [f"h{number}.example.com" for number in range(12)]
     resolver, rows, clock = make(*(at(host, "/own", rules=RULES) for host in hosts), at("plain.example.com", "/plain"))
     for host in ("plain.example.com", *hosts):
