@@ -72,6 +72,25 @@ def test_rules_are_set_and_taken_away_one_by_one_and_the_others_stay(command: Co
     assert table.get(HOST).rules == ()
 
 
+def test_what_touch_renewed_is_no_other_route(table: RoutingTable) -> None:
+    table.put(HOST, A, rules={"/api/*": API})
+    table.touch(HOST)
+    (change,) = rollback(table, [HOST], to=1)
+    assert change.action == "unchanged"
+
+
+def test_a_pattern_that_would_be_read_as_something_else_is_written_encoded() -> None:
+    assert written_pattern("/a?b#c=d e%/*") == "/a%3Fb%23c%3Dd%20e%25/*"
+    assert parse_pattern(written_pattern("/a?b#c=d e%/*")) == "/a?b#c=d e%/*"
+
+
+def test_a_deployment_is_no_rules_target(table: RoutingTable, aws: EmbeddedAws, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("x")
+    done = deploy(table, tmp_path, bucket="acme-static-sites", domain=HOST)
+    with pytest.raises(InvalidInput, match="a deployment is a domain's own target"):
+        table.put(HOST, A, rules={"/docs/*": done.target})
+
+
 def test_a_rule_may_name_a_prefix_of_the_configured_bucket(
     command: Command, table: RoutingTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.origin import CustomOrigin, S3Origin
 from edge_handler.routes.path_rules import decode_answering, encode_answering
-from edge_handler.routes.redirect import Answering
+from edge_handler.routes.redirect import Answering, Redirect
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import InvalidInput, TargetRefused
 from table_admin.targets import TargetResolver
@@ -108,6 +108,19 @@ def test_a_load_balancer_that_does_not_exist_is_refused(aws: EmbeddedAws) -> Non
     arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/nope/0123456789abcdef"
     with pytest.raises(TargetRefused, match="does not exist"):
         resolve_target(arn, client=aws.client)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("redirect:301:/docs/", Redirect("/docs/", 301)),
+        ("redirect:/", Redirect("/", 308)),
+        ("redirect:https://www.example.com/docs/", Redirect("https://www.example.com/docs/", 308)),
+        ("redirect:https://www.example.com/", Redirect("https://www.example.com", 308)),
+    ],
+)
+def test_a_redirect_keeps_the_slash_at_its_end(target: str, expected: Redirect) -> None:
+    assert resolve_target(target) == expected
 
 
 @pytest.mark.parametrize(

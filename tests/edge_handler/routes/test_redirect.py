@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.destination import decode_destination
 from edge_handler.routes.path_rules import Rule
-from edge_handler.routes.redirect import STATUSES, Redirect
+from edge_handler.routes.redirect import STATUSES, Redirect, location
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import encode_route
 from edge_handler.viewer_request import make_handler
@@ -31,6 +31,11 @@ def to(origin: Redirect, uri: str, query: str = "", pattern: str = "", *, strip:
     """Return where a host, or a rule of it, sends to."""
     row = route(HOST, STATIC, rules=(Rule(pattern, origin, 1, strip),)) if pattern else route(HOST, origin)
     return header(ask(row, uri, query), "location")
+
+
+def test_what_has_no_slash_first_is_still_a_path() -> None:
+    assert location(WWW, "@evil.example", "") == "https://www.example.com/@evil.example"
+    assert location(Redirect("/", 308), "@evil.example", "") == "/@evil.example"
 
 
 @pytest.mark.parametrize("status", STATUSES)
