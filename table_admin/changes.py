@@ -9,6 +9,7 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
+from table_admin.policies import FIELDS, asked_policy, parse_policy, policy_document
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -42,6 +43,10 @@ class Put:
     """By pattern what is written for it, see `table_admin.rule_targets`; None for one that shall go."""
     only_rules: bool = False
     """Rules that are not named go."""
+    policy: Mapping[str, Any] | None = None
+    """See `table_admin.policies.parse_policy`."""
+    only_policy: bool = False
+    """What of it is not said goes; but maintenance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +132,8 @@ def content(route: Route) -> Route:
     """Return what a second run of the same command must find unchanged."""
     asked = route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
     rules = tuple(rule._replace(generation=0) for rule in route.rules)
-    return asked._replace(rules=rules, former=())  # nobody asks for those: they come of what the domain had
+    # Nobody asks for former deployments: they come of what the domain had.
+    return asked._replace(rules=rules, policy=asked_policy(route.policy), former=())
 
 
 def same_but_note(one: Route | None, other: Route | None) -> bool:
@@ -141,17 +147,21 @@ def same_for_viewers(one: Route | None, other: Route | None) -> bool:
     """Tell whether viewers get the same of two routes, and for as long."""
     if one is None or other is None:
         return one is other
-    return (one.origin, one.expires_at) == (other.origin, other.expires_at) and same_rules(one.rules, other.rules)
+    if (one.origin, one.expires_at) != (other.origin, other.expires_at) or not same_rules(one.rules, other.rules):
+        return False
+    return asked_policy(one.policy) == asked_policy(other.policy)
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
     """Return what is different for people, by attribute: before and after."""
-    found = {}
+    found: dict[str, tuple[Any, Any]] = {}
     for name in Route._fields:
-        if name not in ("domain", "revision", "generation", "updated_at", "updated_by", "former"):
+        if name not in ("domain", "revision", "generation", "updated_at", "updated_by", "former", "policy"):
             one, other = (_shown(route, name) for route in (before, after))
             if one != other:
                 found[name] = (one, other)
+    had, has = (policy_document(route and route.policy) for route in (before, after))
+    found |= {field: (had[field], has[field]) for field in FIELDS if had[field] != has[field]}
     if before is not None and after is not None and (moved := _moved_rules(before, after)):
         found["rule_origins"] = moved
     return found
@@ -244,6 +254,8 @@ def put_of(route: Route) -> Put:
         source=route.source,
         rules=rules_text(route),
         only_rules=True,
+        policy=parse_policy(policy_document(route.policy)),
+        only_policy=True,
     )
 
 

@@ -9,6 +9,7 @@ from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, is_managed
 from table_admin.deployments.deploy import Deployed
 from table_admin.explain import Explanation
+from table_admin.policies import policy_document
 from table_admin.tables import Action
 
 
@@ -83,6 +84,15 @@ class FormerDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class MaintenanceDocument:
+    """A page in place of a site, for a while."""
+
+    retry_after: int
+    """Seconds."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RouteDocument:
     """One row: which origin answers for a domain, and what people want to know about it."""
 
@@ -107,6 +117,16 @@ class RouteDocument:
     """Deployments it had before, for pages that are still open."""
     rules: list[RuleDocument]
     """For some of its paths, by pattern."""
+    private: bool
+    """Whether only those with a session get an answer: by a signed link, or name and password."""
+    allow: list[str]
+    """Networks in CIDR notation whose addresses get an answer; none: all do."""
+    noindex: bool | None
+    """Whether search engines are told to keep away; null: of what expires they are."""
+    headers: dict[str, str]
+    """Of the response; an empty value takes one away."""
+    maintenance: MaintenanceDocument | None
+    """Answered with a page that says so, and 503."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +196,16 @@ class ExplanationDocument:
 
 def route_document(route: Route) -> RouteDocument:
     """Return a route as it is shown."""
-    shown = {"origin": _origin_document(route.origin), "managed": is_managed(route)}
+    shown = {"origin": _origin_document(route.origin), "managed": is_managed(route), **policy_document(route.policy)}
+    if shown["maintenance"] is not None:
+        shown["maintenance"] = MaintenanceDocument(**shown["maintenance"])
     former = [FormerDocument(*one) for one in route.former]
     rules = [
         RuleDocument(rule.pattern, rule.target, _origin_document(rule.origin), rule.strip_prefix, rule.generation)
         for rule in route.rules
     ]
-    return RouteDocument(**{**route._asdict(), **shown, "former": former, "rules": rules})
+    values = {name: value for name, value in route._asdict().items() if name != "policy"}
+    return RouteDocument(**{**values, **shown, "former": former, "rules": rules})
 
 
 def change_document(change: Change) -> ChangeDocument:

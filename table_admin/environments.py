@@ -6,6 +6,7 @@ production's `docs.example.com` under docs say, are left alone and named, until 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from edge_handler.routes.route import Route, encode_route
 from table_admin.changes import (
@@ -36,6 +37,7 @@ from table_admin.ownership import (
     taken_over,
     tell_others,
 )
+from table_admin.policies import parse_policy
 from table_admin.promotions import refuse_promoted
 from table_admin.routing_table import OnBroken, RoutingTable
 from table_admin.tables import Write
@@ -68,6 +70,7 @@ def up(
     default_expires_in: str | None = None,
     prune: bool = False,
     force: bool = False,
+    policy: Mapping[str, Any] | None = None,
     note: str = "",
     if_generations: Mapping[str, int] | None = None,
     dry_run: bool = False,
@@ -91,6 +94,7 @@ def up(
         default_expires_in: of an environment that manages no live route, where neither is given; and of an expired URL.
         prune: remove the services that are not named; else they stay.
         force: prune also what other domains are served from.
+        policy: of each of its services, see `RoutingTable.put`; what is not said stays as it is.
         note: why, for people.
         if_generations: by domain, see `RoutingTable.put`.
         dry_run: say what would be done.
@@ -111,6 +115,7 @@ def up(
     for domain, (_, target) in targets.items():
         refuse_overtaken(domain, items.get(domain), (if_generations or {}).get(domain), target, table.clock())
     said = expires_at is not None or permanent
+    said_policy = parse_policy(policy) if policy is not None else None
     inherited = None if said else _inherited(table, name, rows, default)
     wanted = []
     for domain, (service, target) in targets.items():
@@ -118,6 +123,7 @@ def up(
         if not said and not is_live(before, table.clock()):
             expiry = inherited if inherited or before is None else default
         put = Put(domain, target, environment=name, service=service, permanent=permanent, note=note or None)
+        put = replace(put, policy=said_policy)
         wanted.append(replace(put, expires_at=expiry, managed=True, source=source_of(before, source, take_over)))
     extra = {domain: item for domain, item in rows.managed.items() if domain not in targets}
     writes: list[Write] = []

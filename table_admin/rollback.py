@@ -22,6 +22,7 @@ from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAd
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
 from table_admin.path_rules import answering, renewed, rules_before
+from table_admin.policies import renewed_policy
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import targets_of
@@ -229,9 +230,11 @@ def _refuse_gone(table: RoutingTable, entry: Revision, origin: Answering, target
 
 
 def _restored(table: RoutingTable, state: Route, item: Item | None, current: Route | None, note: str) -> Write:
-    same = current is not None and is_live(current, table.clock()) and current.origin == state.origin
+    live = current is not None and is_live(current, table.clock())
+    same = live and current is not None and current.origin == state.origin
     generation = current.generation if current is not None else 1
     former = former_of(current, state, table.clock())
     rules = renewed(state.rules, rules_before(current, table.clock()))
-    route = table.stamped(state._replace(generation=generation, former=former, rules=rules), note)
+    policy = renewed_policy(state.policy, current.policy if current is not None and live else None)
+    route = table.stamped(state._replace(generation=generation, former=former, rules=rules, policy=policy), note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import boto3
 
@@ -43,6 +44,7 @@ from table_admin.inputs import (
     parse_note,
 )
 from table_admin.path_rules import renewed, rules_before
+from table_admin.policies import parse_policy, planned_policy, renewed_policy
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.rule_targets import parse_rules, planned_rules
 from table_admin.selection import Selection, selected_page
@@ -99,6 +101,7 @@ class RoutingTable:
         keep_host: bool | None = None,
         rules: Mapping[str, str | None] | None = None,
         only_rules: bool = False,
+        policy: Mapping[str, Any] | None = None,
         note: str = "",
         if_revision: int | None = None,
         if_generation: int | None = None,
@@ -123,6 +126,7 @@ class RoutingTable:
             rules: for some of its paths: by pattern what is written for it, see `table_admin.rule_targets`; None for
                 one that shall go.
             only_rules: rules that are not named go.
+            policy: some of `private`, `allow`, `noindex`, `headers` and `maintenance`, see `table_admin.policies`.
             note: why, for people.
             if_revision: write only over this revision; 0 for a domain that must not exist. Where the route is as it
                 shall be already, its revision does not matter.
@@ -147,6 +151,7 @@ class RoutingTable:
             managed=True if environment is not None else None,
             rules=parse_rules(rules) if rules is not None else {} if only_rules else None,
             only_rules=only_rules,
+            policy=parse_policy(policy) if policy is not None else None,
         )
         item = self._read(wanted.domain)
         refuse_overtaken(wanted.domain, item, if_generation, target, self.clock())
@@ -305,9 +310,14 @@ class RoutingTable:
             source=_source(wanted, before, origin),
         )
         # What another branch had here, and that expired, comes back to nobody by its URL being made again.
-        kept = before.rules if before is not None and (live or wanted.source in (None, before.source)) else ()
-        rules = planned_rules(kept, wanted.rules, self.targets, whole=wanted.only_rules)
+        kept = before if before is not None and (live or wanted.source in (None, before.source)) else None
+        had = kept.policy if kept is not None else None
+        policy = planned_policy(had if live else renewed_policy(had, None), wanted.policy, whole=wanted.only_policy)
+        rules = planned_rules(
+            kept.rules if kept is not None else (), wanted.rules, self.targets, whole=wanted.only_rules
+        )
         after = after._replace(former=former_of(before, after, now), rules=renewed(rules, rules_before(before, now)))
+        after = after._replace(policy=policy)
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin

@@ -22,6 +22,7 @@ from table_admin.deployments.keys import key_of_row
 from table_admin.errors import InvalidInput, NoFeed, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.inputs import iso
 from table_admin.path_rules import in_revision
+from table_admin.policies import policy_in_revision
 
 Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
@@ -95,6 +96,8 @@ class Write:
             stamps["generation"] = {"N": str(self.revision)}
         if "rules" in self.row:
             stamps["rules"] = in_revision(self.row["rules"], self.revision)
+        if "policy" in self.row:
+            stamps["policy"] = policy_in_revision(self.row["policy"], self.revision)
         return {**self.row, **stamps}
 
 

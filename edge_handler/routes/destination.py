@@ -12,10 +12,14 @@ from edge_handler.routes.origin import is_deployment
 from edge_handler.routes.path_rules import Rule, decode_answering, decode_rules
 from edge_handler.routes.redirect import Answering
 
-SCHEMAS = (1, 2, 3)
+TYPE_CHECKING = False  # as typing has it; what has no policy starts without its module
+if TYPE_CHECKING:
+    from edge_handler.routes.policy import Policy
+
+SCHEMAS = (1, 2, 3, 4)
 """What this reads. A writer writes the lowest that can say what the row says: 2 is for deployments, 3 for wildcards,
-rules and redirects."""
-ATTRIBUTES = ("schema", "revision", "generation", "origin", "expires_at", "former", "rules")
+rules and redirects, 4 for a policy."""
+ATTRIBUTES = ("schema", "revision", "generation", "origin", "expires_at", "former", "rules", "policy")
 """Of a row, what is read here; besides its key. The feed and the snapshot carry these and no more."""
 MAX_FORMER = 2
 
@@ -41,6 +45,8 @@ class Destination(NamedTuple):
     generation: int
     former: tuple[Former, ...] = ()
     rules: tuple[Rule, ...] = ()
+    policy: "Policy | None" = None
+    """None where it says nothing."""
 
 
 def decode_destination(item: Item) -> Destination:
@@ -63,6 +69,7 @@ def decode_destination(item: Item) -> Destination:
             generation=integer(item, "generation", 1),
             former=_former(item) if "former" in item else (),
             rules=decode_rules(item) if "rules" in item else (),
+            policy=_policy(item) if "policy" in item else None,
         )
     except (BrokenRow, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise unreadable(item, error) from error
@@ -93,3 +100,9 @@ def _former(item: Item) -> tuple[Former, ...]:
     if len(former) > MAX_FORMER or not all(is_deployment(one.deployment) for one in former):
         raise BrokenRow("the row's former deployments cannot be read")
     return former
+
+
+def _policy(item: Item) -> "Policy":
+    from edge_handler.routes.policy import decode_policy  # noqa: PLC0415  # see above
+
+    return decode_policy(item["policy"]["M"])

@@ -9,6 +9,10 @@ from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
 from edge_handler.routes.wildcards import is_wildcard
 
+TYPE_CHECKING = False  # as typing has it; see `Destination`
+if TYPE_CHECKING:
+    from edge_handler.routes.policy import Policy
+
 _ANSWERS_UNDER_WILDCARD = 4
 """So many of a row's rules are kept ready for each name under a wildcard; there may be thousands of names."""
 TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
@@ -28,7 +32,10 @@ class Known(list[dict[str, str]]):
         assert not isinstance(route.origin, Redirect)  # such a host is `Ruled`
         former = tuple(one.deployment for one in route.former if now < one.until)
         wildcard = "" if route.domain == host else route.domain
-        stamp = encode_stamp(host, route.generation, route.origin, former, prefix, wildcard)
+        policy = route.policy
+        noindex = route.expires_at is not None if policy is None or policy.noindex is None else policy.noindex
+        headers = policy.headers if policy is not None else ()
+        stamp = encode_stamp(host, route.generation, route.origin, former, prefix, wildcard, noindex, headers)
         super().__init__(({"key": HEADER, "value": stamp},))
         self.fresh_from = now
         self.fresh_until = fresh_until
@@ -53,18 +60,19 @@ class Known(list[dict[str, str]]):
 
 
 class Ruled:
-    """A host whose row answers by path, or with a redirect. It has the times that `Known` has."""
+    """A host whose row answers by path, with a redirect, or not to everybody. It has the times that `Known` has."""
 
     __slots__ = (
         "_answers",
         "_default",
-        "_domain",
         "_host",
         "_revision",
         "_table",
+        "domain",
         "expires_at",
         "fresh_from",
         "fresh_until",
+        "policy",
         "read_at",
     )
 
@@ -74,7 +82,9 @@ class Ruled:
         self.read_at: float | None = None
         self.expires_at = route.expires_at
         self._host = host
-        self._domain = route.domain
+        self.domain = route.domain
+        """Its row's."""
+        self.policy = route.policy
         self._revision = route.revision
         self._table = _table_of(route)
         self._default = route.origin if isinstance(route.origin, Redirect) else Known(host, route, now, fresh_until)
@@ -84,6 +94,11 @@ class Ruled:
     def rules(self) -> int:
         """How many rules it has."""
         return len(self._table.rules)
+
+    @property
+    def guard(self) -> "Policy | None":
+        """The policy by which not everybody gets an answer, None where there is none."""
+        return self.policy if self.policy is not None and self.policy.guards else None
 
     def find(self, path: str) -> tuple[Known | Redirect, Rule | None]:
         """Return what answers for a path in the form that `comparable_path` returns, and the rule that says so."""
@@ -95,9 +110,11 @@ class Ruled:
             return rule.origin, rule
         known = self._answers.get(number)
         if known is None:
-            if self._domain != self._host and len(self._answers) >= _ANSWERS_UNDER_WILDCARD:
+            if self.domain != self._host and len(self._answers) >= _ANSWERS_UNDER_WILDCARD:
                 del self._answers[next(iter(self._answers))]
-            said = Destination(self._domain, rule.origin, None, self._revision, rule.generation)
+            said = Destination(
+                self.domain, rule.origin, self.expires_at, self._revision, rule.generation, policy=self.policy
+            )
             known = self._answers[number] = Known(self._host, said, self.fresh_from, self.fresh_until, rule.prefix)
         return known, rule
 
@@ -134,7 +151,7 @@ class Refusal:
 
 def remembered_as(host: str, route: Destination, now: float, fresh_until: float) -> Known | Ruled:
     """Return what is remembered of a host that a route answers for."""
-    if route.rules or isinstance(route.origin, Redirect):
+    if route.rules or isinstance(route.origin, Redirect) or (route.policy is not None and route.policy.guards):
         return Ruled(host, route, now, fresh_until)
     return Known(host, route, now, fresh_until)
 

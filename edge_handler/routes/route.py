@@ -10,6 +10,7 @@ from edge_handler.routes.attributes import Item, boolean, string
 from edge_handler.routes.destination import Former, decode_destination, unreadable
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.path_rules import Rule, encode_answering, encode_rules, rule_targets
+from edge_handler.routes.policy import Policy, encode_policy
 from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.wildcards import is_wildcard
 
@@ -64,6 +65,8 @@ class Route(NamedTuple):
     """The newest first, MAX_FORMER at most."""
     rules: tuple[Rule, ...] = ()
     """For some of its paths, by pattern."""
+    policy: Policy | None = None
+    """Who gets an answer and what goes with it; None where nothing is said."""
 
 
 def decode_route(item: Item) -> Route:
@@ -109,6 +112,8 @@ def encode_route(route: Route) -> dict[str, dict[str, Any]]:
         item["former"] = {"L": [{"M": one} for one in former]}
     if route.rules:
         item["rules"] = encode_rules(route.rules)
+    if route.policy is not None:
+        item["policy"] = {"M": encode_policy(route.policy)}
     return item
 
 
@@ -119,6 +124,8 @@ def _with_targets(item: Item, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 def _schema(route: Route) -> int:
     """Return the lowest that says what a route says; see `SCHEMAS`."""
+    if route.policy is not None:
+        return 4
     if route.rules or isinstance(route.origin, Redirect) or is_wildcard(route.domain):
         return 3
     return 2 if isinstance(route.origin, DeploymentOrigin) else 1

@@ -22,8 +22,11 @@ from edge_handler.routes.wildcards import is_under, is_wildcard
 
 # Not x-edge-route: CloudFront disallows names that begin with x-edge-.
 HEADER = "x-route"
-# The second has the wildcard that answers, and what a rule takes off the path before the origin is asked.
-_VERSIONS = ("1", "2")
+# The second has the wildcard that answers, and what a rule takes off the path before the origin is asked; the third
+# has headers of the response, too.
+_VERSIONS = ("1", "2", "3")
+_NOINDEX = "n"
+"""After the version, where search engines are told to keep away: no more than a letter, for each ephemeral route."""
 _FIELDS = {
     "s3": S3Origin._fields,
     "deployment": (*DeploymentOrigin._fields, "former"),
@@ -43,15 +46,34 @@ class Stamp(NamedTuple):
     """What the origin's paths are without, see `Rule.prefix`."""
     wildcard: str = ""
     """Whose row this is, where it is not the host's: each row counts its generations by itself."""
+    noindex: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    """See `Policy.headers`."""
+
+    @property
+    def response_headers(self) -> list[tuple[str, str]]:
+        """What every answer of its origin gets, by lower-case name; one with an empty value is taken away."""
+        named = any(name == "x-robots-tag" for name, _ in self.headers)
+        return [*self.headers, *([("x-robots-tag", "noindex")] if self.noindex and not named else [])]
 
 
 def encode_stamp(
-    host: str, generation: int, origin: Origin, former: tuple[str, ...] = (), prefix: str = "", wildcard: str = ""
+    host: str,
+    generation: int,
+    origin: Origin,
+    former: tuple[str, ...] = (),
+    prefix: str = "",
+    wildcard: str = "",
+    noindex: bool = False,  # as `Stamp` has them
+    headers: tuple[tuple[str, str], ...] = (),
 ) -> str:
     """Return the header's value. `;` separates the fields: none of them can hold one."""
-    fields = [_VERSIONS[0], host, str(generation)]
-    if prefix or wildcard:
-        fields = [_VERSIONS[1], host, str(generation), wildcard, prefix]
+    mark = _NOINDEX if noindex else ""
+    fields = [_VERSIONS[0] + mark, host, str(generation)]
+    if headers:
+        fields = [_VERSIONS[2] + mark, host, str(generation), wildcard, prefix, _encode_headers(headers)]
+    elif prefix or wildcard:
+        fields = [_VERSIONS[1] + mark, host, str(generation), wildcard, prefix]
     if isinstance(origin, S3Origin):
         fields += ["s3", *origin]
     elif isinstance(origin, DeploymentOrigin):
@@ -74,13 +96,16 @@ def decode_stamp(value: str) -> Stamp:
         BrokenStamp: the value is not one that `encode_stamp` wrote.
     """
     try:
-        version, host, number, *rest = value.split(";")
+        mark, host, number, *rest = value.split(";")
+        version = mark.removesuffix(_NOINDEX)
         if version not in _VERSIONS:
             raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSIONS[-1]}")
-        wildcard, prefix, kind, *rest = rest if version == _VERSIONS[1] else ("", "", *rest)
+        wildcard, prefix, *rest = rest if version != _VERSIONS[0] else ("", "", *rest)
+        said, kind, *rest = rest if version == _VERSIONS[2] else ("", *rest)
         fields = dict(zip(_FIELDS.get(kind, ()), rest, strict=True))
         former = tuple(filter(None, fields.pop("former", "").split(",")))
-        stamp = Stamp(host, int(number), _decode_origin(kind, fields), former, prefix, wildcard)
+        origin, headers = _decode_origin(kind, fields), _decode_headers(said)
+        stamp = Stamp(host, int(number), origin, former, prefix, wildcard, mark != version, headers)
         if len(former) > MAX_FORMER or not all(map(is_deployment, former)):
             raise BrokenStamp("the stamp's former deployments cannot be read")
         if wildcard and not (is_wildcard(wildcard) and is_under(host, wildcard)):
@@ -92,6 +117,20 @@ def decode_stamp(value: str) -> Stamp:
     except (ValueError, BrokenRow, MalformedHost) as error:
         raise BrokenStamp(f"the stamp cannot be read: {error}") from error
     return stamp
+
+
+def _encode_headers(headers: tuple[tuple[str, str], ...]) -> str:
+    from urllib.parse import quote  # noqa: PLC0415  # what has no headers starts without it
+
+    return "&".join(f"{quote(name, safe='')}={quote(value, safe=' /:,*()')}" for name, value in headers)
+
+
+def _decode_headers(text: str) -> tuple[tuple[str, str], ...]:
+    if not text:
+        return ()
+    from urllib.parse import unquote  # noqa: PLC0415  # likewise
+
+    return tuple((unquote(name), unquote(value)) for name, _, value in (one.partition("=") for one in text.split("&")))
 
 
 def _decode_origin(kind: str, fields: dict[str, str]) -> Origin:

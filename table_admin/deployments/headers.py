@@ -4,34 +4,14 @@ import re
 
 from edge_handler.website.listing import HeaderRule
 from table_admin.deployments.rule_lines import WrongLine, check_characters, names_in, numbered, path_of, refuse, short
+from table_admin.header_names import header_name
 
 NAME = "_headers"
 MAX_BLOCKS = 500
 MAX_LINE = 4096
 CORS = "access-control-allow-origin"
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PRINTABLE = re.compile(r"[\t\x20-\x7e]+")
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?")
-# What CloudFront keeps from functions (Restrictions on all edge functions), a response to the last.
-_CLOUDFRONTS = frozenset(
-    [
-        *("connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
-        *("trailer", "transfer-encoding", "upgrade", "via", "warning", "x-accel-buffering", "x-accel-charset"),
-        *("x-accel-limit-rate", "x-accel-redirect", "x-amzn-auth", "x-amzn-cf-billing", "x-amzn-cf-id"),
-        *("x-amzn-cf-xff", "x-amzn-errortype", "x-amzn-fle-profile", "x-amzn-header-count", "x-amzn-header-order"),
-        *("x-amzn-lambda-integration-tag", "x-amzn-requestid", "x-cache", "x-forwarded-proto", "x-real-ip"),
-    ]
-)
-_BEGINNINGS = ("x-edge-", "x-amz-", "x-route-")
-# What an answer says of itself, and would say wrongly.
-_OF_THE_ANSWER = frozenset(
-    ["accept-ranges", "age", "content-length", "content-range", "date", "etag", "last-modified", "location", "server"]
-)
-_REASONS = {
-    "set-cookie": "the answer is kept and given to everybody, the cookie with it",
-    "set-cookie2": "the answer is kept and given to everybody, the cookie with it",
-    "basic-auth": "there is no protection by a password here, and a page that looks protected would not be",
-}
 
 
 def parse_headers(text: str) -> list[tuple[int, HeaderRule]]:
@@ -89,7 +69,7 @@ class _Reading:
         self._says_something = True
         check_characters(line)
         if line.startswith("!"):
-            name = _name(line[1:].strip())
+            name = header_name(line[1:].strip())
             if name == "content-type":
                 raise WrongLine("without a Content-Type browsers guess one; set another instead.")
             self._remove.append(name)
@@ -111,7 +91,7 @@ class _Reading:
         written, colon, value = line.partition(":")
         if not colon:
             raise WrongLine(f"{short(line)} is neither a path nor a header; write Name: value.")
-        name, value = _name(written.strip()), value.strip()
+        name, value = header_name(written.strip()), value.strip()
         if not value:
             raise WrongLine(f"{short(written)} has no value; write ! {short(written)} to remove it.")
         if not _PRINTABLE.fullmatch(value):
@@ -130,16 +110,3 @@ class _Reading:
             )
         if not origin:
             self._origin = number, value
-
-
-def _name(written: str) -> str:
-    name = written.lower()
-    if not _TOKEN.fullmatch(name):
-        raise WrongLine(f"{short(written)!r} is no header's name.")
-    if name in _REASONS:
-        raise WrongLine(f"{written} cannot be used: {_REASONS[name]}.")
-    if name in _CLOUDFRONTS or name.startswith(_BEGINNINGS):
-        raise WrongLine(f"{short(written)} is CloudFront's; an answer with it would be refused.")
-    if name in _OF_THE_ANSWER:
-        raise WrongLine(f"{short(written)} is said by who answers, and cannot be set or removed.")
-    return name
