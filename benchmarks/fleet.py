@@ -106,7 +106,14 @@ class _Replica(Replica):
         super().__init__("routes", region, "http://127.0.0.1:9", Credentials("", "", ""), world.clock)
         self._world = world
 
-    def read(self, domains: Sequence[str], _deadline: float, *, expected: str | None = None) -> Rows:  # noqa: ARG002
+    def read(  # type: ignore[override]  # of rows alone
+        self,
+        _decode: object,
+        domains: Sequence[str],
+        _deadline: float,
+        *,
+        expected: str | None = None,  # noqa: ARG002
+    ) -> Rows:
         self._world.attempts += 1
         if self.region in self._world.down:
             raise ConnectionRefusedError("the table is down")

@@ -37,6 +37,11 @@ class Settings(NamedTuple):
         """The table whose index is the feed."""
         return f"{self.table.removesuffix('-routes')}-route-history"
 
+    @property
+    def access_table(self) -> str:
+        """The table of signing keys and passwords."""
+        return f"{self.table.removesuffix('-routes')}-access"
+
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read `settings.json` and what overrides it. Raises ValueError for a bucket that is no name@region."""

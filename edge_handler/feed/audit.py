@@ -13,9 +13,9 @@ from typing import Any
 
 from edge_handler.errors import Refused, Unreadable
 from edge_handler.feed.replica import FeedReplica
-from edge_handler.routes.destination import Destination
+from edge_handler.routes.destination import Destination, read_destination
 from edge_handler.snapshot.snapshot import Found
-from edge_handler.table.reader import HEADERS, Rows, question, read_rows
+from edge_handler.table.reader import HEADERS, Rows, question, read_items
 
 AUDIT_SECONDS = 60.0
 HOSTS = 10
@@ -85,7 +85,7 @@ class Audit:
         try:
             found = self._feed.answer()
             if found is not None:
-                return read_rows(*found, self._table, self._asked)
+                return read_items(read_destination, *found, self._table, self._asked)
             if self._sent_at <= now < self._sent_at + _GIVE_UP_SECONDS:
                 return None
         except (OSError, Refused, Unreadable):

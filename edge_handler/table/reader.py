@@ -8,18 +8,22 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from edge_handler.aws.server import Pause, Server
 from edge_handler.aws.sigv4 import Credentials, Signer, load_credentials
 from edge_handler.aws.status import check_status
 from edge_handler.errors import BrokenRow, Refused, TableUnreachable, Unreadable, UnreadableRow
 from edge_handler.log import log
+from edge_handler.routes.attributes import Item
 from edge_handler.routes.destination import Destination, read_destination
 from edge_handler.settings import Settings
 
 Rows = dict[str, Destination | BrokenRow]
 """The rows that exist, by their domains; in place of a broken one, why it is."""
+T = TypeVar("T")
+Decode = Callable[[Item], T]
+"""What is made of an item. It raises UnreadableRow for what is none."""
 
 # Of the start, which Lambda lets take ten.
 WARM_UP_SECONDS = 1.0
@@ -45,17 +49,19 @@ class Replica:
         self._server = Server(endpoint)
         self._signer = Signer("dynamodb", region, credentials)
 
-    def read(self, domains: Sequence[str], deadline: float, *, expected: str | None = None) -> Rows:
-        """Return the rows that exist.
+    def read(
+        self, decode: Decode[T], domains: Sequence[str], deadline: float, *, expected: str | None = None
+    ) -> dict[str, T]:
+        """Return what `decode` makes of the items that exist.
 
         Raises:
-            OSError, Refused, Unreadable: the replica does not answer by the deadline, or not with rows.
+            OSError, Refused, Unreadable: the replica does not answer by the deadline, or not with items.
         """
 
-        def read(status: int, content: bytes) -> Rows:
-            return read_rows(status, content, self._table, domains)
+        def read(status: int, content: bytes) -> dict[str, T]:
+            return read_items(decode, status, content, self._table, domains)
 
-        def read_expected(status: int, content: bytes) -> Rows:
+        def read_expected(status: int, content: bytes) -> dict[str, T]:
             rows = read(status, content)
             if expected not in rows:
                 # It names nothing by which to tell that it answers this question: another row may be of many hosts.
@@ -81,8 +87,8 @@ def question(table: str, domains: Sequence[str]) -> bytes:
     return f'{{"RequestItems":{{"{table}":{{"Keys":[{keys}]}}}}}}'.encode()
 
 
-def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -> Rows:
-    """Return the rows in an answer of BatchGetItem's to the question about `domains`.
+def read_items(decode: Decode[T], status: int, content: bytes, table: str, domains: Sequence[str]) -> dict[str, T]:
+    """Return the items in an answer of BatchGetItem's to the question about `domains`.
 
     Nothing is learned from an answer that is not whole, or is another question's: what cannot be read is a failing
     table, never a missing or broken row.
@@ -100,32 +106,32 @@ def read_rows(status: int, content: bytes, table: str, domains: Sequence[str]) -
         items = answer["Responses"][table]
         if type(items) is not list:
             raise TypeError("the rows are no list")
-        rows: Rows = {}
+        rows: dict[str, T] = {}
         for item in items:
             domain = item["domain"]["S"]
             if domain not in domains or domain in rows:
                 raise LookupError("a row that was not asked for")
-            rows[domain] = read_destination(item)
+            rows[domain] = decode(item)
     except (AttributeError, LookupError, TypeError, ValueError, RecursionError, UnreadableRow) as error:
         raise Unreadable(f"not an answer to what was asked: {type(error).__name__}: {error}"[:200]) from error
     return rows
 
 
-class RoutesTable:
-    """The routing table, wherever a replica of it answers."""
+class ReplicatedTable:
+    """A table with the key `domain`, wherever a replica of it answers."""
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
         """`replicas` nearest first."""
         self._replicas = replicas
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "RoutesTable":
-        """Make the readers of all replica regions. Connects to none."""
+    def from_settings(cls, settings: Settings, table: str = "") -> Self:
+        """Make the readers of all replica regions; of the routing table where none is named. Connects to none."""
         credentials = load_credentials()
         endpoint = settings.endpoint or "https://dynamodb.{region}.amazonaws.com"
         return cls(
             [
-                Replica(settings.table, region, endpoint.replace("{region}", region), credentials)
+                Replica(table or settings.table, region, endpoint.replace("{region}", region), credentials)
                 for region in settings.regions
             ]
         )
@@ -135,14 +141,17 @@ class RoutesTable:
         with contextlib.suppress(OSError):
             self._replicas[0].connect(time.monotonic() + WARM_UP_SECONDS)
 
-    def read(self, domains: Sequence[str], seconds: float, *, expected: str | None = None) -> Rows:
-        """Return the rows of up to 100 domains, those that exist, in one round trip.
+    def read_as(
+        self, decode: Decode[T], domains: Sequence[str], seconds: float, *, expected: str | None = None
+    ) -> dict[str, T]:
+        """Return what is made of the items of up to 100 domains, those that exist, in one round trip.
 
         Args:
+            decode: see there.
             domains: the keys.
             seconds: how long it may take, whatever is broken. Each replica gets half of what is left, the last all.
-            expected: the domain of a row that was there: that it is gone is believed only if a connection made for the
-                question says so.
+            expected: the domain of an item that was there: that it is gone is believed only if a connection made for
+                the question says so.
 
         Raises:
             TableUnreachable: no replica answered, or all have failed so recently that none was asked.
@@ -155,7 +164,7 @@ class RoutesTable:
                 break
             share = deadline if position == len(worth_asking) else deadline - left / 2
             try:
-                rows = replica.read(domains, share, expected=expected)
+                rows = replica.read(decode, domains, share, expected=expected)
             except (OSError, Refused, Unreadable) as error:
                 _log_failure(replica, replica.pause.begin(), error)
             else:
@@ -164,6 +173,14 @@ class RoutesTable:
         raise TableUnreachable(
             "no replica of the routing table answers", min(replica.pause.seconds() for replica in self._replicas)
         )
+
+
+class RoutesTable(ReplicatedTable):
+    """The routing table."""
+
+    def read(self, domains: Sequence[str], seconds: float, *, expected: str | None = None) -> Rows:
+        """Return the rows of up to 100 domains, those that exist. See `read_as`."""
+        return self.read_as(read_destination, domains, seconds, expected=expected)
 
 
 def _log_failure(replica: Replica, pause: float, error: Exception) -> None:

@@ -203,7 +203,7 @@ def test_one_deadline_is_for_all_replicas(monkeypatch: pytest.MonkeyPatch) -> No
     table = reader(*["http://127.0.0.1:9"] * 3)
     shares = []
 
-    def read(_self: Replica, _domains: object, deadline: float, **_: object) -> Rows:
+    def read(_self: Replica, _decode: object, _domains: object, deadline: float, **_: object) -> Rows:
         shares.append(deadline - started)
         raise TimeoutError
 
@@ -297,6 +297,6 @@ def test_any_name_is_a_key_in_the_question(table: str, domain: str) -> None:
 
     replica = Replica("edge-routing-routes", "us-east-1", "http://127.0.0.1:9", CREDENTIALS)
     replica._server = Listening("http://127.0.0.1:9")
-    replica.read((domain, table), 0)
+    replica.read(lambda item: item, (domain, table), 0)
     keys = [{"domain": {"S": domain}}, {"domain": {"S": table}}]
     assert asked == {"RequestItems": {"edge-routing-routes": {"Keys": keys}}}
