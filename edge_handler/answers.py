@@ -46,7 +46,7 @@ b{{color:light-dark(#b4232a,#ff8a80);font-size:.875rem;letter-spacing:.08em}}
 h1{{font-size:1.5rem;line-height:1.2;margin:.25rem 0 1rem}}
 code{{overflow-wrap:anywhere}}small{{color:light-dark(#5b6572,#9aa4b2)}}
 </style></head><body><main><b>{status} {phrase}</b><h1>{title}</h1>
-{host}<p>{reason}. {advice}</p><small>Request {request_id}</small></main></body></html>
+{host}<p>{reason}. {advice}</p>{more}<small>Request {request_id}</small></main></body></html>
 """
 
 
@@ -59,19 +59,23 @@ def answer(
     extra_headers: dict[str, str] | None = None,
     *,
     site: bool = False,
+    said: tuple[str, str, str] | None = None,
+    more: str = "",
 ) -> Result:
     """Return a generated response that says `reason`: a page, or JSON where `accept` asks for that and not for a page.
 
     Args:
-        status: one of 400, 404, 405, 410, 502 and 503.
+        status: one of 400, 404, 405, 410, 502 and 503, or any together with `said`.
         reason: for the viewer: nothing of what is behind.
         request_id: what CloudFront calls the request.
         host: as the viewer wrote it.
         accept: of the request; given only where the answer is not cached, for it is not in the cache key.
         extra_headers: by lower-case name.
         site: it is about what an environment has, not about the environment: 404, 502 and 503 only.
+        said: phrase, title and advice, where those here are not what is to be said.
+        more: HTML for the page's end.
     """
-    phrase, title, advice = (_OF_A_SITE if site else _STATUS)[status]
+    phrase, title, advice = said or (_OF_A_SITE if site else _STATUS)[status]
     host = host[:253]
     if _prefers_json(accept):
         content_type = "application/json"
@@ -87,6 +91,7 @@ def answer(
             advice=advice,
             host=f"<p><code>{_escape(host)}</code></p>\n" if host else "",
             reason=_escape(reason[:1].upper() + reason[1:500]),
+            more=more,
             request_id=_escape(request_id),
         )
     headers = {
@@ -138,6 +143,11 @@ def preflight(origin: str, asked_headers: str) -> Result:
     }
     if asked_headers:
         headers["access-control-allow-headers"] = asked_headers
+    return no_content(headers)
+
+
+def no_content(headers: dict[str, str]) -> Result:
+    """Return an answer that has headers only, by lower-case name."""
     return {
         "status": "204",
         "statusDescription": "No Content",

@@ -6,6 +6,7 @@ A hit is one cache look-up, one comparison of times and one header assignment; k
 import gc
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 from edge_handler.answers import Handler, Request, Result, answer, header, preflight, redirect
@@ -27,15 +28,28 @@ from edge_handler.website.assets import has_known_extension
 
 TYPE_CHECKING = False  # as typing has it; the module itself would cost milliseconds
 if TYPE_CHECKING:
+    from edge_handler.access.guard import Guard
     from edge_handler.feed.follower import Follower
 
 LOAD_SECONDS = 0.8
 """What the start may wait for the snapshot; what it has not got by then is loaded between requests."""
 
 
-def make_handler(resolver: Resolver) -> Handler:  # noqa: C901  # in one piece: each call would cost every hit
-    """Return a Lambda handler that resolves hosts with `resolver`."""
+def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  # noqa: C901  # in one piece: each call would cost every hit
+    """Return a Lambda handler that resolves hosts with `resolver`.
+
+    `guard` is for hosts that do not answer everybody; without one the stack's is made when the first of them is asked
+    for.
+    """
     known, clock = resolver.known, resolver.clock
+
+    def guarding() -> "Guard":
+        nonlocal guard
+        if guard is None:
+            from edge_handler.access.guard import Guard  # noqa: PLC0415  # what guards nobody starts without it
+
+            guard = Guard.from_settings(resolver.settings, clock)
+        return guard
 
     def handler(event: dict[str, Any], _context: object) -> Result:
         try:
@@ -50,7 +64,7 @@ def make_handler(resolver: Resolver) -> Handler:  # noqa: C901  # in one piece: 
                 if not route.fresh_from <= clock() < route.fresh_until:
                     route = _resolve(resolver, headers, cf["config"])
             if route.__class__ is not Known:
-                found = _answering(route, request, cf["config"]["requestId"])
+                found = _answering(route, request, cf["config"]["requestId"], guarding)
                 if not isinstance(found, Known):
                     return found
                 route = found
@@ -87,12 +101,20 @@ def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]
     return route
 
 
-def _answering(route: Known | Ruled | Refusal, request: Request, request_id: str) -> Known | Result:
+def _answering(
+    route: Known | Ruled | Refusal, request: Request, request_id: str, guarding: Callable[[], "Guard"]
+) -> Known | Result:
     """Return the route for a path of a host that has several; or an answer, where there is none to go on by."""
     if isinstance(route, Refusal):
         extra = {"retry-after": str(route.retry_after)} if route.retry_after else None
         return _page(route.status, route.reason, request, request_id, extra)
     assert isinstance(route, Ruled)
+    if route.guard is not None:
+        refusal = guarding().refusal(route.domain, route.guard, request, request_id)
+        if refusal is not None:
+            return refusal
+    if route.only is not None:
+        return route.only
     try:
         found, rule = route.find(comparable_path(request["uri"]))
         return found if isinstance(found, Known) else _redirect(found, rule, request, request_id)

@@ -100,6 +100,11 @@ class Ruled:
         """The policy by which not everybody gets an answer, None where there is none."""
         return self.policy if self.policy is not None and self.policy.guards else None
 
+    @property
+    def only(self) -> Known | None:
+        """What answers for all its paths, None where it depends on them."""
+        return None if self._table.rules or isinstance(self._default, Redirect) else self._default
+
     def find(self, path: str) -> tuple[Known | Redirect, Rule | None]:
         """Return what answers for a path in the form that `comparable_path` returns, and the rule that says so."""
         number = self._table.find(path)

@@ -64,7 +64,7 @@ class Resolver:
         self.reads = 0
         """How often a host had to wait for the table."""
         self._table = table
-        self._settings = settings
+        self.settings = settings
         self.following = following
         self._unknown_reads = float(UNKNOWN_READS_AT_ONCE)
         self._unknown_read_at = -inf
@@ -183,7 +183,7 @@ class Resolver:
         expires_at = row.expires_at
         if expires_at is not None and now >= expires_at:
             return self._refuse(host, 410, "the route has expired", until)
-        fresh_until = now + self._spread(self._settings.fresh_seconds) if until is None else until
+        fresh_until = now + self._spread(self.settings.fresh_seconds) if until is None else until
         if expires_at is not None:
             fresh_until = min(fresh_until, expires_at)
         route = remembered_as(host, row, now, fresh_until)
@@ -194,7 +194,7 @@ class Resolver:
 
     def _refuse(self, host: str, status: int, reason: str, until: float | None = None) -> Refusal:
         now = self.clock()
-        fresh_until = now + self._spread(self._settings.unknown_seconds) if until is None else until
+        fresh_until = now + self._spread(self.settings.unknown_seconds) if until is None else until
         refusal = Refusal(status, reason, now, fresh_until)
         self.memory.refuse(host, refusal)
         return refusal
@@ -212,7 +212,7 @@ class Resolver:
             if known.read_at is None or known.read_at > now:
                 # The second: the clock was put back, and nobody knows any more how long ago it was read.
                 known.read_at = min(known.fresh_from, now)
-            stale_until = known.read_at + self._settings.stale_seconds
+            stale_until = known.read_at + self.settings.stale_seconds
             if now < stale_until:
                 # A hit until the table is worth asking again: an outage costs no more than health does.
                 until = min(now + error.retry_after, stale_until)
