@@ -102,7 +102,7 @@ def _pass_on(tables: MiniStack, environ: dict[str, Any], start_response: Callabl
 
 def create_tables(template: Template, dynamodb: Any) -> None:
     """Create the tables as the template describes them, those that are not there from an earlier run."""
-    for logical_id in ("RoutesTable", "RouteHistoryTable", "DeploymentsTable"):
+    for logical_id in ("RoutesTable", "RouteHistoryTable", "DeploymentsTable", "AccessTable"):
         properties = template.properties(logical_id)
         wanted = ("TableName", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
         try:

@@ -25,7 +25,12 @@ from tests.test_iam import allowed
 Asked = set[tuple[str, str]]
 """Actions and what they were done to, as a policy names them."""
 _S3 = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
-_TABLES = {"routes": "RoutesTable.Arn", "route-history": "RouteHistoryTable.Arn", "deployments": "DeploymentsTable.Arn"}
+_TABLES = {
+    "routes": "RoutesTable.Arn",
+    "route-history": "RouteHistoryTable.Arn",
+    "deployments": "DeploymentsTable.Arn",
+    "access": "AccessTable.Arn",
+}
 
 
 def actions(method: str, path: str, target: str, body: bytes, stack: str) -> Asked:

@@ -21,6 +21,8 @@ SNAPSHOT = "arn:aws:s3:::edge-routing-snapshot-123456789012"
 COPY = "arn:aws:s3:::acme-copy"
 FEED = "route-history/index/feed"
 ACCOUNT = "123456789012"
+KEYS = "*"
+"""The item of the access table that holds the signing keys."""
 TABLE = "arn:aws:dynamodb:{}:123456789012:table/edge-routing-{}"
 
 
@@ -98,6 +100,8 @@ def test_both_services_of_lambda_at_edge_may_assume_the_edges_role(template: Tem
         ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "routes")),
         ("dynamodb:BatchGetItem", TABLE.format("eu-west-1", "routes")),
         ("dynamodb:BatchGetItem", TABLE.format("ap-south-1", "routes")),
+        ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "access")),
+        ("dynamodb:BatchGetItem", TABLE.format("ap-south-1", "access")),
         ("dynamodb:Query", TABLE.format("us-east-1", FEED)),
         ("dynamodb:Query", TABLE.format("ap-south-1", FEED)),
         ("s3:GetObject", f"{SNAPSHOT}/pointer.json"),
@@ -124,6 +128,11 @@ def test_the_edge_may_do_what_it_does(edge: Statements, action: str, resource: s
     [
         ("dynamodb:BatchGetItem", TABLE.format("sa-east-1", "routes")),
         ("dynamodb:BatchGetItem", TABLE.format("us-east-1", "route-history")),
+        ("dynamodb:BatchGetItem", TABLE.format("sa-east-1", "access")),
+        *(
+            (f"dynamodb:{verb}", TABLE.format("us-east-1", "access"))
+            for verb in ("Scan", "Query", "PutItem", "UpdateItem")
+        ),
         ("dynamodb:Query", TABLE.format("sa-east-1", FEED)),
         ("dynamodb:Query", TABLE.format("us-east-1", "route-history")),
         ("dynamodb:Query", TABLE.format("us-east-1", "route-history/index/environment")),
@@ -257,6 +266,43 @@ def test_the_admin_function_checks_and_writes_deployments_and_removes_nothing(ad
         assert allowed(admin, "s3:GetObject", f"arn:aws:s3:::{bucket}/_condemned")
         assert not allowed(admin, "s3:DeleteObjectVersion", f"arn:aws:s3:::{bucket}/_blobs/x")
     assert not allowed(admin, "s3:GetObject", "arn:aws:s3:::other-sites/private/x")
+
+
+def on_access(statements: Statements) -> set[tuple[str, str]]:
+    """Return what may be done to the table of secrets, and to which of its items."""
+    found = set()
+    for statement in statements:
+        (keys,) = [*statement.get("Condition", {}).get("ForAllValues:StringEquals", {}).values()] or [["any"]]
+        if any(re.search(r"AccessTable|-access\b", str(resource)) for resource in as_list(statement["Resource"])):
+            found |= {(action, key) for action in as_list(statement["Action"]) for key in as_list(keys)}
+    return found
+
+
+def test_the_admin_function_keeps_secrets_item_by_item_and_never_reads_the_whole_table(admin: Statements) -> None:
+    assert on_access(admin) == {(f"dynamodb:{verb}Item", "any") for verb in ("Get", "Put", "Update", "Delete")}
+
+
+def test_a_pipeline_that_deploys_signs_links_and_sees_no_password(deploys: Statements) -> None:
+    assert on_access(deploys) == {("dynamodb:GetItem", "*"), ("dynamodb:PutItem", "*")}
+    for verb in ("GetItem", "PutItem"):
+        assert allowed(deploys, f"dynamodb:{verb}", "AccessTable.Arn", LeadingKeys=KEYS)
+        assert not allowed(deploys, f"dynamodb:{verb}", "AccessTable.Arn", LeadingKeys="www.acme.example")
+
+
+def test_who_reads_routes_for_snapshots_or_at_the_edge_writes_no_secret(writer: Statements, edge: Statements) -> None:
+    assert on_access(writer) == set()
+    assert on_access(edge) == {("dynamodb:BatchGetItem", "any")}
+
+
+def test_no_statement_names_tables_by_a_pattern_that_the_one_of_secrets_matches(template: Template) -> None:
+    named = [
+        resource
+        for holder in ("EdgeRole", "AdminFunction", "SnapshotFunction", "DeployPolicy")
+        for resource in re.findall(r"arn:aws:dynamodb:[^\"' ]*", str(template.properties(holder)))
+    ]
+    assert len(named) >= 3
+    secret = TABLE.format("us-east-1", "access")
+    assert [one for one in named if fnmatchcase(secret, one) and not one.endswith("/edge-routing-access")] == []
 
 
 @pytest.mark.parametrize("name", ["template.yaml", "cluster.yaml"])

@@ -131,17 +131,34 @@ TWELVE = [f"eu-west-{number % 10}" for number in range(12)]
 
 
 @pytest.mark.parametrize("count", range(13))
-def test_routes_and_feed_have_replicas_in_up_to_twelve_regions_and_deployments_in_none(count: int) -> None:
+def test_routes_feed_and_secrets_have_replicas_in_up_to_twelve_regions_and_deployments_in_none(count: int) -> None:
     value = ",".join(TWELVE[:count])
     assert parameter_takes("ReplicaRegions", value)
     template = load_template(stack="acme", bucket="b", parameters={"ReplicaRegions": value})
-    for table in ("RoutesTable", "RouteHistoryTable"):
+    for table in ("RoutesTable", "RouteHistoryTable", "AccessTable"):
         replicas = template.properties(table)["Replicas"]
         assert [replica["Region"] for replica in replicas] == ["us-east-1", *TWELVE[:count]]
         for replica in replicas:
             assert replica["DeletionProtectionEnabled"]
             assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert [replica["Region"] for replica in template.properties("DeploymentsTable")["Replicas"]] == ["us-east-1"]
+
+
+def test_secrets_are_encrypted_kept_and_found_by_one_key_only() -> None:
+    table = resources("template.yaml")["AccessTable"]
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    properties = table["Properties"]
+    assert properties["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS"}
+    assert [key["AttributeName"] for key in properties["KeySchema"]] == ["domain"]
+    assert "GlobalSecondaryIndexes" not in properties
+    assert "TimeToLiveSpecification" not in properties  # a password does not outlive its row: `since` is another
+
+
+def test_no_access_log_has_what_lets_somebody_in() -> None:
+    fields = resources("template.yaml")["AccessLogsDelivery"]["Properties"]["RecordFields"]
+    assert {"date", "time", "c-ip", "cs(Host)", "cs-uri-stem", "sc-status"} <= set(fields)
+    assert len(fields) == len(set(fields)) == 32
+    assert [name for name in fields if re.search("cookie|authorization|headers", name, re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("value", ["eu-west-1,", "eu-west-1, eu-west-2", "Europe", ",".join([*TWELVE, "sa-east-1"])])
