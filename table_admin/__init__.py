@@ -6,21 +6,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
     from edge_handler.routes.route import Route
+    from table_admin.access import Access, Link, Password, Rotation
     from table_admin.changes import Change, Put, Revision
     from table_admin.deployments.deploy import Deployed, deploy
     from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
     from table_admin.routing_table import RoutingTable
 
 __all__ = [
+    "Access",
     "Change",
     "CustomOrigin",
     "Deployed",
     "DeploymentOrigin",
     "InvalidInput",
+    "Link",
     "NotFound",
+    "Password",
     "Put",
     "Revision",
     "RevisionConflict",
+    "Rotation",
     "Route",
     "RoutingTable",
     "S3Origin",
@@ -31,6 +36,7 @@ __all__ = [
 _HOMES = {
     "edge_handler.routes.origin": ("CustomOrigin", "DeploymentOrigin", "S3Origin"),
     "edge_handler.routes.route": ("Route",),
+    "table_admin.access": ("Access", "Link", "Password", "Rotation"),
     "table_admin.changes": ("Change", "Put", "Revision"),
     "table_admin.deployments.deploy": ("Deployed", "deploy"),
     "table_admin.errors": ("InvalidInput", "NotFound", "RevisionConflict", "TableAdminError", "TargetRefused"),

@@ -1,6 +1,7 @@
 """Environments of branches: a label of any branch's name, and no two branches on one."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from table_admin import environments
 from table_admin.changes import Change, is_live, is_managed
@@ -39,6 +40,7 @@ def up(
     default_expires_in: str | None = None,
     prune: bool = False,
     force: bool = False,
+    policy: Mapping[str, Any] | None = None,
     note: str = "",
     if_generations: Mapping[str, int] | None = None,
     dry_run: bool = False,
@@ -58,6 +60,7 @@ def up(
             default_expires_in=default_expires_in,
             prune=prune,
             force=force,
+            policy=policy,
             note=note,
             if_generations=if_generations,
             dry_run=dry_run,

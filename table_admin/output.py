@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge_handler.routes.route import Route
+from table_admin.access import Link
 from table_admin.changes import Change, Revision, differences
 from table_admin.deployments.items import Deployment
 from table_admin.deployments.retention import Swept
@@ -75,11 +76,20 @@ def print_route(route: Route) -> None:
 
 
 def print_changes(
-    changes: Sequence[Change], *, as_json: bool, dry_run: bool, urls: bool = False, single: bool = False
+    changes: Sequence[Change],
+    *,
+    as_json: bool,
+    dry_run: bool,
+    urls: bool = False,
+    single: bool = False,
+    links: Mapping[str, Sequence[Link]] | None = None,
 ) -> None:
-    """Print a line for each write, or would-be write; as JSON one object where there can be one only, else an array."""
+    """Print a line for each write, or would-be write; as JSON one object where there can be one only, else an array.
+
+    `links`, by domain, are in the JSON only: nobody else's listing has them.
+    """
     if as_json:
-        documents = [change_document(change) for change in changes]
+        documents = [_with_links(change, links) for change in changes]
         print_json(documents[0] if single else documents)
         return
     for change in changes:
@@ -93,6 +103,13 @@ def print_changes(
         echo(f"{' '.join(words)} (revision {change.revision}{expiry}{_rules_in(change.after)}){message}")
         if change.action in ("created", "updated"):
             _print_rule_differences(change)
+
+
+def _with_links(change: Change, links: Mapping[str, Sequence[Link]] | None) -> Any:
+    document = change_document(change)
+    if links is None:
+        return document
+    return {**dataclasses.asdict(document), "links": [link.url for link in links.get(change.domain, ())]}
 
 
 def print_revision(entry: Revision, as_json: bool) -> None:

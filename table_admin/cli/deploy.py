@@ -7,6 +7,7 @@ import click
 
 from table_admin import output
 from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, default_expiry
+from table_admin.cli.policies import edge_of
 from table_admin.cli.session import setting
 from table_admin.deployments.deploy import Deployed
 from table_admin.deployments.deploy import deploy as deploy_directory
@@ -15,9 +16,6 @@ from table_admin.documents import deployed_document
 from table_admin.errors import TableAdminError
 from table_admin.routing_table import RoutingTable
 from table_admin.terminal import Progress, counted, echo, sized
-
-_LOCAL_EDGE = "http://{domain}:8080/"
-"""Beside tables on this machine, where `make run` serves by default."""
 
 
 @click.command()
@@ -96,7 +94,7 @@ def deploy(
 
 
 def _print(table: RoutingTable, done: Deployed, edge: str | None, dry_run: bool, as_json: bool) -> None:
-    edge = edge or (_LOCAL_EDGE if table.tables.is_here else None)
+    edge = edge_of(table, edge)
     url = edge.replace("{domain}", done.domain) if edge else done.url
     for note in done.notes:
         echo(f"table-admin: {note}", err=True)

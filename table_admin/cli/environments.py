@@ -18,6 +18,14 @@ from table_admin.cli.options import (
     tell_secret,
     warn,
 )
+from table_admin.cli.policies import (
+    check_links,
+    links_of,
+    policy_of,
+    policy_options,
+    print_links,
+    tell_several_hosts,
+)
 from table_admin.documents import route_document
 from table_admin.routing_table import RoutingTable
 
@@ -53,6 +61,7 @@ _SOURCE = click.option("--source", help="The branch or pull request it is of; re
 @click.option("--force", is_flag=True, help="Prune also what other domains are served from.")
 @EXPIRES_IN
 @PERMANENT
+@policy_options
 @NOTE
 @DRY_RUN
 @AS_JSON
@@ -73,12 +82,15 @@ def up(
     Where it has expired, or manages no route, the configured expires_in holds; where it has expired and none is
     configured, say how long. Running it twice changes nothing but the expiry, which --expires-in counts from now.
 
-    With --branch its name is made of the branch's, and printed first.
+    With --branch its name is made of the branch's, and printed first. With --private a link for each URL is printed
+    last.
     """
     if branch is not None and (name is not None or source is not None or take_over):
         raise click.UsageError("--branch goes without NAME, --source and --take-over.")
     options["default_expires_in"] = default_expiry()
-    wanted = {"services": pairs(services, "--service"), "on_left": tell_left, **options}
+    policy = policy_of(options)
+    wanted = {"services": pairs(services, "--service"), "on_left": tell_left, "policy": policy, **options}
+    why_no_link = check_links(table, policy)
     if branch is None:
         changes = environments.up(table, _name(name, branch), source=source, take_over=take_over, **wanted)
     else:
@@ -86,7 +98,12 @@ def up(
         if not as_json:
             click.echo(f"environment {changes[0].after.environment if changes[0].after else ''}")
     # Beside a table on this machine is a local edge, on a port of its own and without TLS.
-    output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"], urls=not table.tables.is_here)
+    dry_run = options["dry_run"]
+    links = links_of(table, changes, policy, why_no_link, dry_run=dry_run)
+    output.print_changes(changes, as_json=as_json, dry_run=dry_run, urls=not table.tables.is_here, links=links)
+    if not as_json:
+        print_links(links)
+    tell_several_hosts(table, changes, policy)
     tell_secret(table, changes)
     tell_missing(table, changes)
 

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError
 from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from table_admin.cli import (
+    access,
     bulk,
     checks,
     configuration,
@@ -19,6 +20,7 @@ from table_admin.cli import (
     deployments,
     discard,
     environments,
+    maintenance,
     plans,
     routes,
     say,
@@ -51,7 +53,10 @@ def completion(shell: str) -> None:
 
 _WITHOUT_TABLE = (completion, plans.schema, configuration.config)
 cli.params.extend(EVERYWHERE)
-_MODULES = (routes, watch, environments, deploy, deployments, plans, bulk, checks, snapshot, console, configuration)
+_MODULES = (
+    *(routes, watch, environments, access, maintenance, deploy, deployments, plans, bulk, checks, snapshot, console),
+    configuration,
+)
 for _module in _MODULES:
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -1,10 +1,12 @@
 """put, get, list, delete, touch, history, diff, rollback, explain."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from table_admin import output
+from table_admin.access import Link
 from table_admin.changes import Change
 from table_admin.cli.options import (
     AS_JSON,
@@ -22,6 +24,14 @@ from table_admin.cli.options import (
     tell_missing,
     tell_secret,
     warn,
+)
+from table_admin.cli.policies import (
+    check_links,
+    links_of,
+    policy_of,
+    policy_options,
+    print_links,
+    tell_several_hosts,
 )
 from table_admin.documents import explanation_document, revision_document, route_document
 from table_admin.environment_rollback import rollback_environment
@@ -55,6 +65,7 @@ _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
 )
 @click.option("--no-rule", "gone_rules", multiple=True, metavar="PATTERN", help="Take this rule away. Several times.")
 @click.option("--no-rules", is_flag=True, help="Take all rules away that are not given.")
+@policy_options
 @NOTE
 @IF_REVISION
 @DRY_RUN
@@ -81,10 +92,15 @@ def put(
     it twice changes nothing but the expiry, which --expires-in counts from now.
     """
     wanted = rules(given_rules, gone_rules, all_gone=no_rules)
+    policy = policy_of(options)
+    why_no_link = check_links(table, policy)
+    expiry = default_expiry()
     change = table.put(
-        domain, target, default_expires_in=default_expiry(), rules=wanted, only_rules=no_rules, **options
+        domain, target, default_expires_in=expiry, rules=wanted, only_rules=no_rules, policy=policy, **options
     )
-    _show([change], as_json, options["dry_run"], single=True)
+    links = links_of(table, [change], policy, why_no_link, dry_run=options["dry_run"])
+    _show([change], as_json, options["dry_run"], single=True, links=links)
+    tell_several_hosts(table, [change], policy)
     tell_secret(table, [change])
     tell_missing(table, [change])
 
@@ -245,8 +261,18 @@ def explain(table: RoutingTable, url: str, as_json: bool) -> None:
         output.print_explanation(found)
 
 
-def _show(changes: list[Change], as_json: bool, dry_run: bool, *, single: bool = False, none: str = "") -> None:
-    output.print_changes(changes, as_json=as_json, dry_run=dry_run, single=single)
+def _show(
+    changes: list[Change],
+    as_json: bool,
+    dry_run: bool,
+    *,
+    single: bool = False,
+    none: str = "",
+    links: Mapping[str, Sequence[Link]] | None = None,
+) -> None:
+    output.print_changes(changes, as_json=as_json, dry_run=dry_run, single=single, links=links)
+    if not as_json:
+        print_links(links)
     if none and not changes and not as_json:
         click.echo(none)
 

@@ -55,6 +55,12 @@ GOOD: dict[str, list[str]] = {
     "profile": ["default", "no-such-profile"],
     "region": ["us-east-1", "eu-west-1"],
     "edge": ["http://127.0.0.1:9"],
+    "allow": ["203.0.113.0/24", "2001:db8::/32", "127.0.0.1"],
+    "headers": ["X-Frame-Options: DENY", "Server-Timing:", "X-A: b: c"],
+    "gone_headers": ["x-frame-options", "X-A"],
+    "to": ["/", "/docs/"],
+    "retry_after": ["10m", "2h"],
+    "message": ["Back at nine.", "Überarbeitung"],
     "port": ["0"],
 }
 
