@@ -9,7 +9,7 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
-from table_admin.policies import FIELDS, asked_policy, parse_policy, policy_document
+from table_admin.policies import FIELDS, asked_policy, parse_policy, policy_document, restored_policy
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -144,12 +144,12 @@ def same_but_note(one: Route | None, other: Route | None) -> bool:
 
 
 def same_for_viewers(one: Route | None, other: Route | None) -> bool:
-    """Tell whether viewers get the same of two routes, and for as long."""
+    """Tell whether viewers get the same of two routes, and for as long; maintenance aside, which is for a while."""
     if one is None or other is None:
         return one is other
     if (one.origin, one.expires_at) != (other.origin, other.expires_at) or not same_rules(one.rules, other.rules):
         return False
-    return asked_policy(one.policy) == asked_policy(other.policy)
+    return restored_policy(asked_policy(one.policy), None) == restored_policy(asked_policy(other.policy), None)
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:

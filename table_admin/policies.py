@@ -77,6 +77,16 @@ def renewed_policy(policy: Policy | None, current: Policy | None) -> Policy | No
     return policy._replace(private=private, maintenance=maintenance)
 
 
+def restored_policy(policy: Policy | None, current: Policy | None) -> Policy | None:
+    """Return a policy of another time for a row that is there; its maintenance is the row's.
+
+    That is on while somebody mends, by a rollback say, which neither ends it nor brings one back that is over.
+    """
+    found = renewed_policy(policy, current) or Policy()
+    found = found._replace(maintenance=current.maintenance if current is not None else None)
+    return found if found != Policy() else None
+
+
 def asked_policy(policy: Policy | None) -> Policy | None:
     """Return what people ask for by a policy: not since when."""
     if policy is None:

@@ -22,7 +22,7 @@ from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAd
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
 from table_admin.path_rules import answering, renewed, rules_before
-from table_admin.policies import renewed_policy
+from table_admin.policies import renewed_policy, restored_policy
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import targets_of
@@ -47,9 +47,9 @@ def rollback(
 ) -> list[Change]:
     """Make domains what they were before their last change, or at revision `to`, in one transaction.
 
-    A change is one of what viewers get, or how long: neither a note, nor `touch`, nor whose the route is. Where the
-    last change is a rollback nothing is done, so a second run changes nothing; `further` goes one step back from what
-    was gone back to. Each change's message says what it undoes.
+    A change is one of what viewers get, or how long: neither a note, nor `touch`, nor whose the route is, nor
+    maintenance, which stays as it is. Where the last change is a rollback nothing is done, so a second run changes
+    nothing; `further` goes one step back from what was gone back to. Each change's message says what it undoes.
 
     With `if_target` only domains that have this target are changed: to what they were before they had it, or any other
     that is like it as a pattern with `*`; one that never was anything else is removed. So a release that fails takes
@@ -207,6 +207,9 @@ def to_state(
             f"Revision {entry.revision} of {entry.domain} has expired; say how long: --expires-in 7d, or --permanent."
         )
     current = decode(item)
+    live = current if is_live(current, table.clock()) else None
+    policy = restored_policy(state.policy, live.policy) if live is not None else renewed_policy(state.policy, None)
+    state = state._replace(policy=policy)
     if same_but_note(state, current):
         return None
     had = answering(current) if current is not None else []
@@ -235,6 +238,5 @@ def _restored(table: RoutingTable, state: Route, item: Item | None, current: Rou
     generation = current.generation if current is not None else 1
     former = former_of(current, state, table.clock())
     rules = renewed(state.rules, rules_before(current, table.clock()))
-    policy = renewed_policy(state.policy, current.policy if current is not None and live else None)
-    route = table.stamped(state._replace(generation=generation, former=former, rules=rules, policy=policy), note)
+    route = table.stamped(state._replace(generation=generation, former=former, rules=rules), note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)
