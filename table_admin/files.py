@@ -11,7 +11,9 @@ from typing import Any, BinaryIO, Literal, TextIO
 
 import yaml
 
+from table_admin.cells import CODECS
 from table_admin.errors import InvalidInput
+from table_admin.policies import NONE
 from table_admin.yaml_data import plain_data
 
 Format = Literal["jsonl", "json", "csv", "tsv", "yaml"]
@@ -19,17 +21,15 @@ FORMATS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "yaml")
 FIELDS = (
     *("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source"),
     "rules",
+    *("private", "allow", "noindex", "headers", "maintenance"),
 )
-_BOOLEANS = ("keep_host", "managed")
+_BOOLEANS = ("keep_host", "managed", "private", "noindex")
 _ENDINGS: dict[str, Format] = {f".{form}": form for form in FORMATS} | {".ndjson": "jsonl", ".yml": "yaml"}
 _DELIMITERS = ",;\t"
 _NOTHING = f'{_DELIMITERS}" \xa0\r\n'
 """What a line is made of that has only empty cells."""
-_NO_RULES = "none"
-"""What a cell of rules says that takes all away; an empty one says nothing."""
-_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_TRUTHS: dict[str, bool | str] = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _REST = "Nothing after it was read."
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb": "utf-8-sig"}
 _NO_TEXT = {
@@ -95,7 +95,8 @@ def write(rows: Iterable[dict[str, Any]], out: TextIO, form: Format) -> int:
     for count, row in enumerate(rows, 1):
         if writer is not None:
             cells = {name: str(row[name]).lower() for name in _BOOLEANS if name in row}
-            writer.writerow(row | cells | ({"rules": _rules_cell(row["rules"])} if "rules" in row else {}))
+            cells |= {name: codec.cell(row[name]) for name, codec in CODECS.items() if name in row}
+            writer.writerow(row | cells)
         elif form == "yaml":
             out.write(yaml.safe_dump([row], sort_keys=False, allow_unicode=True, width=1000))
         elif form == "json":
@@ -238,33 +239,15 @@ def _cells(names: list[str], cells: list[str]) -> Any:
     for name in _BOOLEANS:
         if name in values:
             truth = _TRUTHS.get(values[name].lower())
+            if name == "noindex" and values[name].lower() == NONE:
+                truth = NONE
             if truth is None:
                 return InvalidInput(f"{name} is {values[name][:40]!r}; write true, false or nothing.")
             values[name] = truth
-    if "rules" in values:
-        values["rules"] = _rules_of(values["rules"])
-    return values["rules"] if isinstance(values.get("rules"), InvalidInput) else values
-
-
-def _rules_cell(rules: dict[str, str]) -> str:
-    """Return rules as a cell holds them: a pattern and its target on each line."""
-    return "\n".join(f"{pattern} {target}" for pattern, target in rules.items()) or _NO_RULES
-
-
-def _rules_of(cell: str) -> dict[str, str] | InvalidInput:
-    rules: dict[str, str] = {}
-    if cell.lower() == _NO_RULES:
-        return rules
-    for line in filter(None, map(str.strip, _LINE_END.split(cell))):
-        pattern, *target = line.split(None, 1)
-        if not target:
-            return InvalidInput(
-                f"rules: {line[:80]!r} is no pattern and target; write both on a line, a space between, or none."
-            )
-        if pattern in rules:
-            return InvalidInput(f"rules: {pattern[:80]} is there twice.")
-        rules[pattern] = target[0]
-    return rules
+    try:
+        return values | {name: codec.value(values[name]) for name, codec in CODECS.items() if name in values}
+    except InvalidInput as error:
+        return error
 
 
 def _letters(at: int) -> str:

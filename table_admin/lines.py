@@ -11,6 +11,7 @@ from table_admin.files import Format
 from table_admin.inputs import iso
 from table_admin.manifest import NEVER, complaint, route_put, validator
 from table_admin.path_rules import written_rules
+from table_admin.policies import policy_document
 
 
 def read_rows(stream: TextIO, form: Format, bucket: str = "") -> Iterator[tuple[int, Put | str]]:
@@ -42,7 +43,11 @@ def values_of(route: Route) -> dict[str, Any]:
         "managed": is_managed(route),
         "source": route.source,
         "rules": written_rules(route),
+        # A row that says nothing of these is written as before there were such fields.
+        **{name: value for name, value in policy_document(route.policy).items() if value},
     }
+    if route.policy is not None and route.policy.noindex is False:
+        values["noindex"] = False
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 

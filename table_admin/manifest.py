@@ -1,6 +1,7 @@
 """A declarative file: the routes somebody keeps, in YAML. Whatever is wrong with it is said with its line."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from table_admin.changes import Put, default_environment
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
+from table_admin.policies import FIELDS, ONLY_HEADERS, written_policy
 from table_admin.rule_targets import parse_pattern, parse_rules
 from table_admin.targets import full_target
 from table_admin.yaml_data import Path as _Path
@@ -72,6 +74,9 @@ def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
             for pattern in rules:
                 line = lines["routes", written, "rules", pattern]
                 parse_rules({pattern: rules[pattern]}, bucket)
+            for name, one, at in _policy_parts(said):
+                line = lines["routes", written, *at]
+                written_policy({name: one})
             line = lines["routes", written]
             put = _whole(route_put(written, said, document["owner"], bucket))
         except InvalidInput as error:
@@ -106,6 +111,8 @@ def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucke
         source=body.get("source"),
         rules=parse_rules(body["rules"], bucket) if "rules" in body else None,
         only_rules="rules" in body,
+        # As of rules, what is said of headers is all of them.
+        policy=written_policy({**body, ONLY_HEADERS: "headers" in body}),
     )
 
 
@@ -116,6 +123,18 @@ def _expiry(text: str) -> int:
         raise InvalidInput(
             f"expires_at: {text[:40]!r} is not a time; write 2026-12-01, 2026-12-01T08:00Z, or {NEVER}."
         ) from error
+
+
+def _policy_parts(said: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[str | int, ...]]]:
+    """Yield what is said of who gets an answer and what goes with it, one by one, and where it is written."""
+    for name in FIELDS:
+        value = said.get(name)
+        if name == "allow":
+            yield from ((name, [one], (name, at)) for at, one in enumerate(value or ()))
+        elif name == "headers":
+            yield from ((name, {header: text}, (name, header)) for header, text in (value or {}).items())
+        if name in said:
+            yield name, value, (name,)
 
 
 def _whole(put: Put) -> Put:
@@ -129,6 +148,8 @@ def _whole(put: Put) -> Put:
         note=put.note or "",
         rules=put.rules or {},
         only_rules=True,
+        policy=put.policy or {},
+        only_policy=True,
     )
 
 
@@ -160,6 +181,9 @@ def complaint(error: Any, form: str = "yaml") -> str:
         known = error.schema["properties"]
         wrong = next(name for name in error.instance if name not in known)
         return f"{wrong[:80]!r} is none of {', '.join(known)}"
+    if error.validator == "enum":
+        choices = ", ".join(one if isinstance(one, str) else json.dumps(one) for one in error.validator_value)
+        return f"{field} is one of {choices}, not {_shown(error.instance, form)}"
     if error.validator == "minLength":
         return f"{field} is empty"
     return f"{field}: {error.message}"[:300]

@@ -4,6 +4,7 @@ Five fields, the same in every place: `private`, `allow`, `noindex`, `headers`, 
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,10 @@ from table_admin.inputs import parse_duration
 
 FIELDS = ("private", "allow", "noindex", "headers", "maintenance")
 RETRY_AFTER = "10m"
+NONE = "none"
+"""What a document says that takes away what null cannot: programs write null for what they say nothing of."""
+ONLY_HEADERS = "only_headers"
+"""Beside FIELDS in what is said: headers that are not named are not spoken of any more."""
 _MOST_RETRY_AFTER = 7 * 86_400
 
 Said = Mapping[str, Any]
@@ -23,14 +28,27 @@ Said = Mapping[str, Any]
 
 def parse_policy(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is said of a policy in a document's fields, other fields aside. Raises InvalidInput."""
-    said: dict[str, Any] = {name: document[name] for name in FIELDS if name in document}
+    said: dict[str, Any] = {name: document[name] for name in (*FIELDS, ONLY_HEADERS) if name in document}
     if "allow" in said:
         said["allow"] = _networks(said["allow"] or ())
+    if said.get(ONLY_HEADERS):
+        said.setdefault("headers", {})
     if "headers" in said:
         said["headers"] = _headers(said["headers"] or {})
     if said.get("maintenance") is not None:
         said["maintenance"] = _maintenance(said["maintenance"])
     return said
+
+
+def written_policy(body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a file or a request says, its types being checked; None for nothing. Raises InvalidInput.
+
+    Null says nothing, as for other fields, and NONE takes away.
+    """
+    given = {name: body[name] for name in (*FIELDS, ONLY_HEADERS) if body.get(name) not in (None, False, NONE)}
+    gone = {name: None for name in ("noindex", "maintenance") if body.get(name) == NONE}
+    refused = {name: False for name in ("private", "noindex") if body.get(name) is False}
+    return parse_policy(given | gone | refused) or None
 
 
 def planned_policy(before: Policy | None, said: Said | None, *, whole: bool = False) -> Policy | None:
@@ -51,7 +69,7 @@ def planned_policy(before: Policy | None, said: Said | None, *, whole: bool = Fa
         if name == "private":
             policy = policy._replace(private=(policy.private or NEW) if value else 0)
         elif name == "headers":
-            found = dict(policy.headers) | value
+            found = ({} if said and said.get(ONLY_HEADERS) else dict(policy.headers)) | value
             headers = tuple((one, found[one]) for one in sorted(found) if found[one] is not None)
             if not are_headers(headers):
                 raise InvalidInput(f"Too many headers: {MAX_HEADERS} at most, of 1,024 characters in all.")
@@ -59,7 +77,7 @@ def planned_policy(before: Policy | None, said: Said | None, *, whole: bool = Fa
         elif name == "maintenance" and value is not None:
             since = policy.maintenance.since if policy.maintenance is not None else NEW
             policy = policy._replace(maintenance=Maintenance(since, *value))
-        else:
+        elif name != ONLY_HEADERS:
             policy = policy._replace(**{name: value})
     return policy if policy != Policy() else None
 
@@ -165,8 +183,9 @@ def _headers(headers: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _maintenance(said: Mapping[str, Any]) -> tuple[int, str]:
     wait = said.get("retry_after", RETRY_AFTER)
-    seconds = wait if isinstance(wait, int) else parse_duration(wait)
-    message = said.get("message") or ""
+    # YAML's numbers come as text.
+    seconds = int(wait) if isinstance(wait, int) or re.fullmatch("[0-9]{1,9}", wait) else parse_duration(wait)
+    message = (said.get("message") or "").strip()
     if not 1 <= seconds <= _MOST_RETRY_AFTER:
         raise InvalidInput("maintenance: retry_after is between a second and 7 days.")
     if len(message) > MAX_MESSAGE or not (not message or message.isprintable()):
