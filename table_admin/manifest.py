@@ -12,7 +12,7 @@ import yaml
 from table_admin.changes import Put, default_environment
 from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
-from table_admin.policies import FIELDS, ONLY_HEADERS, written_policy
+from table_admin.policies import FIELDS, ONLY_HEADERS, parse_policy, said_of
 from table_admin.rule_targets import parse_pattern, parse_rules
 from table_admin.targets import full_target
 from table_admin.yaml_data import Path as _Path
@@ -76,7 +76,7 @@ def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
                 parse_rules({pattern: rules[pattern]}, bucket)
             for name, one, at in _policy_parts(said):
                 line = lines["routes", written, *at]
-                written_policy({name: one})
+                parse_policy(said_of({name: one}))
             line = lines["routes", written]
             put = _whole(route_put(written, said, document["owner"], bucket))
         except InvalidInput as error:
@@ -112,7 +112,7 @@ def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucke
         rules=parse_rules(body["rules"], bucket) if "rules" in body else None,
         only_rules="rules" in body,
         # As of rules, what is said of headers is all of them.
-        policy=written_policy({**body, ONLY_HEADERS: "headers" in body}),
+        policy=parse_policy(said_of({**body, ONLY_HEADERS: "headers" in body})) or None,
     )
 
 

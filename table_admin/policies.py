@@ -40,15 +40,15 @@ def parse_policy(document: Mapping[str, Any]) -> dict[str, Any]:
     return said
 
 
-def written_policy(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what a file or a request says, its types being checked; None for nothing. Raises InvalidInput.
+def said_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a file's line or of a request that say something, for `parse_policy`.
 
     Null says nothing, as for other fields, and NONE takes away.
     """
     given = {name: body[name] for name in (*FIELDS, ONLY_HEADERS) if body.get(name) not in (None, False, NONE)}
     gone = {name: None for name in ("noindex", "maintenance") if body.get(name) == NONE}
     refused = {name: False for name in ("private", "noindex") if body.get(name) is False}
-    return parse_policy(given | gone | refused) or None
+    return given | gone | refused
 
 
 def planned_policy(before: Policy | None, said: Said | None, *, whole: bool = False) -> Policy | None:

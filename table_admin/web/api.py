@@ -47,6 +47,7 @@ from table_admin.web.models import (
     Put,
     Rollback,
     RoutesPage,
+    options_of,
 )
 from table_admin.web.problems import add_problems, responses
 
@@ -180,7 +181,7 @@ def _add_writes(
         if_none_match: IfNoneMatch = None,
         key: Key = None,
     ) -> Response[ChangeDocument]:
-        options = {**dataclasses.asdict(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
+        options = {**options_of(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
 
         def make(rows: RoutingTable) -> Sequence[Change]:
             change = rows.put(domain, **options)

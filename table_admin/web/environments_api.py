@@ -38,6 +38,7 @@ from table_admin.web.models import (
     RollbackEnvironment,
     Routes,
     Up,
+    options_of,
 )
 from table_admin.web.problems import responses
 
@@ -109,7 +110,7 @@ def _add_environments(
         responses=responses(200, 400, 409),
     )
     def put_environment(name: Name, body: Up, dry_run: DryRun = False, key: Key = None) -> Changes:
-        options = dataclasses.asdict(body)
+        options = options_of(body)
 
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
             return environments.up(rows, name, dry_run=dry_run, on_left=left, **options)

@@ -1,13 +1,15 @@
 """What the HTTP API takes and gives, beside the documents that the command prints too."""
 
+import dataclasses
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator, Field
 
 from table_admin.documents import ChangeDocument, RevisionDocument, RouteDocument
+from table_admin.policies import FIELDS, ONLY_HEADERS, RETRY_AFTER, said_of
 
 # An HTTP API hands over a path decoded, other ways to a function do not; and many clients encode an asterisk.
 Domain = Annotated[
@@ -55,6 +57,42 @@ DomainFor = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A page in place of a site, for a while: 503."""
+
+    retry_after: Annotated[int | str, Field(description="When to come again: a duration as in 10m, or seconds.")] = (
+        RETRY_AFTER
+    )
+    message: Annotated[str, Field(description="A line for the page.")] = ""
+
+
+Private = Annotated[
+    bool | None,
+    Field(description="Only those with a session get an answer: by a signed link, or a name and password."),
+]
+Allow = Annotated[
+    list[NotEmpty] | None,
+    Field(description="Addresses and networks in CIDR notation that get an answer; an empty list: all do."),
+]
+Noindex = Annotated[
+    bool | Literal["none"] | None,
+    Field(description="Whether search engines are told to keep away; none: of what expires they are."),
+]
+Headers = Annotated[
+    dict[str, str | None] | None,
+    Field(
+        description="Of the response, value by name: an empty value takes away what the origin sends. null is for one "
+        "that is not spoken of any more; those that are not named stay."
+    ),
+]
+OnlyHeaders = Annotated[bool, Field(description="Headers that are not named are not spoken of any more.")]
+InMaintenance = Annotated[
+    Maintenance | Literal["none"] | None,
+    Field(description="In place of the site a page that says so, with 503; none ends it."),
+]
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """A route to write. What is not given stays as it is."""
 
@@ -82,6 +120,12 @@ class Put:
         ),
     ] = None
     only_rules: Annotated[bool, Field(description="Rules that are not named go.")] = False
+    private: Private = None
+    allow: Allow = None
+    noindex: Noindex = None
+    headers: Headers = None
+    only_headers: OnlyHeaders = False
+    maintenance: InMaintenance = None
     note: Why = ""
 
 
@@ -123,6 +167,12 @@ class Up:
     force: Annotated[bool, Field(description="Prune also what other domains are served from.")] = False
     expires_in: ExpiresIn = None
     permanent: Permanent = False
+    private: Private = None
+    allow: Allow = None
+    noindex: Noindex = None
+    headers: Headers = None
+    only_headers: OnlyHeaders = False
+    maintenance: InMaintenance = None
     note: Why = ""
 
 
@@ -170,6 +220,13 @@ class Declaration:
     adopt: Annotated[bool, Field(description="Take over rows that nobody or somebody else keeps.")] = False
     plan: Annotated[str | None, Field(min_length=1, description="To apply: only if it is the plan of this id.")] = None
     force: Annotated[bool, Field(description="To apply: also where it changes more than is likely meant.")] = False
+
+
+def options_of(body: Put | Up) -> dict[str, Any]:
+    """Return what a request asks for, its policy in one. Raises InvalidInput."""
+    options = dataclasses.asdict(body)
+    policy = {name: options.pop(name) for name in (*FIELDS, ONLY_HEADERS)}
+    return options | {"policy": said_of(policy) or None}
 
 
 @dataclass(frozen=True, slots=True)

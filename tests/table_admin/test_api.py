@@ -134,6 +134,73 @@ def test_rules_are_set_changed_and_taken_away_and_others_stay(ask: Ask) -> None:
     assert ask("GET", "/explain", query={"url": f"https://{HOST}/api/x"})[2]["rule"] == "/api/*"
 
 
+POLICY = {
+    "private": True,
+    "allow": ["203.0.113.9", "2001:db8::/32"],
+    "noindex": False,
+    "headers": {"X-Frame-Options": "DENY", "x-powered-by": ""},
+    "maintenance": {"retry_after": "10m", "message": "Back at noon."},
+}
+POLICY_SHOWN = POLICY | {
+    "allow": ["2001:db8::/32", "203.0.113.9/32"],
+    "headers": {"x-frame-options": "DENY", "x-powered-by": ""},
+    "maintenance": {"retry_after": 600, "message": "Back at noon."},
+}
+NO_POLICY = {"private": False, "allow": [], "noindex": None, "headers": {}, "maintenance": None}
+
+
+def policy_of(route: Any) -> dict[str, Any]:
+    return {name: route[name] for name in NO_POLICY}
+
+
+def test_who_gets_an_answer_and_what_goes_with_it_is_said_left_and_taken_away(ask: Ask) -> None:
+    status, _, change = ask("PUT", f"/routes/{HOST}", {"target": A, **POLICY})
+    assert (status, policy_of(change["after"])) == (201, POLICY_SHOWN)
+    # Many clients write null for what they say nothing of.
+    assert ask("PUT", f"/routes/{HOST}", {"target": A, **dict.fromkeys(POLICY)})[2]["action"] == "unchanged"
+    said = {"headers": {"x-frame-options": None, "x-a": "b"}, "noindex": "none"}
+    change = ask("PUT", f"/routes/{HOST}", {"target": A, **said})[2]
+    assert (change["after"]["headers"], change["after"]["noindex"]) == ({"x-a": "b", "x-powered-by": ""}, None)
+    change = ask("PUT", f"/routes/{HOST}", {"target": A, "headers": {"x-a": "c"}, "only_headers": True})[2]
+    assert change["after"]["headers"] == {"x-a": "c"}
+    gone = {"private": False, "allow": [], "only_headers": True, "maintenance": "none"}
+    assert policy_of(ask("PUT", f"/routes/{HOST}", {"target": A, **gone})[2]["after"]) == NO_POLICY
+    differences = ask("GET", f"/routes/{HOST}/diff", query={"from": "1", "to": "4"})[2]["differences"]
+    assert differences == {name: [POLICY_SHOWN[name], NO_POLICY[name]] for name in POLICY}
+    assert policy_of(ask("GET", f"/routes/{HOST}/history")[2]["revisions"][-1]["route"]) == POLICY_SHOWN
+
+
+def test_an_environment_is_made_private_with_all_its_services(ask: Ask) -> None:
+    body = {"base": "example.com", "services": {"web": A, "api": B}, **POLICY}
+    assert len(ask("PUT", "/environments/env-7", body)[2]["changes"]) == 2
+    routes = ask("GET", "/environments/env-7")[2]["routes"]
+    assert [policy_of(route) for route in routes] == [POLICY_SHOWN] * 2
+    again = ask("PUT", "/environments/env-7", body)[2]["changes"]
+    assert [change["action"] for change in again] == ["unchanged"] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "says"),
+    [
+        ({"allow": ["office"]}, 400, "'office' is no network"),
+        ({"headers": {"set-cookie": "a=b"}}, 400, "headers: set-cookie cannot be used"),
+        ({"headers": {"x-a": "b" * 1025}}, 400, "Too many headers"),
+        ({"maintenance": {"retry_after": "soon"}}, 400, "'soon' is not a duration"),
+        ({"maintenance": "on"}, 422, "body.maintenance"),
+        ({"noindex": "perhaps"}, 422, "body.noindex"),
+        ({"allow": "192.0.2.1"}, 422, "body.allow"),
+        ({"allow": [""]}, 422, "body.allow"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_the_clients_mistake(ask: Ask, said: Any, status: int, says: str) -> None:
+    for path, body in (
+        (f"/routes/{HOST}", {"target": A}),
+        ("/environments/env-7", {"base": "example.com", "services": {"": A}}),
+    ):
+        found, _, problem = ask("PUT", path, body | said)
+        assert (found, says in problem["detail"]) == (status, True), problem
+
+
 @pytest.mark.parametrize(
     ("rules", "status", "says"),
     [
