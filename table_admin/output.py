@@ -19,15 +19,17 @@ from table_admin.finding import Finding
 from table_admin.inputs import epoch_text
 from table_admin.path_rules import written_rules
 from table_admin.plan import Plan
+from table_admin.policies import FIELDS
+from table_admin.policy_words import badges, difference_words, route_words
 from table_admin.terminal import Progress as progress  # noqa: N813  # a function to who calls it
 from table_admin.terminal import counted, echo
 from table_admin.terminal import table as print_table
 
 __all__ = ["counted", "echo", "print_table", "progress"]
 
-ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES")
-HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "RULES", "NOTE")
-ROUTE_SPARE = ("BY", "REVISION", "ENVIRONMENT", "EXPIRES", "RULES")
+ROUTE_HEADS = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES", "POLICY")
+HISTORY_HEADS = ("REVISION", "ACTION", "TARGET", "WHEN", "BY", "RULES", "POLICY", "NOTE")
+ROUTE_SPARE = ("BY", "REVISION", "ENVIRONMENT", "EXPIRES", "RULES", "POLICY")
 """What a narrow terminal is not shown, the first first."""
 ENVIRONMENT_HEADS = ("ENVIRONMENT", "ROUTES", "EXPIRES", "CHANGED", "BY")
 DEPLOYMENT_HEADS = ("DEPLOYMENT", "BUCKET", "STATE", "FILES", "BYTES", "CREATED", "BY", "NOTE")
@@ -70,6 +72,7 @@ def print_route(route: Route) -> None:
     values["origin"] = " ".join(f"{name}={value}" for name, value in values["origin"].items())
     values["expires_at"] = epoch_text(route.expires_at) or "never"
     values["rules"] = f"\n{'':<13}".join(f"{pattern} -> {target}" for pattern, target in written_rules(route).items())
+    values |= {name: text.replace("\n", f"\n{'':<13}") for name, text in route_words(route).items()}
     for name, value in values.items():
         for line in f"{name + ':':<13}{value}".split("\n"):
             echo(line.rstrip())
@@ -100,9 +103,9 @@ def print_changes(
         expires = change.after.expires_at if change.after else None
         expiry = f", expires {epoch_text(expires)}" if expires else ""
         message = f": {change.message}" if change.message else ""
-        echo(f"{' '.join(words)} (revision {change.revision}{expiry}{_rules_in(change.after)}){message}")
+        echo(f"{' '.join(words)} (revision {change.revision}{expiry}{_beside(change.after)}){message}")
         if change.action in ("created", "updated"):
-            _print_rule_differences(change)
+            _print_differences_beside(change)
 
 
 def _with_links(change: Change, links: Mapping[str, Sequence[Link]] | None) -> Any:
@@ -120,7 +123,7 @@ def print_revision(entry: Revision, as_json: bool) -> None:
     target = f" -> {entry.state.target}" if entry.state else ""
     why = f": {entry.note}" if entry.note else ""
     when = entry.updated_at[:19].replace("T", " ")
-    what = f"revision {entry.revision}{_rules_in(entry.state)}, by {entry.updated_by}"
+    what = f"revision {entry.revision}{_beside(entry.state)}, by {entry.updated_by}"
     echo(f"{when}Z  {entry.action:<8}  {entry.domain}{target} ({what}){why}")
 
 
@@ -139,13 +142,15 @@ def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") ->
                 if one.get(pattern) != other.get(pattern):
                     print_differences({f"{_OF_RULES[name]} {pattern}": (one.get(pattern), other.get(pattern))}, indent)
             continue
-        old, new = _cell(name, before), _cell(name, after)
-        echo(f"{indent}{name}: ", (old, "red"), " -> ", (new, "green"))
+        cells = [(name, _cell(name, before), _cell(name, after))]
+        for what, old, new in difference_words(name, before, after) if name in FIELDS else cells:
+            echo(f"{indent}{what}: ", (old, "red"), " -> ", (new, "green"))
 
 
-def _print_rule_differences(change: Change) -> None:
+def _print_differences_beside(change: Change) -> None:
+    """Print what the line of a change has no room for."""
     found = differences(change.before, change.after)
-    print_differences({name: found[name] for name in _OF_RULES if name in found}, indent="    ")
+    print_differences({name: found[name] for name in (*_OF_RULES, *FIELDS) if name in found}, indent="    ")
 
 
 def print_update(change: Change) -> None:
@@ -165,7 +170,7 @@ def print_plan(plan: Plan) -> None:
         route = change.after or change.before
         echo((f"{sign} {change.domain}  {route.target if route else ''}".rstrip(), colour))
         if change.action == "created":
-            _print_rule_differences(change)
+            _print_differences_beside(change)
     counts = (plan.count("created"), plan.count("updated"), plan.count("deleted"), plan.unchanged)
     click.echo("Plan {}: {} to create, {} to update, {} to delete, {} unchanged.".format(plan.id, *counts))
 
@@ -245,15 +250,16 @@ def route_rows(routes: Iterable[Route]) -> Iterator[Sequence[str]]:
     """Yield the cells of a listing."""
     for route in routes:
         expires = epoch_text(route.expires_at) or "never"
-        rules = str(len(route.rules) or "")
-        yield route.domain, route.target, route.environment, str(route.revision), expires, route.updated_by, rules
+        about = route.domain, route.target, route.environment, str(route.revision), expires, route.updated_by
+        yield *about, *_beside_cells(route)
 
 
 def history_rows(revisions: Iterable[Revision]) -> Iterator[Sequence[str]]:
     """Yield the cells of a domain's history."""
     for entry in revisions:
-        target, rules = (entry.route.target, str(len(entry.route.rules) or "")) if entry.route else ("", "")
-        yield str(entry.revision), entry.action, target, entry.updated_at, entry.updated_by, rules, entry.note
+        target = entry.route.target if entry.route else ""
+        done = str(entry.revision), entry.action, target, entry.updated_at, entry.updated_by
+        yield *done, *_beside_cells(entry.route), entry.note
 
 
 def environment_rows(found: Iterable[Environment]) -> Iterator[Sequence[str]]:
@@ -263,8 +269,14 @@ def environment_rows(found: Iterable[Environment]) -> Iterator[Sequence[str]]:
         yield one.name, str(one.routes), expires, one.updated_at[:19].replace("T", " ") + "Z", one.updated_by
 
 
-def _rules_in(route: Route | None) -> str:
-    return f", {counted(len(route.rules), 'rule')}" if route and route.rules else ""
+def _beside_cells(route: Route | None) -> tuple[str, str]:
+    """Return the cells of what a route has beside its target."""
+    return str(len(route.rules) or "") if route else "", ",".join(badges(route))
+
+
+def _beside(route: Route | None) -> str:
+    rules = [counted(len(route.rules), "rule")] if route and route.rules else []
+    return "".join(f", {word}" for word in (*rules, *badges(route)))
 
 
 def _cell(name: str, value: Any) -> str:

@@ -228,12 +228,12 @@ def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_cell(
     table.put("env-1.example.com", A)
     where = ("--endpoint-url", aws.endpoint, "--stack", table.stack)
     whole = [f"{domain}  {target}", f"{'env-1.example.com':<32}  {A}"]
-    heads = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES")
+    heads = ("DOMAIN", "TARGET", "ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES", "POLICY")
     for columns, left_out in (
         (200, []),
-        (142, ["BY"]),
-        (90, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY"]),
-        (40, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES"]),
+        (150, ["BY"]),
+        (98, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY"]),
+        (40, ["ENVIRONMENT", "REVISION", "EXPIRES", "BY", "RULES", "POLICY"]),
     ):
         lines = on_a_terminal(*where, "list", columns=columns, TERM="dumb").splitlines()
         assert lines[0].split() == [head for head in heads if head not in left_out], columns
@@ -242,7 +242,7 @@ def test_a_narrow_terminal_is_shown_fewer_columns_and_no_broken_cell(
         assert any(line.startswith(f"{', '.join(left_out)} left out") for line in lines) == bool(left_out)
         assert columns < 60 or max(map(len, lines[:3])) <= columns
     piped = command("list")[1]
-    assert piped.splitlines()[0].split()[-1] == "RULES"
+    assert piped.splitlines()[0].split()[-2:] == ["RULES", "POLICY"]
     assert target in piped
     history = on_a_terminal(*where, "history", domain, TERM="dumb").splitlines()
     assert history[0].split()[-1] == "NOTE"

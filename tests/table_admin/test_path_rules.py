@@ -106,7 +106,7 @@ def test_rules_are_shown_by_get_list_history_diff_and_watch(command: Command) ->
     command("put", HOST, A, "--rule", f"/api/*={API}", "--rule", f"/a%3Db={B}")
     assert f"rules:       /a%3Db -> {B}\n             /api/* -> {API}\n" in command("get", HOST)[1]
     heads, row = command("list")[1].splitlines()
-    assert (heads.split()[-1], row.split()[-1]) == ("RULES", "2")
+    assert (heads.split()[-2:], row.split()[-1]) == (["RULES", "POLICY"], "2")
     assert command("list", "--target", "api.acme")[2] == "1 route\n"
     assert [line.split()[-1] for line in command("history", HOST)[1].splitlines()[1:]] == ["2", "pipeline"]
     assert command("diff", HOST)[1] == f"rule /a%3Db: (none) -> {B}\nrule /api/*: (none) -> {API}\n"
