@@ -175,6 +175,14 @@ class RevisionDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class WayDocument:
+    """What both handlers do."""
+
+    viewer_request: dict[str, Any]
+    origin_request: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExplanationDocument:
     """What a GET of a URL meets at the edge."""
 
@@ -192,6 +200,10 @@ class ExplanationDocument:
     """The pattern of the row's rule for the path; empty where the row's own target answers."""
     rule_reason: str
     """Why this rule, or why none; empty for a row without rules."""
+    policy: dict[str, str]
+    """In words, what is not as with a row that says nothing: who, maintenance, noindex, headers."""
+    let_in: WayDocument | None
+    """What those get whom the row lets in, where it refuses others: these are what is above."""
 
 
 def route_document(route: Route) -> RouteDocument:
@@ -258,6 +270,8 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
         found.known,
         found.rule,
         found.rule_reason,
+        dict(found.policy),
+        WayDocument(found.let_in.viewer_request, found.let_in.origin_request) if found.let_in else None,
     )
 
 

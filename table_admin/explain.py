@@ -4,10 +4,9 @@ import contextlib
 import copy
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from edge_handler.answers import Result
@@ -15,6 +14,7 @@ from edge_handler.errors import BrokenRow, StorageUnreachable
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.destination import Destination, decode_destination
 from edge_handler.routes.origin import DeploymentOrigin
+from edge_handler.routes.policy import Policy
 from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Route
@@ -24,12 +24,33 @@ from edge_handler.time_left import HEADER as TIME_LEFT
 from edge_handler.website.deployments import Deployments
 from edge_handler.website.lists import Lists
 from edge_handler.website.resolution import Serve
+from table_admin.changes import is_live
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import parse_host
+from table_admin.policy_words import explained
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.snapshots.known import known_at_edge
 from table_admin.which_row import Which, which_row
+
+_NOBODYS_ADDRESS = "0.0.0.0"  # noqa: S104  # it is bound to nothing
+"""Of no network that somebody lets in, but of all addresses."""
+
+
+class _Edge(NamedTuple):
+    """The edge's modules of handlers, and its settings."""
+
+    viewer_request: Any
+    origin_request: Any
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What both handlers do, see `Explanation`."""
+
+    viewer_request: dict[str, Any]
+    origin_request: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,10 @@ class Explanation:
     """The pattern of the row's rule for the path; empty where its own target answers."""
     rule_reason: str = ""
     """Why this rule, or why none; empty for a row without rules."""
+    policy: Mapping[str, str] = field(default_factory=dict)
+    """What the row says of who gets an answer and what goes with it, see `policy_words.explained`."""
+    let_in: Way | None = None
+    """What those get whom the row lets in, where viewer-request refuses others: these are what is above."""
 
 
 def explain(table: RoutingTable, url: str) -> Explanation:
@@ -72,35 +97,49 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     domain, uri = _host(host), parts.path or "/"
     # First by itself: a table that cannot be read is a failure of this command, not of the URL.
     which = which_row(table, domain, uri)
-    viewer_request, origin_request, settings = _edge()
-    resolver = Resolver(_Table(table), settings, table.clock)
-    event = _event(domain, uri, parts.query)
-    # The handlers log to standard output, which here belongs to the answer.
-    with contextlib.redirect_stdout(sys.stderr):
-        result = viewer_request.make_handler(resolver)(event, None)
-    explained = partial(
-        Explanation,
+    edge = _edge()
+    resolver = Resolver(_Table(table), edge.settings, table.clock)
+    way, result = _walk(edge, resolver, table, _event(domain, uri, parts.query))
+    row = which.row if is_live(which.row, table.clock()) else None
+    let_in = None
+    if "status" in result and row is not None and row.policy is not None and row.policy.guards:
+        # Nobody's key is needed for that, and nobody who may explain is let in.
+        open_to_all = Resolver(_Table(table, guarded=False), edge.settings, table.clock)
+        let_in, _ = _walk(edge, open_to_all, table, _event(domain, uri, parts.query))
+    return Explanation(
         url,
         domain,
         which.row,
+        _refused(which, domain, result, resolver) if "status" in result else which.reason,
+        way.viewer_request,
+        way.origin_request,
         missing=_missing(table, which.origin),
         known=_known(table, which.domain),
         rule=which.rule.pattern if which.rule is not None else "",
         rule_reason=which.rule_reason,
+        policy=explained(row) if row is not None else {},
+        let_in=let_in,
     )
+
+
+def _walk(edge: _Edge, resolver: Resolver, table: RoutingTable, event: dict[str, Any]) -> tuple[Way, Result]:
+    """Return what the handlers do, and what viewer-request returned."""
+    # The handlers log to standard output, which here belongs to the answer.
+    with contextlib.redirect_stdout(sys.stderr):
+        result = edge.viewer_request.make_handler(resolver)(event, None)
     if "status" in result:
-        return explained(_refused(which, domain, result, resolver), _generated(result), None)
+        return Way(_generated(result), None), result
     stamp = result["headers"][HEADER][0]["value"]
-    origin_event = _event(domain, result["uri"], result["querystring"])
+    origin_event = _event(result["headers"]["host"][0]["value"], result["uri"], result["querystring"])
     request = origin_event["Records"][0]["cf"]["request"]
     request["headers"] = copy.deepcopy(result["headers"])
     request["headers"].pop(TIME_LEFT, None)  # who asks why may wait
     request["origin"] = {"s3": {"domainName": "the-distributions-own-bucket", "customHeaders": {}}}
     uri = request["uri"]
     with contextlib.redirect_stdout(sys.stderr):
-        forwarded = origin_request.make_handler(settings.s3_endpoint, _Table(table))(origin_event, None)
-        file = {} if "status" in forwarded else _file(stamp, uri, request["querystring"], settings, table)
-    return explained(which.reason, {"stamp": stamp}, {**_forwarded(forwarded), **file})
+        forwarded = edge.origin_request.make_handler(edge.settings.s3_endpoint, _Table(table))(origin_event, None)
+        file = {} if "status" in forwarded else _file(stamp, uri, request["querystring"], edge.settings, table)
+    return Way({"stamp": stamp}, {**_forwarded(forwarded), **file}), result
 
 
 def _host(text: str) -> str:
@@ -123,12 +162,12 @@ def _refused(which: Which, host: str, result: Result, resolver: Resolver) -> str
     return which.reason
 
 
-def _edge() -> tuple[Any, Any, Settings]:
+def _edge() -> _Edge:
     """Return the handlers and their settings. They read the environment while they are imported, and may refuse it."""
     try:
         from edge_handler import origin_request, viewer_request  # noqa: PLC0415
 
-        return viewer_request, origin_request, load_settings()
+        return _Edge(viewer_request, origin_request, load_settings())
     except ValueError as error:
         raise InvalidInput(f"The edge cannot start with AWS_ENDPOINT_URL or EDGE_... as they are: {error}.") from error
 
@@ -136,8 +175,10 @@ def _edge() -> tuple[Any, Any, Settings]:
 class _Table:
     """The routing table as the resolver asks for it. boto3 has time limits of its own."""
 
-    def __init__(self, table: RoutingTable) -> None:
+    def __init__(self, table: RoutingTable, *, guarded: bool = True) -> None:
+        """Not `guarded` is as for those who are let in."""
         self._table = table
+        self._guarded = guarded
 
     def read(
         self,
@@ -146,7 +187,8 @@ class _Table:
         *,
         expected: str | None = None,  # noqa: ARG002
     ) -> Mapping[str, Destination | BrokenRow]:
-        return {item["domain"]["S"]: _read(item) for item in self._table.read(domains)}
+        found = {item["domain"]["S"]: _read(item) for item in self._table.read(domains)}
+        return found if self._guarded else {domain: _unguarded(one) for domain, one in found.items()}
 
 
 def _read(item: Item) -> Destination | BrokenRow:
@@ -154,6 +196,13 @@ def _read(item: Item) -> Destination | BrokenRow:
         return decode_destination(item)
     except BrokenRow as error:
         return BrokenRow(str(error))
+
+
+def _unguarded(found: Destination | BrokenRow) -> Destination | BrokenRow:
+    if isinstance(found, BrokenRow) or found.policy is None:
+        return found
+    policy = found.policy._replace(private=0, allow=(), maintenance=None)
+    return found._replace(policy=policy if policy != Policy() else None)
 
 
 def _missing(table: RoutingTable, origin: Answering | None) -> str:
@@ -204,7 +253,7 @@ def _file(stamp: str, uri: str, query: str, settings: Settings, table: RoutingTa
 
 def _event(host: str, uri: str, querystring: str) -> dict[str, Any]:
     request = {
-        "clientIp": "127.0.0.1",
+        "clientIp": _NOBODYS_ADDRESS,
         "method": "GET",
         "uri": uri,
         "querystring": querystring,

@@ -191,13 +191,18 @@ def print_explanation(found: Explanation) -> None:
     echo(f"  row             {found.reason}")
     if found.rule_reason:
         echo(f"  rule            {found.rule_reason}")
+    for name, words in found.policy.items():
+        echo(f"  {name:<15} {words}")
     if found.missing:
         echo(f"  target          {found.missing}")
     if found.known:
         echo(f"  known at edge   {found.known}")
     echo(f"  viewer-request  {_step(found.viewer_request)}")
-    if found.origin_request is not None:
-        echo(f"  origin-request  {_step(found.origin_request)} (on a cache miss)")
+    if found.let_in is not None:
+        echo(f"  who is let in   {_step(found.let_in.viewer_request)}")
+    origin_request = found.let_in.origin_request if found.let_in is not None else found.origin_request
+    if origin_request is not None:
+        echo(f"  origin-request  {_step(origin_request)} (on a cache miss)")
 
 
 def print_swept(swept: Iterable[Swept], dry_run: bool) -> None:

@@ -33,6 +33,25 @@ def route_words(route: Route) -> dict[str, str]:
     }
 
 
+def explained(route: Route) -> dict[str, str]:
+    """Return a line for each thing that is not as with a route that says nothing: `who` gets an answer, and so on."""
+    policy = route.policy or Policy()
+    found = {}
+    who = [f"those who come from {', '.join(policy.allow)}"] if policy.allow else []
+    if policy.private:
+        who.append(f"those with a session, private since revision {policy.private}: by a signed link, or the password")
+    if who:
+        found["who"] = f"only {' and of them '.join(who)}; others get 403"
+    if policy.maintenance:
+        page = _page(*policy.maintenance[1:])
+        found["maintenance"] = f"since revision {policy.maintenance.since}: 503, {page}; a bypass link lets past it"
+    if policy.noindex is not None or is_noindex(policy, route.expires_at):
+        found["noindex"] = noindex_words(route)
+    if policy.headers:
+        found["headers"] = "; ".join(f"{name}: {value or TAKEN_AWAY}" for name, value in policy.headers)
+    return found
+
+
 def noindex_words(route: Route) -> str:
     """Return whether search engines are told to keep away, and why."""
     said = route.policy is not None and route.policy.noindex is not None

@@ -157,3 +157,84 @@ def test_a_row_that_has_expired_or_is_broken_is_not_made_good_by_a_wildcard_and_
 def test_nobody_can_ask_for_a_wildcard(table: RoutingTable, url: str) -> None:
     with pytest.raises(InvalidInput, match=r"no browser can ask for one; .* https://any\.tenant\.example\.com/"):
         explain(table, url)
+
+
+# ---- Who gets an answer, and what goes with it
+
+NOBODY, OWN = "203.0.113.0/24", "www.example.com"
+SAID: dict[str, Any] = {
+    "private": True,
+    "allow": [NOBODY],
+    "noindex": False,
+    "headers": {"x-frame-options": "DENY", "x-powered-by": ""},
+    "maintenance": {"retry_after": "10m", "message": "Back at noon."},
+}
+
+
+def steps(said: str) -> dict[str, str]:
+    return {line[2:18].strip(): line[18:] for line in said.splitlines()[1:]}
+
+
+def test_what_a_row_says_is_a_line_each(command: Command, table: RoutingTable) -> None:
+    table.put(OWN, A)
+    table.put(OWN, A, policy=SAID)
+    found = steps(command("explain", f"https://{OWN}/x/")[1])
+    assert found["who"] == (
+        f"only those who come from {NOBODY} and of them those with a session, private since revision 2: "
+        "by a signed link, or the password; others get 403"
+    )
+    assert found["maintenance"] == (
+        "since revision 2: 503, Retry-After 600, 'Back at noon.'; a bypass link lets past it"
+    )
+    assert found["noindex"] == "no"
+    assert found["headers"] == "x-frame-options: DENY; x-powered-by: (taken away)"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [({"private": True}, 403), ({"allow": [NOBODY]}, 403), ({"maintenance": {}}, 503), (SAID, 403)],
+    ids=["private", "allow", "maintenance", "all"],
+)
+def test_what_those_get_who_are_let_in_is_shown_beside_what_others_get(
+    command: Command, table: RoutingTable, said: Any, status: int
+) -> None:
+    table.put(OWN, A, rules={"/api/*": "https://api.example.net"}, policy=said)
+    open_to_all = "x.example.com"
+    shown = {name: value for name, value in said.items() if name in ("noindex", "headers")}
+    table.put(open_to_all, A, rules={"/api/*": "https://api.example.net"}, policy=shown)
+    for path in ("/x/", "/api/x"):
+        found, other = explain(table, f"https://{OWN}{path}"), explain(table, f"https://{open_to_all}{path}")
+        assert (found.viewer_request, found.origin_request) == ({"status": status}, None)
+        assert found.let_in is not None
+        stamp = str(other.viewer_request["stamp"]).replace(open_to_all, OWN)
+        assert (found.let_in.viewer_request, other.let_in) == ({"stamp": stamp}, None)
+        assert found.let_in.origin_request == other.origin_request
+    lines = steps(command("explain", f"https://{OWN}/x/")[1])
+    assert lines["viewer-request"] == f"answers {status}"
+    assert lines["who is let in"].startswith("goes on with x-route: ")
+    assert lines["origin-request"].startswith("asks https://")
+    told = json.loads(command("explain", f"https://{OWN}/x/", "--json")[1])
+    assert told["let_in"]["origin_request"]["uri"] == "/env-a/x/index.html"
+    assert told["viewer_request"] == {"status": status}
+
+
+def test_whom_no_guard_refuses_is_shown_once(table: RoutingTable) -> None:
+    table.put(OWN, A, policy={"allow": ["0.0.0.0/0", "::/0"]})
+    found = explain(table, f"https://{OWN}/x/")
+    assert (found.let_in, "stamp" in found.viewer_request) == (None, True)
+
+
+def test_noindex_is_said_of_what_expires_and_of_nothing_else_by_itself(command: Command, table: RoutingTable) -> None:
+    table.put(OWN, A)
+    assert not {"who", "maintenance", "noindex", "headers"} & {*steps(command("explain", OWN)[1])}
+    table.put(OWN, A, expires_in="1d")
+    assert steps(command("explain", OWN)[1])["noindex"] == "yes, since it expires"
+    table.put(OWN, A, policy={"noindex": False})
+    assert steps(command("explain", OWN)[1])["noindex"] == "no"
+
+
+def test_of_what_has_expired_nothing_is_said(table: RoutingTable, aws: EmbeddedAws) -> None:
+    table.put(OWN, A, expires_in="1d", policy=SAID)
+    later = RoutingTable(table.stack, actor="a", client=aws.client, clock=lambda: table.clock() + 90_000)
+    found = explain(later, f"https://{OWN}/")
+    assert (found.policy, found.let_in, found.viewer_request) == ({}, None, {"status": 410})
