@@ -202,25 +202,25 @@ def test_what_those_get_who_are_let_in_is_shown_beside_what_others_get(
     open_to_all = "x.example.com"
     shown = {name: value for name, value in said.items() if name in ("noindex", "headers")}
     table.put(open_to_all, A, rules={"/api/*": "https://api.example.net"}, policy=shown)
-    for path in ("/x/", "/api/x"):
+    for path in ("/", "/api/x"):
         found, other = explain(table, f"https://{OWN}{path}"), explain(table, f"https://{open_to_all}{path}")
         assert (found.viewer_request, found.origin_request) == ({"status": status}, None)
         assert found.let_in is not None
         stamp = str(other.viewer_request["stamp"]).replace(open_to_all, OWN)
         assert (found.let_in.viewer_request, other.let_in) == ({"stamp": stamp}, None)
         assert found.let_in.origin_request == other.origin_request
-    lines = steps(command("explain", f"https://{OWN}/x/")[1])
+    lines = steps(command("explain", f"https://{OWN}/")[1])
     assert lines["viewer-request"] == f"answers {status}"
     assert lines["who is let in"].startswith("goes on with x-route: ")
     assert lines["origin-request"].startswith("asks https://")
-    told = json.loads(command("explain", f"https://{OWN}/x/", "--json")[1])
-    assert told["let_in"]["origin_request"]["uri"] == "/env-a/x/index.html"
+    told = json.loads(command("explain", f"https://{OWN}/", "--json")[1])
+    assert told["let_in"]["origin_request"]["uri"] == "/env-a/index.html"
     assert told["viewer_request"] == {"status": status}
 
 
 def test_whom_no_guard_refuses_is_shown_once(table: RoutingTable) -> None:
     table.put(OWN, A, policy={"allow": ["0.0.0.0/0", "::/0"]})
-    found = explain(table, f"https://{OWN}/x/")
+    found = explain(table, f"https://{OWN}/")
     assert (found.let_in, "stamp" in found.viewer_request) == (None, True)
 
 
