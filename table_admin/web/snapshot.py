@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from edge_handler.routes.route import Route
 from table_admin.errors import TableAdminError
 from table_admin.feed import Feed
+from table_admin.policy_words import badges
 from table_admin.routing_table import RoutingTable
 
 # A table of any size is being read for a tenth of the time at most.
@@ -34,6 +35,8 @@ class Entry:
     updated_at: str
     updated_by: str
     rules: int
+    policy: tuple[str, ...]
+    """A word for each thing that it says of who gets an answer and what goes with it."""
     text: str
 
 
@@ -159,6 +162,7 @@ class Snapshot:
 def _entry(route: Route) -> Entry:
     words = (route.domain, route.target, route.environment, route.service, route.owner, route.updated_by, route.note)
     rules = (word for rule in route.rules for word in (rule.pattern, rule.target))
+    said = tuple(badges(route))
     return Entry(
         route.domain,
         route.target,
@@ -170,5 +174,6 @@ def _entry(route: Route) -> Entry:
         route.updated_at,
         route.updated_by,
         len(route.rules),
-        " ".join((*words, *rules)).lower(),
+        said,
+        " ".join((*words, *rules, *said)).lower(),
     )

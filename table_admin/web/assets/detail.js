@@ -5,6 +5,7 @@ import { SHOWN, diffTable, value } from './diff.js';
 import { siteLink, targetText, urlOf } from './domains.js';
 import { get, route, send } from './http.js';
 import { explainer } from './path.js';
+import { badgesOf, policyCommands, policyFacts } from './policy.js';
 import { review } from './review.js';
 import { ruleList, ruleNews, rulesEditor } from './rules.js';
 
@@ -140,13 +141,15 @@ async function draw(domain, { edge, changed }, isWanted) {
   const facts = found && element('dl', {}, ...SHOWN.flatMap((name) => [
     element('dt', {}, name.replace('_', ' ')), element('dd', {}, shownFact(name, found))]),
   found.rules.length ? element('dt', {}, 'rules') : null, found.rules.length ? element('dd', {}, ruleList(found.rules)) : null,
+  ...policyFacts(found),
   element('dt', {}, 'revision'), element('dd', {}, `${found.revision}, ${found.updated_at.slice(0, 16).replace('T', ' ')}Z by ${found.updated_by}`));
   place.replaceChildren(...[
     element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, domain), close),
+    found && element('p', { class: 'badges' }, ...badgesOf(found)),
     siteLink(domain, edge, 'Open the site'),
     facts ?? element('p', {}, 'This domain has no route; its history can bring it back.'),
     element('h3', {}, 'How its URL is answered'), explainer(path),
-    found && element('h3', {}, 'Edit'), found && editor(found, changed),
+    found && element('h3', {}, 'Edit'), found && editor(found, changed), found && policyCommands(found),
     found && element('div', { class: 'buttons' },
       element('button', { type: 'button', onclick: writes.touch }, 'Empty the CDN of it'),
       element('button', { type: 'button', class: 'danger', onclick: writes.remove }, 'Remove')),

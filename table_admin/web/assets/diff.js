@@ -1,6 +1,7 @@
 // What a write changes, as a table: what is now, and what is after.
 
 import { element, time } from './dom.js';
+import { policyChanges } from './policy.js';
 import { ruleChanges } from './rules.js';
 
 export const SHOWN = ['target', 'environment', 'service', 'owner', 'lifetime', 'expires_at', 'managed', 'source', 'note'];
@@ -26,8 +27,9 @@ export function diffTable({ before, after }) {
   const names = [...SHOWN, 'origin', 'generation'].filter((name) => value(name, before) !== value(name, after)
     && (name !== 'note' || after?.note));
   const rules = ruleChanges(before, after).map(([pattern, old, now]) => [`rule ${pattern}`, old ?? '(none)', now ?? '(none)']);
-  if (!names.length && !rules.length) return element('p', { class: 'message' }, 'Nothing changes.');
-  return table('Attribute', [...names.map((name) => [name, value(name, before), value(name, after)]), ...rules]);
+  const policy = policyChanges(before, after);
+  if (!names.length && !rules.length && !policy.length) return element('p', { class: 'message' }, 'Nothing changes.');
+  return table('Attribute', [...names.map((name) => [name, value(name, before), value(name, after)]), ...rules, ...policy]);
 }
 
 // Of several routes, by domain: each as `now` and `then` say it.

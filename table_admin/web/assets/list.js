@@ -3,6 +3,7 @@
 import { countedRules, targetText } from './domains.js';
 import { byId, element, expiry } from './dom.js';
 import { get } from './http.js';
+import { badges } from './policy.js';
 
 const PAGE = 100;
 let shown = [];
@@ -13,7 +14,8 @@ function row(entry, chosen) {
   const environment = element('a', { href: `#env/${encodeURIComponent(entry.environment)}` }, entry.environment);
   return element('tr', { 'data-domain': entry.domain, 'aria-selected': String(entry.domain === chosen) },
     element('td', {}, link),
-    element('td', {}, targetText(entry.target), entry.rules > 0 && ' ', entry.rules > 0 && element('span', { class: 'faint nowrap' }, countedRules(entry.rules))),
+    element('td', {}, targetText(entry.target), entry.rules > 0 && ' ', entry.rules > 0 && element('span', { class: 'faint nowrap' }, countedRules(entry.rules)),
+      ...entry.policy.flatMap((word) => [' ', ...badges([word])])),
     element('td', {}, environment, entry.service ? ` ${entry.service}` : ''),
     element('td', {}, expiry(entry.expires_at)));
 }

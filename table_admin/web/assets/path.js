@@ -7,18 +7,22 @@ function step(title, text, kind = '') {
   return element('li', { class: kind }, element('b', {}, title), element('code', {}, text));
 }
 
+const TITLES = { who: 'Who gets an answer', maintenance: 'Maintenance', noindex: 'Search engines are told to keep away', headers: 'Response headers' };
+
 function drawnPath(found) {
   const steps = [step('Browser asks', found.url), step('Routing table', found.reason, found.row ? '' : 'bad')];
   if (found.rule_reason) steps.push(step(found.rule ? `Rule ${found.rule}` : 'Rules by path', found.rule_reason));
-  const viewer = found.viewer_request;
+  for (const [name, words] of Object.entries(found.policy)) steps.push(step(TITLES[name] ?? name, words));
+  if (found.let_in) steps.push(step('viewer-request answers others', `${found.viewer_request.status}`, 'bad'));
+  const { viewer_request: viewer, origin_request: origin } = found.let_in ?? found;
+  const whom = found.let_in ? ' for who is let in' : '';
   if (viewer.location) {
-    steps.push(step('viewer-request redirects', `${viewer.status}, to ${viewer.location}`, 'end'));
+    steps.push(step(`viewer-request redirects${whom}`, `${viewer.status}, to ${viewer.location}`, 'end'));
   } else if (viewer.status) {
-    steps.push(step('viewer-request answers', `${viewer.status}`, 'bad'));
+    steps.push(step(`viewer-request answers${whom}`, `${viewer.status}`, 'bad'));
   } else {
-    steps.push(step('viewer-request stamps the route', `x-route: ${viewer.stamp}`));
+    steps.push(step(`viewer-request stamps the route${whom}`, `x-route: ${viewer.stamp}`));
     steps.push(step('CloudFront', 'answers from its cache under this stamp, or goes on'));
-    const origin = found.origin_request;
     if (origin.status) {
       steps.push(step('origin-request answers', `${origin.status}${origin.location ? `, to ${origin.location}` : ''}`, 'end'));
     } else {
