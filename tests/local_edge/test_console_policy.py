@@ -105,7 +105,6 @@ def test_a_rollback_shows_what_it_changes_of_it(console: Console, edge: LocalEdg
         "private": ["no", "yes: by a signed link, or the password"],
         "allow": ["everybody", "203.0.113.0/24; others get 403"],
         "noindex": ["no", "yes"],
-        "maintenance": ["no", "503, Retry-After 600: Back at <b>noon</b>."],
         "header x-powered-by": ["(none)", "(taken away)"],
     }
 
