@@ -18,7 +18,7 @@ from yarl import URL
 from edge_handler.routes.resolver import Resolver
 from local_edge.cloudfront import CloudFront, Exchange
 from local_edge.demo.service import make_backend, make_frontend, serving
-from local_edge.demo.world import BUCKET, STACK, create_demo_world, demo_upstreams
+from local_edge.demo.world import BUCKET, OFFICE_NETWORK, STACK, create_demo_world, demo_upstreams
 from local_edge.embedded_aws import CREDENTIALS, REGION, EmbeddedAws, create_tables
 from local_edge.functions import Function
 from local_edge.ingress import Ingress
@@ -75,7 +75,7 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         raise OSError(f"port {options.aws_port} is taken; choose another: make run AWS_PORT=4567") from error
     create_tables(load_template(stack=STACK, bucket=BUCKET), aws.client("dynamodb"))
     port: int = listener.getsockname()[1]
-    load_balancer = create_demo_world(aws, port)
+    load_balancer, link = create_demo_world(aws, port)
     secret = secrets.token_hex(16)
     parameters = {"OriginSecret": secret, "OriginSecretDomains": load_balancer}
     distribution = load_template(stack=STACK, bucket=BUCKET, parameters=parameters).distribution()
@@ -108,7 +108,7 @@ async def _run_with(options: argparse.Namespace, tables: MiniStack | None) -> No
         await web.SockSite(runner, listener).start()
         if tables is None and options.dynamodb is None:
             print("The tables are moto's, for hundreds of routes; make run installs what takes 100,000.", flush=True)
-        print(_banner(port, aws.endpoint, backend, frontend, ingress), flush=True)
+        print(_banner(port, aws.endpoint, backend, frontend, ingress, link), flush=True)
         await _until_interrupted()
         await runner.cleanup()
     snapshots.close()
@@ -181,7 +181,7 @@ async def _until_interrupted() -> None:
     await stop.wait()
 
 
-def _banner(port: int, endpoint: str, backend: str, frontend: str, ingress: Ingress) -> str:
+def _banner(port: int, endpoint: str, backend: str, frontend: str, ingress: Ingress, link: str) -> str:
     edge = "" if port == PORT else f" --edge http://{{domain}}:{port}/"
     return f"""
 Embedded AWS {endpoint}, ingress {ingress.name}
@@ -194,6 +194,11 @@ The local edge answers. Open:
   http://market.localhost:{port}/    a static site whose /api/ is that service, by a rule
   http://old-market.localhost:{port}/  its old name, which is redirected
   http://acme.tenant.localhost:{port}/  and any other name under tenant.localhost: a wildcard
+  http://private.localhost:{port}/   asks who you are; let in for 7 days by
+    {link}
+  http://office.localhost:{port}/    is for {OFFICE_NETWORK} only, and says where you ask from
+  http://maintenance.localhost:{port}/  is being mended, and says when to come back
+  http://headers.localhost:{port}/   has headers of its own, and search engines are told to keep away
   http://{CONSOLE_HOST}:{port}/    the console: search, edit, history, rollback
 
 Change a route from a second terminal; the edge sees it within 10 seconds:

@@ -5,6 +5,7 @@ from typing import Any
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
 from edge_handler.routes.path_rules import Rule
+from edge_handler.routes.policy import Maintenance, Policy
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.route import encode_route
 from tests.support import OWN_BUCKET, ROOT, event, route
@@ -45,6 +46,17 @@ ROUTES = {
             revision=3,
         ),
         route("old-market.localhost", Redirect("https://www.example.com", 308)),
+        route(
+            "private.localhost",
+            S3Origin(OWN_BUCKET, "us-east-1", "/private"),
+            rules=(
+                Rule("/api/*", CustomOrigin(INGRESS, "http", 80, "", "viewer", website=False), 2, strip_prefix=True),
+            ),
+            revision=2,
+            policy=Policy(private=2),
+        ),
+        route("office.localhost", policy=Policy(allow=("203.0.113.0/24",))),
+        route("maintenance.localhost", policy=Policy(maintenance=Maintenance(1, 1_800, "Orders are safe."))),
     )
 }
 BROKEN_HOST = "env-broken.localhost"

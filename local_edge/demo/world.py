@@ -4,23 +4,42 @@ import json
 import mimetypes
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from edge_handler.access.session import Key
 from edge_handler.origin_secret import HEADER as SECRET_HEADER
 from local_edge.embedded_aws import REGION, EmbeddedAws
 from local_edge.kubernetes import IngressRule, ingress_rules
 from local_edge.snapshots import BUCKET as BUCKET_OF_SNAPSHOTS
 from table_admin import RoutingTable
+from table_admin.access import Access
+from table_admin.access_table import AccessTable, SigningKey
 from table_admin.deployments.deploy import deploy
 
 STACK = "edge-routing"
 BUCKET = "acme-static-sites"
 SITES = Path(__file__).parent / "sites"
 MARKET, OLD_MARKET, TENANTS = "market.localhost", "old-market.localhost", "*.tenant.localhost"
+PRIVATE, OFFICE, MAINTENANCE, HEADERS = (
+    f"{name}.localhost" for name in ("private", "office", "maintenance", "headers")
+)
+OFFICE_NETWORK = "203.0.113.0/24"
+"""For examples (RFC 5737): no viewer of a demo is in it."""
+KEY = Key("de300000", b"a demo's key, known to everybody")
+"""What events/viewer-request-session.json is signed with; `access rotate` makes one that nobody knows."""
 
 
-def create_demo_world(aws: EmbeddedAws, port: int) -> str:
-    """Make everything and write the routes; return the load balancer's DNS name, which alone is told the secret.
+class DemoWorld(NamedTuple):
+    """What the demo is run with."""
+
+    load_balancer: str
+    """The DNS name of the one that alone is told the secret."""
+    link: str
+    """What lets people in to the private site."""
+
+
+def create_demo_world(aws: EmbeddedAws, port: int) -> DemoWorld:
+    """Make everything and write the routes.
 
     The static sites are deployments; their files are under plain prefixes too, for routes that lead there.
 
@@ -43,18 +62,38 @@ def create_demo_world(aws: EmbeddedAws, port: int) -> str:
     balancer = create_load_balancer(aws, "demo-ingress")
     table = RoutingTable(STACK, actor="demo", client=aws.client)
     for environment in ("env-123", "env-456"):
-        domain = f"{environment}.localhost"
-        deploy(table, SITES / environment, bucket=BUCKET, domain=domain, note="a static site of the demo")
+        _deploy(table, f"{environment}.localhost")
     table.put(TENANTS, f"s3://{BUCKET}/tenant", note="all names that have no row of their own")
-    market = deploy(table, SITES / "market", bucket=BUCKET, domain=MARKET, note="a static site of the demo")
     api = {"/api/*": f"strip:{balancer['LoadBalancerArn']}"}
-    table.put(MARKET, market.target, rules=api, note="what is under /api/ is the containerised service")
+    table.put(MARKET, _deploy(table, MARKET), rules=api, note="what is under /api/ is the containerised service")
     table.put(OLD_MARKET, f"redirect:http://{MARKET}:{port}", note="the market's old name")
     for host in ingress_rules():
         table.put(_local(host), balancer["LoadBalancerArn"], note="the containerised service of the demo")
+    link = _put_policies(aws, table, api, port)
     name: str = balancer["DNSName"]
     _record_stack(aws, name)
-    return name
+    return DemoWorld(name, link)
+
+
+def _deploy(table: RoutingTable, domain: str) -> str:
+    """Deploy the site that a domain is named after; return the target."""
+    site = SITES / domain.partition(".")[0]
+    return deploy(table, site, bucket=BUCKET, domain=domain, note="a static site of the demo").target
+
+
+def _put_policies(aws: EmbeddedAws, table: RoutingTable, api: Mapping[str, str], port: int) -> str:
+    """Write the routes that do not give everybody an answer, or more than that; return a link to the private one."""
+    private = {"private": True}
+    table.put(PRIVATE, _deploy(table, PRIVATE), rules=api, policy=private, note="for those who are let in")
+    allow = {"allow": [OFFICE_NETWORK]}
+    table.put(OFFICE, f"s3://{BUCKET}/env-456", policy=allow, note="for a network that is somewhere else")
+    said = {"maintenance": {"retry_after": "30m", "message": "The shelves are being moved. Orders are safe."}}
+    table.put(MAINTENANCE, f"s3://{BUCKET}/env-123", policy=said, note="somebody mends it")
+    headers = {"headers": {"permissions-policy": "camera=()", "cache-control": "public, max-age=60"}}
+    table.put(HEADERS, _deploy(table, HEADERS), expires_in="30d", policy=headers, note="what goes with its answers")
+    known = SigningKey(KEY, "2026-01-01T00:00:00Z")
+    AccessTable(STACK, aws.client("dynamodb")).change_keys(lambda before: before or [known], repair=False)
+    return Access(table).link(PRIVATE, edge=f"http://{{domain}}:{port}").url
 
 
 def _record_stack(aws: EmbeddedAws, domains: str) -> None:
@@ -76,10 +115,10 @@ def _record_stack(aws: EmbeddedAws, domains: str) -> None:
 def demo_upstreams(services: Mapping[str, str]) -> dict[str, tuple[str, IngressRule]]:
     """Return the URL and the rule of each host, as the example environment's Ingress has it; `services` by name.
 
-    The market has the same: it is the service that is under its `/api/`.
+    The market has the same, and so has the private site: it is the service that is under their `/api/`.
     """
     found = {_local(host): (services[rule.service], rule) for host, rule in ingress_rules().items()}
-    return found | {MARKET: next(iter(found.values()))}
+    return found | dict.fromkeys((MARKET, PRIVATE), next(iter(found.values())))
 
 
 def _local(host: str) -> str:
