@@ -1,14 +1,18 @@
 """The sample events, and a table in which each of them gets its real outcome."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edge_handler.access.guard import Guard
+from edge_handler.access.keys import KEYS, Access, Entry
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
 from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.policy import Maintenance, Policy
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.route import encode_route
-from tests.support import OWN_BUCKET, ROOT, event, route
+from local_edge.demo.world import KEY
+from tests.support import NOW, OWN_BUCKET, ROOT, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
 ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
@@ -61,6 +65,20 @@ ROUTES = {
 }
 BROKEN_HOST = "env-broken.localhost"
 BROKEN_ROW: Item = {"domain": {"S": BROKEN_HOST}}
+
+
+class _DemoKeys:
+    """An access table that has the demo's key and no password."""
+
+    def read_as(
+        self, decode: Callable[[Item], Entry], domains: Sequence[str], seconds: float, *, expected: str | None = None
+    ) -> Mapping[str, Entry]:
+        return {KEYS: (KEY,)}
+
+
+def guard() -> Guard:
+    """Return what lets the samples in that are signed with the demo's key."""
+    return Guard(Access(_DemoKeys(), lambda: NOW), lambda: NOW)
 
 
 def rows() -> list[Item]:

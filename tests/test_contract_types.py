@@ -12,7 +12,7 @@ import pytest
 from edge_handler import origin_request, origin_response, viewer_request
 from edge_handler.routes.resolver import Resolver
 from local_edge.embedded_aws import EmbeddedAws
-from tests.corpus import BROKEN_HOST, ORIGIN_EVENTS, RESPONSE_EVENTS, VIEWER_EVENTS, changed, rows
+from tests.corpus import BROKEN_HOST, ORIGIN_EVENTS, RESPONSE_EVENTS, VIEWER_EVENTS, changed, guard, rows
 from tests.support import ROOT, SETTINGS, Clock, Rows, event, need, run
 
 TSC = ROOT / "node_modules" / ".bin" / "tsc"
@@ -34,7 +34,7 @@ def viewer_results() -> Named:
     """Yield every sample's result, and what a broken row and a table that does not answer add."""
     table = Rows()
     table.items = {item["domain"]["S"]: item for item in rows()}
-    handler = viewer_request.make_handler(Resolver(table, SETTINGS, Clock()))
+    handler = viewer_request.make_handler(Resolver(table, SETTINGS, Clock()), guard())
     for name in VIEWER_EVENTS:
         yield name, run(handler, event(name))
     yield "viewer-request, a broken row", run(handler, changed("viewer-request-static", host=BROKEN_HOST))
@@ -95,7 +95,7 @@ def compile_types(folder: Path, source: str) -> str:
 
 def test_the_samples_get_every_outcome_there_is(results: dict[str, Any]) -> None:
     found = {(name.partition("-")[0], result.get("status", "goes on")) for name, result in results.items()}
-    viewer = {"goes on", "204", "308", "400", "404", "405", "410", "502", "503"}
+    viewer = {"goes on", "204", "308", "400", "403", "404", "405", "410", "502", "503"}
     assert found == {("viewer", what) for what in viewer} | {
         ("origin", what) for what in ("goes on", "308", "400", "404", "502", "503")
     }

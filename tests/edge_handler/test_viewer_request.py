@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edge_handler.routes.origin import QUERIES, CustomOrigin, DeploymentOrigin, Origin
 from edge_handler.routes.resolver import Resolver
 from edge_handler.viewer_request import make_handler
-from tests.corpus import INGRESS, ROUTES
+from tests.corpus import INGRESS, ROUTES, guard
 from tests.support import OWN_BUCKET, SETTINGS, STATIC, Clock, Rows, event, header, route, run
 
 ELB = CustomOrigin("demo-ingress-1.us-east-1.elb.amazonaws.com", "http", 80, "", "viewer", website=False)
@@ -62,6 +62,36 @@ def test_a_sample_of_a_redirect_is_answered_with_it() -> None:
     handler = make_handler(Resolver(Rows(*ROUTES.values()), SETTINGS, Clock()))
     result = run(handler, event("viewer-request-redirect"))
     assert (result["status"], header(result, "location")) == ("308", "https://www.example.com/docs/start?from=mail")
+
+
+GUARDED = make_handler(Resolver(Rows(*ROUTES.values()), SETTINGS, Clock()), guard())
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "says"),
+    [
+        ("private", "403", "This preview is private"),
+        ("other-network", "403", "198.51.100.7"),
+        ("maintenance", "503", "Orders are safe"),
+    ],
+)
+def test_a_sample_that_gets_no_answer_is_told_why_and_nobody_keeps_it(name: str, status: str, says: str) -> None:
+    result = run(GUARDED, event(f"viewer-request-{name}"))
+    assert (result["status"], header(result, "cache-control")) == (status, "no-store")
+    assert says in result["body"]
+    assert header(result, "retry-after") == ("1800" if name == "maintenance" else None)
+
+
+def test_a_sample_with_a_session_goes_on_to_its_service_without_it() -> None:
+    result = run(GUARDED, event("viewer-request-session"))
+    assert header(result, "x-route") == f"2;private.localhost;2;;/api;custom;{INGRESS};http;80;;viewer;application"
+    assert header(result, "cookie") == "theme=dark; session=1"
+
+
+def test_a_sample_s_session_opens_no_other_host() -> None:
+    sample = event("viewer-request-session")
+    sample["Records"][0]["cf"]["request"]["headers"]["host"][0]["value"] = "maintenance.localhost"
+    assert run(GUARDED, sample)["status"] == "503"
 
 
 DEPLOYMENT = DeploymentOrigin(OWN_BUCKET, "us-east-1", "0" * 32, "files", "")

@@ -17,7 +17,7 @@ import pytest
 from edge_handler.routes.route import encode_route
 from local_edge.nginx import nginx_path
 from tests.local_edge.running import LocalEdge, local_edge
-from tests.support import need, route, wait_until
+from tests.support import event, need, route, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,48 @@ def test_the_demo_has_an_old_name_that_is_redirected(edge: LocalEdge) -> None:
     answer = edge.get("old-market.localhost", "/api/primes?below=100")
     assert (answer.status, answer.x_cache) == (308, "LambdaGeneratedResponse")
     assert answer.headers["location"] == f"http://market.localhost:{edge.port}/api/primes?below=100"
+
+
+def test_the_demo_has_sites_that_do_not_answer_everybody(edge: LocalEdge) -> None:
+    for path in ("/", "/api/primes", "/style.css"):
+        assert edge.ask("private.localhost", path).status == 403
+    office = edge.ask("office.localhost")
+    assert office.status == 403
+    assert "127.0.0.1" in office.text
+    mended = edge.ask("maintenance.localhost", method="POST", body=b"x")
+    assert (mended.status, mended.headers["retry-after"]) == (503, "1800")
+    assert "Orders are safe" in mended.text
+    for answer in (office, mended):
+        assert (answer.headers["cache-control"], answer.headers["x-robots-tag"]) == ("no-store", "noindex")
+
+
+def test_the_demo_s_link_begins_a_session_that_the_service_is_not_told_of(edge: LocalEdge) -> None:
+    link = re.search(r"http://(private\.localhost):\d+(/\S+)#(\S+)", edge.banner)
+    assert link
+    host, path, token = link.groups()
+    session = edge.ask(host, path, Authorization=f"Bearer {token}")
+    assert session.status == 204
+    cookie = f"a=1; {session.headers['set-cookie'].partition(';')[0]}; b=2"
+    assert "The autumn catalogue" in edge.get(host, Cookie=cookie).text
+    told = json.loads(edge.get(host, "/api/headers", Cookie=cookie, Authorization="Basic eDp5").text)["headers"]
+    assert [value for name, value in told if name in ("cookie", "authorization")] == ["Basic eDp5", "a=1; b=2"]
+    assert edge.ask(host).status == 403  # with what the CDN keeps now
+
+
+def test_the_demo_s_key_is_the_one_that_the_sample_of_a_session_is_signed_with(edge: LocalEdge) -> None:
+    request = event("viewer-request-session")["Records"][0]["cf"]["request"]
+    host, cookie = (request["headers"][name][0]["value"] for name in ("host", "cookie"))
+    assert edge.get(host, request["uri"], Cookie=cookie).status == 200
+
+
+def test_the_demo_has_a_site_with_headers_of_its_own(edge: LocalEdge) -> None:
+    for path, status in (("/", 200), ("/style.css", 200), ("/nothing/", 404)):
+        answer = edge.get("headers.localhost", path)
+        assert answer.status == status
+        assert answer.headers["permissions-policy"] == "camera=()"
+        assert answer.headers["x-robots-tag"] == "noindex"
+    assert edge.get("headers.localhost").headers["cache-control"] == "public, max-age=60"
+    assert "x-robots-tag" not in edge.get("env-123.localhost").headers
 
 
 def test_the_second_request_is_a_hit(edge: LocalEdge) -> None:
