@@ -108,9 +108,13 @@ def is_in(address: str, networks: tuple[str, ...]) -> bool:
         return False
     if family == socket.AF_INET6 and number >> 32 == 0xFFFF:
         family, number = socket.AF_INET, number & 0xFFFFFFFF
-    return any(family == of and number & mask == first for of, first, mask in _parsed(networks))
+    return any(number & mask in firsts for mask, firsts in _parsed(networks)[family].items())
 
 
 @lru_cache(maxsize=200)
-def _parsed(networks: tuple[str, ...]) -> list[tuple[int, int, int]]:
-    return [parse_network(network) for network in networks]
+def _parsed(networks: tuple[str, ...]) -> dict[int, dict[int, set[int]]]:
+    """Return the first addresses of networks by family and mask."""
+    parsed: dict[int, dict[int, set[int]]] = {socket.AF_INET: {}, socket.AF_INET6: {}}
+    for family, first, mask in map(parse_network, networks):
+        parsed[family].setdefault(mask, set()).add(first)
+    return parsed

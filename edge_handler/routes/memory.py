@@ -16,7 +16,7 @@ EVICTED = 500
 MAX_UNDER_WILDCARDS = 5_000
 """Hosts that a wildcard answers for: anybody can make them up."""
 MAX_RULES_OF_ALL = 20_000
-"""Of all hosts with a row of their own together; those under a wildcard share its."""
+"""Of all hosts with a row of their own together, what guards them counted in; those under a wildcard share its."""
 MAX_REFUSALS = 2_000
 MAX_WILDCARD_ROWS = 50
 """The rows of wildcards themselves, for names that are yet to be asked for."""
@@ -57,9 +57,10 @@ class Memory:
             for oldest in [*islice(own, EVICTED)]:
                 self.drop(oldest)
         if isinstance(route, Ruled) and domain == host:
-            self._make_room(route.rules)
-            self._rules[host] = route.rules
-            self._rule_count += route.rules
+            weight = route.weight
+            self._make_room(weight)
+            self._rules[host] = weight
+            self._rule_count += weight
         self.known[host] = route
 
     def keep_row(self, row: Destination, now: float) -> None:
@@ -95,6 +96,6 @@ class Memory:
                 for host in [one for one in (*self.wildcards, *self.refusals) if is_under(one, domain)]:
                     self.drop(host)
 
-    def _make_room(self, rules: int) -> None:
-        while self._rules and self._rule_count + rules > MAX_RULES_OF_ALL:
+    def _make_room(self, weight: int) -> None:
+        while self._rules and self._rule_count + weight > MAX_RULES_OF_ALL:
             self.drop(next(iter(self._rules)))

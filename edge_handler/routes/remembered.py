@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ANSWERS_UNDER_WILDCARD = 4
 """So many of a row's rules are kept ready for each name under a wildcard; there may be thousands of names."""
+_NETWORKS_OF_A_RULE = 6
 TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
 
 
@@ -91,9 +92,10 @@ class Ruled:
         self._answers: dict[int, Known] = {}
 
     @property
-    def rules(self) -> int:
-        """How many rules it has."""
-        return len(self._table.rules)
+    def weight(self) -> int:
+        """What it takes of memory, in rules: what guards it does, too."""
+        guard = self.guard
+        return len(self._table.rules) + (0 if guard is None else 1 + len(guard.allow) // _NETWORKS_OF_A_RULE)
 
     @property
     def guard(self) -> "Policy | None":
@@ -163,9 +165,12 @@ def remembered_as(host: str, route: Destination, now: float, fresh_until: float)
 
 # All names under a wildcard share its rules: there may be thousands of the one, and hundreds of the other.
 _tables: LRUCache[tuple[str, int], RuleTable] = LRUCache(50)
+_no_rules = RuleTable(())
 
 
 def _table_of(route: Destination) -> RuleTable:
+    if not route.rules:
+        return _no_rules
     if not is_wildcard(route.domain):
         return RuleTable(route.rules)
     key = (route.domain, route.revision)

@@ -4,6 +4,7 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import Callable
+from ipaddress import ip_address, ip_network
 from typing import Any
 from unittest import mock
 from urllib.parse import quote, unquote, unquote_to_bytes, urlsplit
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, S3Origin
 from edge_handler.routes.path_rules import Rule
+from edge_handler.routes.policy import Maintenance, Policy
 from edge_handler.routes.redirect import STATUSES, Answering, Redirect
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Route, encode_route
@@ -45,6 +47,7 @@ WILDCARDS = ["*.x.io", "*.a.x.io", "*.b.a.x.io", "*.g.h", f"*.{DEEP}", f"*.z.{DE
 """Of those after `*.`, DEEP has eight labels; more, or one, is no wildcard, even if somebody wrote such a row."""
 SEGMENTS = ["api", "apis", "API", "v1", "caf\u00e9", "cafe\u0301", "a b", "a%b", "v;1", "~x"]
 segments = st.sampled_from([*["api", "v1"] * 5, *SEGMENTS])
+VIEWER = "192.0.2.1"
 Table = dict[str, Route | None]
 """None for a row that is broken."""
 
@@ -82,6 +85,9 @@ def answers(table: Table, host: str, uri: str, query: str) -> list[tuple[Any, ..
         return [(502,)]
     if row.expires_at is not None and row.expires_at <= NOW:
         return [(410,)]
+    refused = guarded(row.policy)
+    if refused is not None:
+        return [(refused,)]
     if not row.rules and not isinstance(row.origin, Redirect):
         return [("stamp", host, row.generation, row.origin, "")]
     path = compared(uri)
@@ -104,6 +110,17 @@ def answers(table: Table, host: str, uri: str, query: str) -> list[tuple[Any, ..
     return [(502,)] if uri == quote(path) else [(502,), sent]
 
 
+def guarded(policy: Policy | None) -> int | None:
+    """Return how somebody is refused who comes from VIEWER and has no session."""
+    if policy is None:
+        return None
+    if policy.allow and not any(ip_address(VIEWER) in ip_network(network) for network in policy.allow):
+        return 403
+    if policy.maintenance is not None:
+        return 503
+    return 403 if policy.private else None
+
+
 def observed(result: dict[str, Any]) -> tuple[Any, ...]:
     if "status" not in result:
         stamp = decode_stamp(str(header(result, "x-route")))
@@ -118,7 +135,7 @@ def observed(result: dict[str, Any]) -> tuple[Any, ...]:
 
 def asking(host: str, uri: str, query: str) -> dict[str, Any]:
     headers = {"host": [{"key": "Host", "value": host}]}
-    request = {"headers": headers, "method": "GET", "uri": uri, "querystring": query, "clientIp": "192.0.2.1"}
+    request = {"headers": headers, "method": "GET", "uri": uri, "querystring": query, "clientIp": VIEWER}
     return {"Records": [{"cf": {"config": {"requestId": "id", "eventType": "viewer-request"}, "request": request}}]}
 
 
@@ -176,14 +193,25 @@ def rules(draw: st.DrawFn) -> Rule:
 
 rules_of_one = st.lists(rules(), max_size=5, unique_by=lambda rule: rule.pattern).map(tuple)
 unlike = st.sampled_from([None, None, None, None, int(NOW) - 10, int(NOW) + 86_400 * 365])
+networks = st.lists(st.sampled_from(["192.0.2.0/24", "192.0.0.0/16", "198.51.100.0/24", "::/0"]), unique=True)
+said_of_one = st.builds(
+    Policy,
+    private=st.sampled_from([0, 0, 7]),
+    allow=networks.map(tuple),
+    maintenance=st.sampled_from([None, None, None, Maintenance(3, 60, "soon")]),
+    noindex=st.sampled_from([None, True, False]),
+    headers=st.just(()),
+).map(lambda policy: policy if policy != Policy() else None)
+policies = st.integers(0, 3).flatmap(lambda number: st.none() if number else said_of_one)
 routes = st.builds(
-    lambda origin, rules, expires_at, generation: route(
-        "", origin, rules=rules, expires_at=expires_at, generation=generation
+    lambda origin, rules, expires_at, generation, policy: route(
+        "", origin, rules=rules, expires_at=expires_at, generation=generation, policy=policy
     ),
     origins,
     rules_of_one,
     unlike,
     st.integers(1, 9),
+    policies,
 )
 rows = st.integers(0, 9).flatmap(lambda number: routes if number else st.none())
 domains = st.sampled_from([*HOSTS, *WILDCARDS, *WILDCARDS])

@@ -7,6 +7,7 @@ import pytest
 from edge_handler.errors import BrokenRow
 from edge_handler.routes import memory
 from edge_handler.routes.path_rules import Rule
+from edge_handler.routes.policy import Policy
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.remembered import Known, Refusal, Ruled
 from edge_handler.routes.resolver import Resolver
@@ -180,6 +181,23 @@ def test_rules_that_are_remembered_are_bounded_and_the_oldest_leave(monkeypatch:
     for host in hosts:
         resolver.resolve(host)
     assert set(hosts) < set(resolver.known), "what has no rules any more counts for none"
+
+
+def test_hosts_that_do_not_answer_everybody_are_bounded_with_those_that_have_rules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "MAX_RULES_OF_ALL", 10)
+    hosts = [f"h{number}.example.com" for number in range(12)]
+    networks = Policy(allow=tuple(f"192.0.{number}.0/24" for number in range(50)))
+    resolver, _, _ = make(
+        *(at(host, "/own", policy=Policy(private=7)) for host in hosts),
+        *(at(f"{kind}.example.com", "/own", policy=policy) for kind, policy in (("plain", None), ("net", networks))),
+    )
+    for host in ("plain.example.com", *hosts):
+        resolver.resolve(host)
+    assert set(resolver.known) == {"plain.example.com", *hosts[-10:]}
+    resolver.resolve("net.example.com")
+    assert set(resolver.known) == {"plain.example.com", "net.example.com", hosts[-1]}
 
 
 def test_names_under_a_wildcard_share_its_rules() -> None:
