@@ -1,7 +1,7 @@
 """The answers the edge gives by itself: small pages for browsers, JSON for clients that ask for it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 Request = dict[str, Any]
@@ -31,6 +31,17 @@ _REDIRECTS = {
     307: "Temporary Redirect",
     308: "Permanent Redirect",
 }
+NOINDEX = {"x-robots-tag": "noindex"}
+"""Has search engines keep away, of what is no page too."""
+LIFETIME = ("cache-control", "expires")
+"""What says for how long an answer is kept."""
+# Of an answer that is made here: whoever says otherwise would say it of what is somewhere else.
+_OF_WHAT_IS_MADE = frozenset(
+    (
+        *LIFETIME,
+        *("content-disposition", "content-encoding", "content-language", "content-type", "retry-after", "x-request-id"),
+    )
+)
 MISSING = "public, max-age=0, must-revalidate, s-maxage=60"
 """The Cache-Control of what a site does not have: for a minute it need not be asked again."""
 
@@ -99,6 +110,7 @@ def answer(
         "cache-control": "no-store",
         "x-content-type-options": "nosniff",
         "x-request-id": request_id,
+        **NOINDEX,
         **(extra_headers or {}),
     }
     return {
@@ -131,6 +143,22 @@ def redirect(status: int, headers: dict[str, str]) -> Result:
         "statusDescription": _REDIRECTS[status],
         "headers": {name: [{"key": name, "value": value}] for name, value in headers.items()},
     }
+
+
+def with_headers(result: Result, headers: Iterable[Sequence[str]]) -> Result:
+    """Give a generated response a route's headers: an empty value takes one away; how long it lasts is no route's."""
+    for name, value in headers:
+        if name not in _OF_WHAT_IS_MADE:
+            give(result["headers"], name, value)
+    return result
+
+
+def give(headers: dict[str, Any], name: str, value: str) -> None:
+    """Give a response's header one value, or take it away where that is empty."""
+    if value:
+        headers[name] = [{"key": name, "value": value}]
+    else:
+        headers.pop(name, None)
 
 
 def preflight(origin: str, asked_headers: str) -> Result:

@@ -56,9 +56,9 @@ def to_bucket(request: Request, bucket: Bucket, uri: str, told: str, request_id:
     request["origin"] = custom_origin(CustomOrigin(host, "https", 443, before, "origin", website=True), {})
 
 
-def to_storage(request: Request, origin: CustomOrigin, uri: str) -> None:
-    """Send a request on to a storage service that is not S3."""
-    _take_from_viewer(request, origin.domain_name, kind.WEBSITE)
+def to_storage(request: Request, origin: CustomOrigin, uri: str, told: str) -> None:
+    """Send a request on to a storage service that is not S3; see `to_bucket`."""
+    _take_from_viewer(request, origin.domain_name, told)
     request["uri"] = uri
     request["origin"] = custom_origin(origin, {})
 

@@ -4,7 +4,7 @@ import os
 from math import ceil
 from typing import Any
 
-from edge_handler.answers import Handler, Request, Result, answer, missing, of_a_site, redirect
+from edge_handler.answers import LIFETIME, Handler, Request, Result, answer, missing, of_a_site, redirect, with_headers
 from edge_handler.aws.connection import tls_context
 from edge_handler.errors import BrokenStamp, MalformedPath, StorageUnreachable
 from edge_handler.forwarding import custom_origin, set_header, to_bucket, to_storage
@@ -53,7 +53,21 @@ def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler
     """
     deployments = Deployments(Lists(s3_endpoint), table)
 
-    def handler(event: dict[str, Any], _context: object) -> Result:  # noqa: PLR0911  # each is another kind of answer
+    def go_on(request: Request, stamp: Stamp, request_id: str) -> Result:
+        told, origin = request["headers"].pop(TIME_LEFT, None), stamp.origin
+        if stamp.prefix:
+            rest = without_prefix(request["uri"], stamp.prefix)
+            if not rest and origin.website:
+                return _to_directory(request, stamp)
+            request["uri"] = rest or "/"
+        if isinstance(origin, CustomOrigin) and not origin.website:
+            return _to_application(request, stamp, origin)
+        seconds = decode_time_left(told and told[0]["value"], request_id)
+        if isinstance(origin, DeploymentOrigin):
+            return _to_deployment(request, stamp, origin, request_id, deployments, seconds)
+        return _to_website(request, stamp, origin, request_id, s3_endpoint, seconds)
+
+    def handler(event: dict[str, Any], _context: object) -> Result:
         # Its pages say the viewer's host, never that of what is behind; and they are HTML whoever asks, for what is
         # answered here is cached, and Accept is not in the key.
         request_id, host = "unknown", ""
@@ -62,19 +76,9 @@ def make_handler(s3_endpoint: str | None, table: Table | None = None) -> Handler
             request: Request = cf["request"]
             request_id = cf["config"]["requestId"]
             stamp = _stamped(request)
-            told = request["headers"].pop(TIME_LEFT, None)
-            host, origin = stamp.host, stamp.origin
-            if stamp.prefix:
-                rest = without_prefix(request["uri"], stamp.prefix)
-                if not rest and origin.website:
-                    return _to_directory(request, stamp)
-                request["uri"] = rest or "/"
-            if isinstance(origin, CustomOrigin) and not origin.website:
-                return _to_application(request, stamp, origin)
-            seconds = decode_time_left(told and told[0]["value"], request_id)
-            if isinstance(origin, DeploymentOrigin):
-                return _to_deployment(request, stamp, origin, request_id, deployments, seconds)
-            return _to_website(request, stamp, origin, request_id, s3_endpoint, seconds)
+            host = stamp.host
+            result = go_on(request, stamp, request_id)
+            return with_headers(result, stamp.response_headers) if "status" in result else result
         except MalformedPath as error:
             return answer(400, str(error), request_id, host)
         except BrokenStamp as error:
@@ -106,6 +110,8 @@ def _to_application(request: Request, stamp: Stamp, origin: CustomOrigin) -> Res
     for name in (*_FORGEABLE_HEADERS, *ours):
         headers.pop(name, None)
     set_header(headers, "x-forwarded-host", host)
+    if said := stamp.response_headers:
+        set_header(headers, kind.HEADER, kind.encode_kind(kind.APPLICATION, headers=said))
     if stamp.prefix:
         set_header(headers, "x-forwarded-prefix", stamp.prefix)
     if origin.host_header == "viewer":
@@ -151,13 +157,24 @@ def _to_deployment(
         return redirect(found.status, dict(headers))
     if isinstance(found, Missing):
         return missing(uri, request_id, stamp.host, dict(headers))
-    told = kind.encode_kind(kind.SITE, found.status, headers)
-    if len(told) > kind.MAX_BYTES:
+    if len(kind.encode_kind(kind.SITE, found.status, headers)) > kind.MAX_SITE_BYTES:
         # Those of all files were measured when they were deployed: it is the viewer's path that is in them.
         log("ERROR", "the headers of a page are longer than S3 takes", domain=stamp.host, request_id=request_id)
         return answer(400, "the path is too long for the headers that this site sends with it", request_id, stamp.host)
+    told = kind.encode_kind(kind.SITE, found.status, _with(stamp, headers, lasts=found.lasts))
+    if len(told) > kind.MAX_BYTES:
+        log("ERROR", "the headers of page and route are more than S3 takes", domain=stamp.host, request_id=request_id)
+        return answer(502, "the headers of this page are too long", request_id, stamp.host)
     to_bucket(request, origin, f"/{blob_key(found.file.blob)}", told, request_id, whole=found.status != 200)
     return request
+
+
+def _with(stamp: Stamp, headers: list[tuple[str, str]], *, lasts: bool = True) -> list[tuple[str, str]]:
+    """Return what a page says and what its route does, which wins; but for how long, where that is not the page's."""
+    said = stamp.response_headers
+    if not lasts:
+        said = [pair for pair in said if pair[0] not in LIFETIME]
+    return [*{**dict(headers), **dict(said)}.items()]
 
 
 def _to_website(
@@ -177,8 +194,9 @@ def _to_website(
     if isinstance(origin, S3Origin) and not origin.prefix and is_ours(path.lstrip("/")):
         return missing(uri, request_id, host)
     document = object_uri(path + INDEX if path.endswith("/") else path)
+    told = kind.encode_kind(kind.WEBSITE, headers=stamp.response_headers or None)
     if isinstance(origin, CustomOrigin):
-        to_storage(request, origin, document)
+        to_storage(request, origin, document, told)
         return request
     found = look_up(origin, uri, request["querystring"], s3_endpoint, seconds)
     if isinstance(found, Moved):
@@ -186,11 +204,12 @@ def _to_website(
         return redirect(found.status, {"location": stamp.prefix + found.location, "cache-control": CACHE["N"]})
     if isinstance(found, Missing):
         return missing(uri, request_id, host)
-    told, status = kind.WEBSITE, 200
+    status = 200
     if found is not None:
         document, status = object_uri(found.path), found.status
         if status != 200:
-            told = kind.encode_kind(kind.WEBSITE, status, [("cache-control", CACHE["N"])])
+            ours = _with(stamp, [("cache-control", CACHE["N"])], lasts=False)
+            told = kind.encode_kind(kind.WEBSITE, status, ours)
     to_bucket(request, origin, origin.prefix + document, told, request_id, whole=status != 200)
     return request
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from edge_handler.answers import Request, Result, answer, header, missing, of_a_site
+from edge_handler.answers import LIFETIME, Request, Result, answer, give, header, missing, of_a_site, with_headers
 from edge_handler.log import count, log_exception
-from edge_handler.routes.kind import HEADER, SITE, decode_kind
+from edge_handler.routes.kind import APPLICATION, HEADER, SITE, decode_kind
 
 # What S3 and Google's storage say about themselves and their objects: metadata, versions, encryption, request ids.
 # An application's headers are its own.
@@ -16,6 +16,9 @@ _OF_A_WHOLE = ("accept-ranges", "content-range", "etag", "last-modified", "expir
 _READ_ONLY = ("transfer-encoding", "via")
 _NOT_FOR_EVERYBODY = ("private", "no-store", "no-cache")
 
+Given = list[list[str]]
+"""Headers by lower-case name; an empty value takes one away."""
+
 
 def handler(event: dict[str, Any], _context: object) -> Result:
     """Return the response that CloudFront goes on with; a 304 is one, too."""
@@ -24,8 +27,10 @@ def handler(event: dict[str, Any], _context: object) -> Result:
         cf = event["Records"][0]["cf"]
         response = cf["response"]
         told = header(cf["request"], HEADER)
-        if told:
-            return _of_a_website(cf["request"], response, told, cf["config"]["requestId"])
+        kind, status, given = decode_kind(told) if told else (APPLICATION, 200, [])
+        if kind != APPLICATION:
+            return _of_a_website(cf["request"], response, (kind, status, given), cf["config"]["requestId"])
+        _say(response, given)
         _keep_private(response["headers"])
     except Exception as error:
         log_exception("origin-response failed", error)
@@ -34,9 +39,9 @@ def handler(event: dict[str, Any], _context: object) -> Result:
     return response
 
 
-def _of_a_website(request: Request, response: Result, told: str, request_id: str) -> Result:
+def _of_a_website(request: Request, response: Result, told: tuple[str, int, Given], request_id: str) -> Result:
     """Return a bucket's answer with the status and the headers that origin-request decided on, or a page about it."""
-    kind, status, given = decode_kind(told)
+    kind, status, given = told
     headers, got = response["headers"], response["status"]
     for name in [name for name in headers if not _goes_on(name, kind)]:
         del headers[name]
@@ -44,9 +49,10 @@ def _of_a_website(request: Request, response: Result, told: str, request_id: str
         # Between the viewer and the file; what S3 has to say about it is XML.
         return _instead(request, response, {"status": got, "headers": {}, "body": "", "bodyEncoding": "text"})
     if got not in ("200", "206", "304") or (got == "304" and status != 200):
-        return _instead(request, response, _page(request, kind, status, got, request_id))
+        page = with_headers(_page(request, kind, status, got, request_id), given)
+        return _instead(request, response, page)
     for name, value in given:
-        headers[name] = [{"key": name, "value": value}]
+        give(headers, name, value)
     if status != 200:
         response["status"], response["statusDescription"] = str(status), "Not Found"
         for name in _OF_A_WHOLE:
@@ -86,14 +92,33 @@ def _instead(request: Request, response: Result, made: Result) -> Result:
     return result
 
 
+def _say(response: Result, given: Given) -> None:
+    """Give an application's answer its route's headers.
+
+    An error is kept for no longer than the application says, nor is an answer with a cookie: both are somebody's own.
+    And what says that an answer is private is replaced, but not just taken away.
+    """
+    headers = response["headers"]
+    keeps_own = response["status"] >= "400" or "set-cookie" in headers
+    for name, value in given:
+        if name in LIFETIME and not _is_private(value) and (keeps_own or (not value and _is_private(_cache(headers)))):
+            continue
+        give(headers, name, value)
+
+
 def _keep_private(headers: dict[str, Any]) -> None:
     """Forbid that CloudFront gives a private answer to whoever asks while the application fails; it may otherwise.
 
     https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
     """
-    values = headers.get("cache-control")
-    if not values:
-        return
-    said = ",".join(pair["value"] for pair in values).lower()
-    if "stale-if-error" not in said and any(word in said for word in _NOT_FOR_EVERYBODY):
-        values[-1]["value"] += ", stale-if-error=0"
+    said = _cache(headers)
+    if _is_private(said) and "stale-if-error" not in said:
+        headers["cache-control"][-1]["value"] += ", stale-if-error=0"
+
+
+def _cache(headers: dict[str, Any]) -> str:
+    return ",".join(pair["value"] for pair in headers.get("cache-control", ())).lower()
+
+
+def _is_private(said: str) -> bool:
+    return any(word in said.lower() for word in _NOT_FOR_EVERYBODY)

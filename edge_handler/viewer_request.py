@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from edge_handler.answers import Handler, Request, Result, answer, header, preflight, redirect
+from edge_handler.answers import NOINDEX, Handler, Request, Result, answer, header, preflight, redirect
 from edge_handler.errors import MalformedHost, MalformedPath
 from edge_handler.log import log_exception
 from edge_handler.paths import comparable_path
@@ -117,18 +117,19 @@ def _answering(
         return route.only
     try:
         found, rule = route.find(comparable_path(request["uri"]))
-        return found if isinstance(found, Known) else _redirect(found, rule, request, request_id)
+        return found if isinstance(found, Known) else _redirect(found, rule, route, request, request_id)
     except MalformedPath as error:
         return _page(400, str(error), request, request_id, None)
 
 
-def _redirect(found: Redirect, rule: Rule | None, request: Request, request_id: str) -> Result:
+def _redirect(found: Redirect, rule: Rule | None, route: Ruled, request: Request, request_id: str) -> Result:
     uri, host = request["uri"], header(request, "host").lower()
     to = redirected(found, rule, uri, request["querystring"])
     # CloudFront sends http to https.
     if to.partition("?")[0].replace("http://", "https://", 1) in (uri, f"https://{host}{uri}"):
         return _page(502, "this address is redirected to itself", request, request_id, None)
-    return redirect(found.status, {"location": to, "cache-control": CACHE})
+    robots = NOINDEX if route.noindex else {}
+    return redirect(found.status, {"location": to, "cache-control": CACHE, **robots})
 
 
 def _kept_query(route: Any, request: Request) -> str:

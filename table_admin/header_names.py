@@ -1,28 +1,10 @@
-"""Which headers of a response somebody may set or remove."""
+"""Which headers of a response somebody may set or remove, and why not the others."""
 
-import re
-
+from edge_handler.routes.header_names import CLOUDFRONTS, CLOUDFRONTS_BEGINNINGS, COOKIES, OF_THE_ANSWER, is_name
 from table_admin.deployments.rule_lines import WrongLine, short
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# What CloudFront keeps from functions (Restrictions on all edge functions), a response to the last.
-_CLOUDFRONTS = frozenset(
-    [
-        *("connection", "expect", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"),
-        *("trailer", "transfer-encoding", "upgrade", "via", "warning", "x-accel-buffering", "x-accel-charset"),
-        *("x-accel-limit-rate", "x-accel-redirect", "x-amzn-auth", "x-amzn-cf-billing", "x-amzn-cf-id"),
-        *("x-amzn-cf-xff", "x-amzn-errortype", "x-amzn-fle-profile", "x-amzn-header-count", "x-amzn-header-order"),
-        *("x-amzn-lambda-integration-tag", "x-amzn-requestid", "x-cache", "x-forwarded-proto", "x-real-ip"),
-    ]
-)
-_BEGINNINGS = ("x-edge-", "x-amz-", "x-route-")
-# What an answer says of itself, and would say wrongly.
-_OF_THE_ANSWER = frozenset(
-    ["accept-ranges", "age", "content-length", "content-range", "date", "etag", "last-modified", "location", "server"]
-)
 _REASONS = {
-    "set-cookie": "the answer is kept and given to everybody, the cookie with it",
-    "set-cookie2": "the answer is kept and given to everybody, the cookie with it",
+    **dict.fromkeys(COOKIES, "the answer is kept and given to everybody, the cookie with it"),
     "basic-auth": "there is no protection by a password here, and a page that looks protected would not be",
 }
 
@@ -30,12 +12,12 @@ _REASONS = {
 def header_name(written: str) -> str:
     """Return a header's name in lower case. Raises WrongLine where it is none, or not one to be said here."""
     name = written.lower()
-    if not _TOKEN.fullmatch(name):
+    if not is_name(name):
         raise WrongLine(f"{short(written)!r} is no header's name.")
     if name in _REASONS:
         raise WrongLine(f"{written} cannot be used: {_REASONS[name]}.")
-    if name in _CLOUDFRONTS or name.startswith(_BEGINNINGS):
+    if name in CLOUDFRONTS or name.startswith(CLOUDFRONTS_BEGINNINGS):
         raise WrongLine(f"{short(written)} is CloudFront's; an answer with it would be refused.")
-    if name in _OF_THE_ANSWER:
+    if name in OF_THE_ANSWER:
         raise WrongLine(f"{short(written)} is said by who answers, and cannot be set or removed.")
     return name

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item, boolean, integer, string
+from edge_handler.routes.header_names import is_settable
 
 NEW = -1
 """In place of a revision: that of the write that is planned."""
@@ -94,14 +95,12 @@ def decode_policy(item: Item) -> Policy:
 
 
 def are_headers(headers: tuple[tuple[str, str], ...]) -> bool:
-    """Tell whether these are few enough, and can stand in a response: the writer knows which make sense."""
+    """Tell whether these are few enough, in order, and can stand in a response: CloudFront answers 502 for others."""
     size = sum(len(name) + len(value) for name, value in headers)
-    return (
-        len(headers) <= MAX_HEADERS
-        and size <= MAX_HEADER_BYTES
-        and all(name and name == name.lower() and (name + value).isascii() for name, value in headers)
-        and all((name + value).isprintable() and not {" ", ":"} & {*name} for name, value in headers)
-    )
+    if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
+        return False
+    names = [name for name, _ in headers]
+    return sorted({*names}) == names and all(is_settable(name) and _is_value(value) for name, value in headers)
 
 
 def encode_policy(policy: Policy) -> dict[str, dict[str, object]]:
@@ -120,6 +119,10 @@ def encode_policy(policy: Policy) -> dict[str, dict[str, object]]:
     if policy.headers:
         item["headers"] = {"M": {name: {"S": value} for name, value in policy.headers}}
     return item
+
+
+def _is_value(value: str) -> bool:
+    return value.isascii() and value.isprintable() and value == value.strip()
 
 
 def _maintenance(item: Item) -> Maintenance:

@@ -33,9 +33,8 @@ class Known(list[dict[str, str]]):
         assert not isinstance(route.origin, Redirect)  # such a host is `Ruled`
         former = tuple(one.deployment for one in route.former if now < one.until)
         wildcard = "" if route.domain == host else route.domain
-        policy = route.policy
-        noindex = route.expires_at is not None if policy is None or policy.noindex is None else policy.noindex
-        headers = policy.headers if policy is not None else ()
+        headers = route.policy.headers if route.policy is not None else ()
+        noindex = _is_noindex(route)
         stamp = encode_stamp(host, route.generation, route.origin, former, prefix, wildcard, noindex, headers)
         super().__init__(({"key": HEADER, "value": stamp},))
         self.fresh_from = now
@@ -96,6 +95,11 @@ class Ruled:
         """What it takes of memory, in rules: what guards it does, too."""
         guard = self.guard
         return len(self._table.rules) + (0 if guard is None else 1 + len(guard.allow) // _NETWORKS_OF_A_RULE)
+
+    @property
+    def noindex(self) -> bool:
+        """Whether search engines are told to keep away."""
+        return _is_noindex(self)
 
     @property
     def guard(self) -> "Policy | None":
@@ -161,6 +165,12 @@ def remembered_as(host: str, route: Destination, now: float, fresh_until: float)
     if route.rules or isinstance(route.origin, Redirect) or (route.policy is not None and route.policy.guards):
         return Ruled(host, route, now, fresh_until)
     return Known(host, route, now, fresh_until)
+
+
+def _is_noindex(route: Destination | Ruled) -> bool:
+    """Tell what `policy.is_noindex` does, without its module."""
+    policy = route.policy
+    return route.expires_at is not None if policy is None or policy.noindex is None else policy.noindex
 
 
 # All names under a wildcard share its rules: there may be thousands of the one, and hundreds of the other.

@@ -27,6 +27,8 @@ HEADER = "x-route"
 _VERSIONS = ("1", "2", "3")
 _NOINDEX = "n"
 """After the version, where search engines are told to keep away: no more than a letter, for each ephemeral route."""
+# All that is printable but what separates: `;` fields, `&` headers; a name has no `=`.
+_SAFE = " !\"#$'()*+,-./:<=>?@[\\]^_`{|}~"
 _FIELDS = {
     "s3": S3Origin._fields,
     "deployment": (*DeploymentOrigin._fields, "former"),
@@ -102,7 +104,9 @@ def decode_stamp(value: str) -> Stamp:
             raise BrokenStamp(f"the stamp has version {version[:20]!r}, this reader knows {_VERSIONS[-1]}")
         wildcard, prefix, *rest = rest if version != _VERSIONS[0] else ("", "", *rest)
         said, kind, *rest = rest if version == _VERSIONS[2] else ("", *rest)
-        fields = dict(zip(_FIELDS.get(kind, ()), rest, strict=True))
+        if kind not in _FIELDS:
+            raise BrokenStamp(f"the stamp is about {kind[:20]!r}")
+        fields = dict(zip(_FIELDS[kind], rest, strict=True))
         former = tuple(filter(None, fields.pop("former", "").split(",")))
         origin, headers = _decode_origin(kind, fields), _decode_headers(said)
         stamp = Stamp(host, int(number), origin, former, prefix, wildcard, mark != version, headers)
@@ -122,7 +126,7 @@ def decode_stamp(value: str) -> Stamp:
 def _encode_headers(headers: tuple[tuple[str, str], ...]) -> str:
     from urllib.parse import quote  # noqa: PLC0415  # what has no headers starts without it
 
-    return "&".join(f"{quote(name, safe='')}={quote(value, safe=' /:,*()')}" for name, value in headers)
+    return "&".join(f"{quote(name, safe=_SAFE)}={quote(value, safe=_SAFE)}" for name, value in headers)
 
 
 def _decode_headers(text: str) -> tuple[tuple[str, str], ...]:
@@ -130,7 +134,13 @@ def _decode_headers(text: str) -> tuple[tuple[str, str], ...]:
         return ()
     from urllib.parse import unquote  # noqa: PLC0415  # likewise
 
-    return tuple((unquote(name), unquote(value)) for name, _, value in (one.partition("=") for one in text.split("&")))
+    from edge_handler.routes.policy import are_headers  # noqa: PLC0415
+
+    pairs = (one.partition("=") for one in text.split("&"))
+    headers = tuple((unquote(name), unquote(value)) for name, _, value in pairs)
+    if not are_headers(headers):
+        raise BrokenStamp("the stamp's headers cannot be read")
+    return headers
 
 
 def _decode_origin(kind: str, fields: dict[str, str]) -> Origin:

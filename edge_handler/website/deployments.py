@@ -64,7 +64,7 @@ class Deployments:
             # Who may read the answer has to be told of a redirect and of an error, too; the rest is for files.
             headers += [pair for pair in own if pair[0] == "access-control-allow-origin"]
         else:
-            if found.cache not in ("I", "P"):
+            if not found.lasts:
                 # What is not there, or not yet everywhere, is kept for as long as we say.
                 own = [pair for pair in own if pair[0] != "cache-control"]
             headers = [*dict([*headers, ("content-type", found.file.content_type), *own]).items()]

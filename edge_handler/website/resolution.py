@@ -36,6 +36,11 @@ class Serve(NamedTuple):
     path: str
     """Of the file; the path that was asked for may be another."""
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the site may say for how long it is kept: it is what the path has, and everywhere by now."""
+        return self.cache in ("I", "P")
+
 
 class Moved(NamedTuple):
     """A redirect is the answer."""

@@ -20,10 +20,12 @@ from edge_handler.routes.origin import (
     bucket_domain_name,
     is_origin_path,
 )
-from edge_handler.routes.path_rules import Rule, encode_answering
+from edge_handler.routes.path_rules import Rule, encode_answering, is_pattern
+from edge_handler.routes.policy import Maintenance, Policy
 from edge_handler.routes.redirect import STATUSES, Answering, Redirect
 from edge_handler.routes.route import Route, decode_route, encode_route
 from edge_handler.routes.stamp import Stamp, decode_stamp, encode_stamp, names_former
+from tests.policies import HEADERS, POLICIES, PRINTABLE
 from tests.support import STATIC, route
 
 PATHS = st.from_regex(r"(/([A-Za-z0-9._~-]|%[2-9A-F][0-9A-F]){1,20}){0,5}", fullmatch=True).filter(is_origin_path)
@@ -73,7 +75,7 @@ RULES = st.lists(
         st.integers(1, 2**40),
         st.booleans(),
         st.text(),
-    ),
+    ).filter(lambda rule: is_pattern(rule.pattern)),
     max_size=4,
     unique_by=lambda rule: rule.pattern,
 ).map(tuple)
@@ -96,6 +98,7 @@ ROUTES = st.builds(
     st.text(),
     st.lists(st.builds(Former, DEPLOYMENTS, st.integers(0, 2**40)), max_size=2).map(tuple),
     RULES,
+    st.none() | POLICIES,
 )
 ATTRIBUTE: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -136,8 +139,9 @@ def test_an_unknown_attribute_is_ignored() -> None:
 
 
 def test_a_row_of_a_newer_schema_is_broken() -> None:
-    with pytest.raises(BrokenRow, match="schema 4"):
-        decode_route({**encode_route(route()), "schema": {"N": "4"}})
+    decode_route({**encode_route(route()), "schema": {"N": "4"}})
+    with pytest.raises(BrokenRow, match="schema 5"):
+        decode_route({**encode_route(route()), "schema": {"N": "5"}})
 
 
 @pytest.mark.parametrize(
@@ -232,28 +236,53 @@ def test_no_path_of_a_row_leads_out_of_itself_once_it_is_decoded(path: str) -> N
     assert not {".", ".."} & set(decoded.replace("\\", "/").split("/"))
 
 
-@given(NAMES, st.integers(1, 2**40), ORIGINS, st.lists(DEPLOYMENTS, max_size=2).map(tuple), PATHS)
+@given(
+    NAMES,
+    st.integers(1, 2**40),
+    ORIGINS,
+    st.lists(DEPLOYMENTS, max_size=2).map(tuple),
+    PATHS,
+    st.booleans(),
+    st.just(()) | HEADERS,
+)
 def test_a_stamp_says_exactly_what_was_stamped(
-    host: str, generation: int, origin: Origin, former: tuple[str, ...], prefix: str
+    host: str,
+    generation: int,
+    origin: Origin,
+    former: tuple[str, ...],
+    prefix: str,
+    noindex: bool,
+    headers: tuple[tuple[str, str], ...],
 ) -> None:
     if not isinstance(origin, DeploymentOrigin):
         former = ()
-    stamp = encode_stamp(host, generation, origin, former, prefix)
-    assert decode_stamp(stamp) == Stamp(host, generation, origin, former, prefix)
-    assert stamp.startswith("2;" if prefix else "1;")
+    said = (noindex, headers)
+    stamp = encode_stamp(host, generation, origin, former, prefix, "", *said)
+    assert decode_stamp(stamp) == Stamp(host, generation, origin, former, prefix, "", *said)
+    mark = "n;" if noindex else ";"
+    assert stamp.startswith(("3" if headers else "2" if prefix else "1") + mark)
     wildcard = f"*.{host}"
-    of_a_wildcard = encode_stamp(f"a.{host}", generation, origin, former, prefix, wildcard)
-    assert of_a_wildcard.startswith("2;")
+    of_a_wildcard = encode_stamp(f"a.{host}", generation, origin, former, prefix, wildcard, *said)
+    assert of_a_wildcard.startswith(("3" if headers else "2") + mark)
     if len(host) < 250:
-        assert decode_stamp(of_a_wildcard) == Stamp(f"a.{host}", generation, origin, former, prefix, wildcard)
+        assert decode_stamp(of_a_wildcard) == Stamp(f"a.{host}", generation, origin, former, prefix, wildcard, *said)
         with pytest.raises(BrokenStamp):
-            decode_stamp(encode_stamp(host, generation, origin, former, prefix, wildcard))
+            decode_stamp(encode_stamp(host, generation, origin, former, prefix, wildcard, *said))
     assert names_former(stamp) == bool(former)
     assert stamp.isascii()
     assert stamp.isprintable()
 
 
-STAMPED = st.tuples(NAMES, st.integers(1, 50), ORIGINS, st.just(()), PATHS, st.sampled_from(["", "*.b.c", "*.c.d"]))
+STAMPED = st.tuples(
+    NAMES,
+    st.integers(1, 50),
+    ORIGINS,
+    st.just(()),
+    PATHS,
+    st.sampled_from(["", "*.b.c", "*.c.d"]),
+    st.booleans(),
+    st.just(()) | HEADERS,
+)
 
 
 @given(STAMPED, STAMPED)
@@ -265,6 +294,9 @@ def test_two_routes_never_share_a_stamp(one: Any, other: Any) -> None:
     st.text()
     | st.from_regex(r"1;[a-z.]{0,5};[0-9]{0,3};(s3|custom|deployment)(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
     | st.from_regex(r"2;[a-z.]{1,5};[0-9]{1,3};[*a-z.]{0,4};[a-z/%.]{0,5};s3(;[a-z0-9./]{0,9}){0,7}", fullmatch=True)
+    | st.from_regex(r"3n?;a.b;1;;;([a-z-]{0,3}=([a-z =;%]|%[23][0-9A-Fa-f])*&?){0,3};s3;s\.s3", fullmatch=True).map(
+        "{}.us-east-1.amazonaws.com;us-east-1;".format
+    )
 )
 def test_any_other_stamp_is_refused(value: str) -> None:
     try:
@@ -303,6 +335,7 @@ def test_a_row_has_the_lowest_schema_that_says_it(given_route: Route) -> None:
     """So a reader of before answers for every row that needs nothing new, and 502 for the others."""
     is_new = given_route.rules or isinstance(given_route.origin, Redirect) or given_route.domain.startswith("*.")
     lowest = "3" if is_new else "2" if isinstance(given_route.origin, DeploymentOrigin) else "1"
+    lowest = lowest if given_route.policy is None else "4"
     assert encode_route(given_route)["schema"] == {"N": lowest}
 
 
@@ -347,6 +380,114 @@ def test_a_row_has_the_lowest_schema_that_says_it(given_route: Route) -> None:
 )
 def test_rows_with_nothing_new_are_byte_for_byte_what_the_last_release_wrote(given_route: Route, said: str) -> None:
     assert json.dumps(encode_route(given_route), separators=(",", ":")) == said
+
+
+def test_a_policy_is_written_as_it_is_pinned_here() -> None:
+    policy = Policy(7, ("2001:db8::/32", "203.0.113.0/24"), Maintenance(8, 600, "soon"), False, (("a", "b"), ("c", "")))
+    item = encode_route(route(policy=policy))
+    assert item["schema"] == {"N": "4"}
+    assert json.dumps(item["policy"], separators=(",", ":")) == (
+        '{"M":{"private":{"N":"7"},"allow":{"L":[{"S":"2001:db8::/32"},{"S":"203.0.113.0/24"}]},"maintenance":{"M":'
+        '{"since":{"N":"8"},"retry_after":{"N":"600"},"message":{"S":"soon"}}},"noindex":{"BOOL":false},'
+        '"headers":{"M":{"a":{"S":"b"},"c":{"S":""}}}}}'
+    )
+
+
+HEADED = "3;env-123.localhost;1;;;a-b=c%3B d&e=;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("%3B", "%3b"),
+        ("c%3B d", "c%3B%20d"),
+        ("c%3B d", " c"),
+        ("c%3B d", "c%0D%0Ax: y"),
+        ("c%3B d", "c%09d"),
+        ("c%3B d", "%C3%A9"),
+        ("c%3B d", "\u00e9"),
+        ("c%3B d", "%FF"),
+        ("c%3B d", "%"),
+        ("c%3B d", "c" * 1_021),
+        ("a-b=", "A-b="),
+        ("a-b=", "="),
+        ("a-b=", "a b="),
+        ("a-b=", "%61-b="),
+        ("a-b=", "via="),
+        ("a-b=", "set-cookie="),
+        ("a-b=", "x-route-kind="),
+        ("a-b=", "x-edge-a="),
+        ("a-b=", "f="),
+        ("a-b=", "e="),
+        ("&e=", "&e"),
+        ("&e=", "&"),
+        ("&e=", "&&e="),
+        ("&e=", "".join(f"&e{number:02}=" for number in range(20))),
+        (";a-b=c%3B d&e=;", ";;"),
+        ("3;env", "2;env"),
+        ("3;env", "4;env"),
+        ("3;env", "n3;env"),
+        ("3;env", "3nn;env"),
+        ("3;env", "3N;env"),
+        ("3;env", "n;env"),
+    ],
+)
+def test_a_stamps_headers_are_as_they_would_be_written(good: str, bad: str) -> None:
+    assert decode_stamp(HEADED).headers == (("a-b", "c; d"), ("e", ""))
+    assert HEADED.count(good) == 1
+    with pytest.raises(BrokenStamp):
+        decode_stamp(HEADED.replace(good, bad))
+
+
+def test_what_separates_in_a_stamp_is_encoded_in_its_headers() -> None:
+    headers = (("a%&", PRINTABLE.strip()), ("b", "a=b;c=d&e=%3B"))
+    stamp = encode_stamp("a.localhost", 1, STATIC, headers=headers)
+    assert ";b=a=b%3Bc=d%26e=%253B;" in stamp.replace("&b=", ";b=")
+    assert decode_stamp(stamp).headers == headers
+
+
+def test_the_largest_headers_there_may_be_fit_into_a_request() -> None:
+    """CloudFront takes 20,480 bytes; most of those are the viewer's."""
+    headers = tuple((f"x-{number:02}", ";" * 47) for number in range(20))
+    stamp = encode_stamp("a.localhost", 1, STATIC, headers=headers)
+    assert decode_stamp(stamp).headers == headers
+    assert len(stamp) < 4_096
+
+
+@pytest.mark.parametrize(
+    ("noindex", "headers", "said"),
+    [
+        (False, (), []),
+        (True, (), [("x-robots-tag", "noindex")]),
+        (True, (("a", "b"),), [("a", "b"), ("x-robots-tag", "noindex")]),
+        (True, (("x-robots-tag", "none"),), [("x-robots-tag", "none")]),
+        (True, (("x-robots-tag", ""),), [("x-robots-tag", "")]),
+    ],
+)
+def test_what_a_row_says_of_robots_itself_wins(
+    noindex: bool, headers: tuple[tuple[str, str], ...], said: list[tuple[str, str]]
+) -> None:
+    stamp = decode_stamp(encode_stamp("a.localhost", 1, STATIC, noindex=noindex, headers=headers))
+    assert stamp.response_headers == said
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "a") for name in ("via", "transfer-encoding", "connection", "x-cache", "x-amz-cf-id", "x-edge-a")),
+        *((name, "a") for name in ("set-cookie", "content-length", "x-route-kind", "Upper", "a b", "a:", "", "\u00e9")),
+        *(("a", value) for value in ("\u00e9", "a\r\nb: c", "\0", "\t", " a", "a ", "a" * 1_024)),
+    ],
+)
+def test_a_header_that_no_answer_can_have_is_a_broken_row(name: str, value: str) -> None:
+    """CloudFront would answer 502 to the function that sets it, for every request of the host."""
+    for written in ({"b": "c"}, {"b": "c", name: value}):
+        policy = {"headers": {"M": {one: {"S": said} for one, said in written.items()}}}
+        item: dict[str, Any] = {**encode_route(route()), "schema": {"N": "4"}, "policy": {"M": policy}}
+        if name not in written:
+            assert decode_route(item).policy == Policy(headers=(("b", "c"),))
+    with pytest.raises(BrokenRow):
+        decode_route(item)
 
 
 GOOD = "1;env-123.localhost;1;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;/env-123"
