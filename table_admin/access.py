@@ -5,18 +5,19 @@ expires. Of a password the hash is kept, in the table of `table_admin.access_tab
 """
 
 import contextlib
-import hashlib
 import secrets
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
+from edge_handler.access.keys import MAX_KEYS, hash_password
+from edge_handler.access.pages import LINK, PASSWORD
 from edge_handler.access.session import Kind, encode_token
 from edge_handler.routes.policy import NEW
 from edge_handler.routes.route import Route, encode_route
 from edge_handler.routes.wildcards import candidates, is_wildcard
-from table_admin.access_table import MOST_KEYS, AccessTable, SigningKey, new_key
+from table_admin.access_table import AccessTable, SigningKey, new_key
 from table_admin.changes import Change, is_live
 from table_admin.contention import replanned, settled
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
@@ -24,7 +25,6 @@ from table_admin.inputs import iso, parse_domain, parse_duration
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import revision_of
 
-PREFIX = "/.well-known/edge-access"
 EXPIRES_IN = "7d"
 NAME = "preview"
 """Of who gets in by a password, where nobody says another."""
@@ -119,7 +119,8 @@ class Access:
     ) -> Password:
         """Let in who knows a password, in place of the one before; a generated one where none is given.
 
-        Sessions go on; `revoke` ends them. See `link` for the rest.
+        Sessions go on; `revoke` ends them. Nothing is written of a password but its hash, and the stack's first key.
+        See `link` for the rest.
         """
         _check_name(name)
         if password is None:
@@ -127,6 +128,7 @@ class Access:
         _check_password(password)
         host, route = self._answering(domain)
         since = _since(route, "view", host)
+        self._signing()  # the edge signs the session that it begins
         salt = secrets.token_bytes(_SALT_BYTES)
         self._secrets.put_password(
             route.domain,
@@ -139,7 +141,7 @@ class Access:
                 "updated_by": {"S": self._table.actor},
             },
         )
-        return Password(route.domain, host, name, password, f"{_at(edge, host)}{PREFIX}/password")
+        return Password(route.domain, host, name, password, f"{_at(edge, host)}{PASSWORD}")
 
     def revoke(self, domain: str, *, note: str = "", if_revision: int | None = None, dry_run: bool = False) -> Change:
         """Make all links, sessions and the password of a domain void, those past its maintenance, too.
@@ -167,7 +169,7 @@ class Access:
 
         def changed(before: Sequence[SigningKey]) -> Sequence[SigningKey]:
             key = self._new(before)
-            kept = [] if now else before[: MOST_KEYS - 1]
+            kept = [] if now else before[: MAX_KEYS - 1]
             ids = [one.key.id for one in before]
             made[:] = [Rotation(key.key.id, tuple(ids[: len(kept)]), tuple(ids[len(kept) :]))]
             return [key, *kept]
@@ -194,7 +196,7 @@ class Access:
         since = _since(route, kind, host)
         token = encode_token("link", kind, route.domain, since, expires_at, self._signing().key)
         to = f"&to={path}" if path != "/" else ""
-        return Link(route.domain, host, kind, f"{_at(edge, host)}{PREFIX}/link#{token}{to}", expires_at)
+        return Link(route.domain, host, kind, f"{_at(edge, host)}{LINK}#{token}{to}", expires_at)
 
     def _signing(self) -> SigningKey:
         """Return the key that signs; the first one is made when it is needed."""
@@ -212,11 +214,6 @@ class Access:
         while (made := new_key(iso(self._table.clock()))).key.id in ids:
             pass
         return made
-
-
-def hash_password(password: str, salt: bytes) -> bytes:
-    """Return what is kept of a password; the edge does the same at each attempt, in 7 ms of its processor."""
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**11, r=8, p=1, dklen=32)
 
 
 @replanned

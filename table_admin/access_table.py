@@ -10,14 +10,12 @@ from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
+from edge_handler.access.keys import KEYS
 from edge_handler.access.session import SECRET_BYTES, Key, is_key_id
 from edge_handler.routes.attributes import Item
 from table_admin.errors import RevisionConflict, TableAdminError
 from table_admin.tables import plain_errors
 
-KEYS = "*"
-"""The item of the signing keys: no row has this domain."""
-MOST_KEYS = 3
 _FAILED = "ConditionalCheckFailedException"
 
 

@@ -1,7 +1,9 @@
 """Links, passwords and keys of private domains: what the edge would say of them, and where none of it is found."""
 
+import base64
 import json
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_handler.access.guard import Guard
+from edge_handler.access.keys import hash_password
 from edge_handler.access.session import Key, is_signed, read_token
+from edge_handler.routes.resolver import Resolver
+from edge_handler.table.reader import RoutesTable
+from edge_handler.viewer_request import make_handler
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import Access, InvalidInput, Link, NotFound, RevisionConflict, RoutingTable, TableAdminError
-from table_admin.access import hash_password
 from table_admin.environments import up
 from table_admin.maintenance import switch_off, switch_on
 from table_admin.rollback import rollback
-from tests.support import Clock
+from tests.support import SETTINGS, Clock, header, run
 from tests.table_admin.conftest import Command
 
 A, B, C = (f"s3://acme-static-sites/env-{name}" for name in "abc")
@@ -236,6 +242,12 @@ def test_a_password_is_anothers_each_time_and_has_enough_to_guess(table: Routing
     assert all(len(one.replace("-", "")) == 20 for one in made)
 
 
+def test_a_password_comes_with_the_key_that_its_sessions_are_signed_with(table: RoutingTable) -> None:
+    table.put(HOST, A, policy=PRIVATE)
+    Access(table).password(HOST)
+    assert len(keys(table)) == 1
+
+
 def test_a_password_under_a_wildcard_is_the_wildcards(table: RoutingTable) -> None:
     table.put("*.example.com", A, policy=PRIVATE)
     made = Access(table).password(HOST)
@@ -393,6 +405,80 @@ def test_whatever_link_is_made_can_be_read_again(table: RoutingTable, expires_in
     assert opens(table, link.url)
 
 
+# ---- By the edge, which reads what was written
+
+
+@pytest.fixture
+def ask(table: RoutingTable, aws: EmbeddedAws) -> Callable[..., Any]:
+    """Return what asks an instance that was just started."""
+    settings = SETTINGS._replace(table=f"{table.stack}-routes", endpoint=aws.endpoint)
+
+    def asked(uri: str, **headers: str) -> Any:
+        resolver = Resolver(RoutesTable.from_settings(settings), settings, time.time)
+        handler = make_handler(resolver, Guard.from_settings(settings, time.time))
+        sent = {name: [{"key": name, "value": value}] for name, value in {"host": HOST, **headers}.items()}
+        request = {"headers": sent, "method": "GET", "uri": uri, "querystring": "", "clientIp": "192.0.2.1"}
+        config = {"requestId": "id", "eventType": "viewer-request"}
+        return run(handler, {"Records": [{"cf": {"config": config, "request": request}}]})
+
+    return asked
+
+
+def status(result: Any) -> str:
+    return str(result.get("status", "let in"))
+
+
+def with_session(answer: Any) -> dict[str, str]:
+    return {"cookie": str(header(answer, "set-cookie")).partition(";")[0]}
+
+
+def test_the_edge_lets_in_by_a_link_until_it_is_revoked(table: RoutingTable, ask: Callable[..., Any]) -> None:
+    table.put(HOST, A, policy=PRIVATE)
+    access = Access(table)
+    assert status(ask("/")) == "403"
+    path, _, token = access.link(HOST).url.removeprefix(f"https://{HOST}").partition("#")
+    answer = ask(path, authorization=f"Bearer {token}")
+    assert status(answer) == "204"
+    assert status(ask("/", **with_session(answer))) == "let in"
+    access.rotate()
+    assert status(ask("/", **with_session(answer))) == "let in"
+    access.revoke(HOST)
+    assert status(ask("/", **with_session(answer))) == "403"
+    assert status(ask(path, authorization=f"Bearer {token}")) == "401"
+
+
+def test_the_edge_lets_in_by_a_password_until_it_is_revoked(table: RoutingTable, ask: Callable[..., Any]) -> None:
+    table.put(HOST, A, policy=PRIVATE)
+    access = Access(table)
+    made = access.password(HOST, name="design")
+    path = made.url.removeprefix(f"https://{HOST}")
+
+    def basic(name: str, password: str) -> dict[str, str]:
+        return {"authorization": f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"}
+
+    assert status(ask(path)) == status(ask(path, **basic("preview", made.password))) == "401"
+    answer = ask(path, **basic("design", made.password))
+    assert status(answer) == "303"
+    assert status(ask("/", **with_session(answer))) == "let in"
+    again = access.password(HOST, name="design", password="correct horse")
+    assert status(ask(path, **basic("design", made.password))) == "401"
+    assert status(ask(path, **basic("design", again.password))) == "303"
+    access.revoke(HOST)
+    assert status(ask(path, **basic("design", again.password))) == "401"
+    assert status(ask("/", **with_session(answer))) == "403"
+
+
+def test_the_edge_lets_past_maintenance_by_a_link_for_that(table: RoutingTable, ask: Callable[..., Any]) -> None:
+    table.put(HOST, A, policy=PRIVATE)
+    switch_on(table, [HOST])
+    assert status(ask("/")) == "503"
+    path, _, token = Access(table).link(HOST, bypass=True).url.removeprefix(f"https://{HOST}").partition("#")
+    session = with_session(ask(path, authorization=f"Bearer {token}"))
+    assert status(ask("/", **session)) == "let in"
+    switch_off(table, [HOST])
+    assert status(ask("/", **session)) == "403"
+
+
 # ---- On the command line
 
 
@@ -408,7 +494,7 @@ def test_the_commands_let_in_and_keep_out(command: Command, table: RoutingTable)
     assert (status, "name:        design\n" in out) == (0, True)
     password = out.partition("password:")[2].split()[0]
     assert bytes(item(table, HOST)["hash"]["B"]) == hash_password(password, bytes(item(table, HOST)["salt"]["B"]))
-    assert command("access", "revoke", HOST)[1] == f"updated {HOST} -> {A} (revision 2)\n"
+    assert command("access", "revoke", HOST)[1] == f"updated {HOST} -> {A} (revision 2, private)\n"
     status, out, _ = command("access", "rotate")
     assert (status, out.startswith(f"key {keys(table)[0].id} signs from now on, and 1 former key")) == (0, True)
     assert "1 former key" in command("access", "rotate", "--now")[1].replace("2 former keys", "1 former key")
