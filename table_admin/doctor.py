@@ -12,6 +12,7 @@ from edge_handler.routes.wildcards import candidates
 from table_admin.asking import ask
 from table_admin.behind import behind
 from table_admin.changes import is_live
+from table_admin.doctor_policy import guarding, refused_with
 from table_admin.errors import TableAdminError
 from table_admin.finding import Finding
 from table_admin.inputs import epoch_text, parse_domain
@@ -47,7 +48,8 @@ def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iter
     if route is not None:
         yield from behind(table, route, distribution)
         yield from _secret(table, route)
-    headers = yield from _answer(example_of(domain, _ANY), edge)
+        yield from guarding(table, route)
+    headers = yield from _answer(example_of(domain, _ANY), edge, refused_with(route))
     if headers is not None and route is not None and not (route.origin.website or isinstance(route.origin, Redirect)):
         yield from _sharing(table, headers, distribution)
 
@@ -105,8 +107,8 @@ def _secret(table: RoutingTable, route: Route) -> Iterator[Finding]:
         yield Finding("secret", "ok" if found.told else "unknown", f"{found.text}.", found.mend)
 
 
-def _answer(domain: str, edge: str | None) -> Iterator[Finding] | Any:
-    """Ask for the first page; return its headers where it is no error."""
+def _answer(domain: str, edge: str | None, meant: frozenset[int]) -> Iterator[Finding] | Any:
+    """Ask for the first page; return its headers where it is no error. What is `meant` is none, and shows nothing."""
     parts = urlsplit(edge or f"https://{domain}")
     secure = parts.scheme == "https"
     make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
@@ -125,6 +127,9 @@ def _answer(domain: str, edge: str | None) -> Iterator[Finding] | Any:
         to = f", to {response.getheader('location')}" if response.status in STATUSES else ""
         yield Finding("answer", "ok", f"{response.status}, {served}{to}")
         return response.getheaders()
+    if response.status in meant:
+        yield Finding("answer", "ok", f"{response.status}, {served}, as the row says who gets an answer")
+        return None
     mend = "The ingress has no such host: kubectl get ingress --all-namespaces" if response.status == 404 else ""
     text = f"{response.status}, {served}: {body[:200].decode('utf-8', 'replace')}"
     yield Finding("answer", "wrong", " ".join(text.split()), mend or "Mend the steps above first.")

@@ -101,6 +101,7 @@ def test_a_rollback_shows_what_it_changes_of_it(console: Console, edge: LocalEdg
     rows = console.dialog.locator(".diff tbody tr")
     expect(rows.first).to_be_visible()
     found = {row.locator("th").inner_text(): row.locator("del, ins").all_inner_texts() for row in rows.all()}
+    assert found.pop("note")[1].startswith("back to revision 1")
     assert found == {
         "private": ["no", "yes: by a signed link, or the password"],
         "allow": ["everybody", "203.0.113.0/24; others get 403"],

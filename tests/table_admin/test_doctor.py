@@ -9,6 +9,7 @@ import pytest
 
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
+from table_admin.access import Access
 from table_admin.doctor import doctor
 from table_admin.finding import Finding
 from table_admin.reaching import answers_for, covers
@@ -342,3 +343,90 @@ def test_of_many_redirects_that_end_some_are_shown(table: RoutingTable) -> None:
     found = said(table, "redirect")
     assert len(found) == 6
     assert found[-1] == ("ok", "4 more lead somewhere.")
+
+
+# ---- Rows that do not answer everybody
+
+
+@pytest.mark.parametrize(
+    ("policy", "status"), [({"private": True}, 403), ({"allow": ["192.0.2.1"]}, 403), ({"maintenance": {}}, 503)]
+)
+def test_what_a_row_refuses_on_purpose_is_no_fault(
+    table: RoutingTable, edge: str, monkeypatch: pytest.MonkeyPatch, policy: Any, status: int
+) -> None:
+    monkeypatch.setattr(Edge, "status", status)
+    table.put(HOST, SITE)
+    assert walk(table, edge)["answer"].status == "wrong"
+    table.put(HOST, SITE, policy=policy)
+    found = walk(table, edge)["answer"]
+    assert (found.status, found.text) == (
+        "ok",
+        f"{status}, Miss from cloudfront, as the row says who gets an answer",
+    )
+    monkeypatch.setattr(Edge, "status", 502)
+    assert walk(table, edge)["answer"].status == "wrong"
+
+
+def test_the_key_that_links_are_signed_with_is_looked_at_and_not_shown(aws: EmbeddedAws, table: RoutingTable) -> None:
+    table.put(HOST, SITE, policy={"private": True})
+    assert said(table, "private") == [
+        (
+            "ok",
+            "Since revision 1 it takes a link or the password; no link was made in this stack yet: "
+            "table-admin access link.",
+        )
+    ]
+    Access(table).link(HOST)
+    ((status, text),) = said(table, "private")
+    assert (
+        status,
+        text.startswith("Since revision 1 it takes a link or the password; links are signed with a key"),
+    ) == (
+        "ok",
+        True,
+    )
+    later = RoutingTable(table.stack, client=aws.client, clock=lambda: table.clock() + 91 * 86_400)
+    (found,) = [one for one in doctor(later, HOST, edge=NOBODY) if one.step == "private"]
+    assert (found.status, found.mend) == ("unknown", "table-admin access rotate")
+    assert found.text.endswith(", 91 days old.")
+
+
+def test_a_stack_without_the_access_table_lets_nobody_in(table: RoutingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.put(HOST, SITE, policy={"private": True})
+    monkeypatch.setattr(table, "stack", "made-before")
+    ((status, text),) = said(table, "private")
+    assert (status, text.startswith("Nobody gets in. The table made-before-access does not exist here")) == (
+        "wrong",
+        True,
+    )
+
+
+def test_a_target_that_anybody_may_ask_is_named_where_the_row_lets_in_some_only(
+    aws: EmbeddedAws, table: RoutingTable
+) -> None:
+    targets = {"/a/*": "https://open.acme.example", "/b/*": "s3://acme-public/x"}
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="acme-public")
+    everybody = '{"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}]}'
+    s3.put_bucket_policy(Bucket="acme-public", Policy=everybody)
+    table.put(HOST, SITE, rules=targets)
+    assert said(table, "past the edge") == []
+    table.put(HOST, SITE, policy={"private": True})
+    assert said(table, "past the edge") == [
+        (
+            "unknown",
+            f"open.acme.example is not told the origin's secret: what guards {HOST} is asked by the distribution only.",
+        ),
+        ("wrong", f"The bucket acme-public is public: what guards {HOST} is asked by the distribution only."),
+    ]
+
+
+def test_maintenance_that_somebody_forgot_is_asked_about(aws: EmbeddedAws, table: RoutingTable) -> None:
+    table.put(HOST, SITE)
+    table.put(HOST, SITE, policy={"maintenance": {}})
+    ((status, text),) = said(table, "maintenance")
+    assert (status, text.startswith("On since revision 2, 20")) == ("ok", True)
+    later = RoutingTable(table.stack, client=aws.client, clock=lambda: table.clock() + 2 * 86_400)
+    (found,) = [one for one in doctor(later, HOST, edge=NOBODY) if one.step == "maintenance"]
+    assert (found.status, found.mend) == ("unknown", f"table-admin maintenance off {HOST}")
+    assert found.text.endswith(": for 2.0 days. Is it forgotten?")
