@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from edge_handler.access.keys import MAX_KEYS
 from edge_handler.errors import MalformedPath
 from edge_handler.paths import comparable_path
 from edge_handler.routes.origin import CustomOrigin, S3Origin
 from edge_handler.routes.path_rules import MAX_PATTERN, MAX_RULES, Rule, RuleTable, redirected
+from edge_handler.routes.policy import MAX_HEADER_BYTES, MAX_HEADERS, MAX_MESSAGE, MAX_NETWORKS, Policy
 from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import encode_route
 from edge_handler.routes.wildcards import FEWEST_LABELS, MOST_LABELS
 from edge_handler.snapshot.records import MAX_ROW_BYTES, encode_row
+from table_admin.access_table import MOST_KEYS
 from table_admin.deployments.headers import parse_headers
 from table_admin.deployments.redirects import parse_redirects
 from table_admin.rule_targets import parse_rule_target
@@ -104,6 +107,13 @@ def test_the_commands_and_the_python_of_the_page_on_routing_run(edge: LocalEdge,
     for part in ("created shop.localhost", "created *.shop.localhost", "/api/*", "https://api.example.com"):
         assert part in output, part
     assert output.endswith("updated\n")
+    links = [line for line in output.splitlines() if "/.well-known/edge-access/link#" in line]
+    assert [("#view." in line, "#bypass." in line) for line in links] == [(True, False)] * 3 + [(False, True)]
+    preview = edge.table.get("preview.localhost").policy
+    assert preview == Policy(noindex=False)
+    kept = edge.table.get("shop.localhost").policy
+    assert kept == Policy(headers=(("permissions-policy", "camera=()"),))
+    assert edge.get("web-env-88.localhost").status == 403
     row = edge.table.get("shop.localhost")
     assert [rule.pattern for rule in row.rules] == ["/api/*"]
     moved = edge.get("old-shop.localhost", "/a?x=1")
@@ -146,6 +156,11 @@ def test_each_redirect_of_the_page_on_routing_leads_where_it_says() -> None:
 def test_the_limits_that_the_page_on_routing_tells_are_the_code_s() -> None:
     told = dict(_table("| | |", after="## Limits"))
     assert told["rules of a row"] == str(MAX_RULES)
+    assert told["networks of a row"] == str(MAX_NETWORKS)
+    assert told["response headers of a row"].startswith(f"{MAX_HEADERS}, of {MAX_HEADER_BYTES:,} characters")
+    assert told["a message of maintenance"] == f"{MAX_MESSAGE} characters"
+    assert told["signing keys that count"].startswith(f"{MAX_KEYS}:")
+    assert MAX_KEYS == MOST_KEYS
     assert told["a pattern"].startswith(f"{MAX_PATTERN} ")
     assert told["labels after a wildcard's `*`"] == f"{FEWEST_LABELS} to {MOST_LABELS}"
     carried = next(cell for name, cell in told.items() if "performance.md" in name)
