@@ -109,7 +109,7 @@ def test_the_demo_s_key_is_the_one_that_the_sample_of_a_session_is_signed_with(e
 
 
 def test_the_demo_has_a_site_with_headers_of_its_own(edge: LocalEdge) -> None:
-    for path, status in (("/", 200), ("/style.css", 200), ("/nothing/", 404)):
+    for path, status in (("/", 200), ("/style.css", 200), ("/nothing.js", 404)):
         answer = edge.get("headers.localhost", path)
         assert answer.status == status
         assert answer.headers["permissions-policy"] == "camera=()"
