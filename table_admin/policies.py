@@ -8,7 +8,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from edge_handler.routes.policy import MAX_HEADERS, MAX_MESSAGE, MAX_NETWORKS, NEW, Maintenance, Policy, are_headers
+from edge_handler.errors import BrokenRow
+from edge_handler.routes.attributes import Item
+from edge_handler.routes.policy import (
+    MAX_HEADERS,
+    MAX_MESSAGE,
+    MAX_NETWORKS,
+    NEW,
+    Maintenance,
+    Policy,
+    are_headers,
+    decode_policy,
+)
 from table_admin.deployments.rule_lines import WrongLine
 from table_admin.errors import InvalidInput
 from table_admin.header_names import header_name
@@ -103,6 +114,22 @@ def restored_policy(policy: Policy | None, current: Policy | None) -> Policy | N
     found = renewed_policy(policy, current) or Policy()
     found = found._replace(maintenance=current.maintenance if current is not None else None)
     return found if found != Policy() else None
+
+
+def policy_of_broken(item: Item | None) -> Policy | None:
+    """Return the policy of a row that cannot be read for something else: who mends that does not open it to everybody.
+
+    Raises InvalidInput where it cannot be read itself.
+    """
+    if item is None or "policy" not in item:
+        return None
+    try:
+        return decode_policy(item["policy"]["M"])
+    except (BrokenRow, AttributeError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            "The row is broken, and so is what it says of who gets an answer: delete it, then put it with all that it "
+            "shall say, --private for one."
+        ) from error
 
 
 def asked_policy(policy: Policy | None) -> Policy | None:

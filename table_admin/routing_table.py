@@ -44,7 +44,7 @@ from table_admin.inputs import (
     parse_note,
 )
 from table_admin.path_rules import renewed, rules_before
-from table_admin.policies import parse_policy, planned_policy, renewed_policy
+from table_admin.policies import parse_policy, planned_policy, policy_of_broken, renewed_policy
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.rule_targets import parse_rules, planned_rules
 from table_admin.selection import Selection, selected_page
@@ -311,7 +311,7 @@ class RoutingTable:
         )
         # What another branch had here, and that expired, comes back to nobody by its URL being made again.
         kept = before if before is not None and (live or wanted.source in (None, before.source)) else None
-        had = kept.policy if kept is not None else None
+        had = policy_of_broken(item) if before is None else kept.policy if kept is not None else None
         policy = planned_policy(had if live else renewed_policy(had, None), wanted.policy, whole=wanted.only_policy)
         rules = planned_rules(
             kept.rules if kept is not None else (), wanted.rules, self.targets, whole=wanted.only_rules

@@ -282,3 +282,23 @@ def test_what_had_expired_is_gone_back_to_as_of_a_new_time(table: RoutingTable) 
     clock.now += 3600
     rollback(table, [HOST], to=1, expires_in="1h")
     assert policy_of(table).private == 2
+
+
+def test_who_mends_a_broken_row_does_not_open_it_to_everybody(table: RoutingTable) -> None:
+    table.put("env-9.example.com", "https://app.example.net", policy={"private": True, "allow": ["203.0.113.0/24"]})
+    _damage(table, "env-9.example.com", origin={"M": {"kind": {"S": "nothing"}}})
+    change = table.put("env-9.example.com", "https://app.example.net")
+    assert change.after is not None
+    assert change.after.policy == Policy(private=change.revision, allow=("203.0.113.0/24",))
+
+
+def test_a_row_whose_policy_is_what_is_broken_is_not_put_over(table: RoutingTable) -> None:
+    table.put("env-9.example.com", "https://app.example.net", policy={"private": True})
+    _damage(table, "env-9.example.com", policy={"M": {"private": {"S": "yes"}}})
+    with pytest.raises(InvalidInput, match="delete it"):
+        table.put("env-9.example.com", "https://app.example.net")
+
+
+def _damage(table: RoutingTable, domain: str, **attributes: Any) -> None:
+    item = {**table.tables.read([domain])[domain], **attributes}
+    table.tables.dynamodb.put_item(TableName=table.tables.routes, Item=item)
