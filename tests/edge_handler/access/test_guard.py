@@ -206,6 +206,13 @@ def test_what_is_no_session_of_this_host_and_time_lets_nobody_in(sent: str) -> N
     assert result["status"] == "403"
 
 
+@pytest.mark.parametrize("sent", [cookie(expires_at=int(NOW)), cookie("bypass"), f"{COOKIE}=view.1.2.3"])
+def test_what_cannot_be_good_costs_no_read(sent: str) -> None:
+    edge = Edge(PLAIN)
+    assert edge.ask(cookie=sent)["status"] == "403"
+    assert edge.items.asked == []
+
+
 def test_a_session_among_others_of_its_name_is_found_but_not_among_any_number() -> None:
     other = cookie(domain="env-456.localhost")
     assert is_let_in(Edge(PLAIN).ask(cookie=f"{other}; {cookie()}"))
