@@ -34,4 +34,4 @@ def test_every_command_that_a_message_names_exists(path: Path) -> None:
         for name, rest in _COMMAND.findall(text):
             assert name in VERBS, text
             options = {option for parameter in VERBS[name].params for option in parameter.opts}
-            assert set(re.findall(r"--[a-z-]+", rest)) <= options, text
+            assert set(re.findall(r"--[a-z-]+", rest)) <= {*options, "--help"}, text
