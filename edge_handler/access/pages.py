@@ -66,15 +66,13 @@ def page(
     said: Page, reason: str, request: Request, request_id: str, extra: dict[str, str] | None = None, more: str = ""
 ) -> Result:
     """Return an answer that nobody keeps or finds. See `answer`."""
-    headers = {"x-robots-tag": "noindex", **(extra or {})}
     host, accept = header(request, "host"), header(request, "accept")
-    return answer(said.status, reason, request_id, host, accept, headers, said=said[1:], more=more)
+    return answer(said.status, reason, request_id, host, accept, extra, said=said[1:], more=more)
 
 
 def checking(request: Request, request_id: str) -> Result:
     """Return the page that a link opens."""
     headers = {
-        "x-robots-tag": "noindex",
         "content-security-policy": _CSP,
         "referrer-policy": "no-referrer",
     }

@@ -24,7 +24,7 @@ from edge_handler.access.pages import (
     page,
 )
 from edge_handler.access.session import Key, Kind, encode_token, is_signed, read_token, set_cookie
-from edge_handler.answers import Request, Result, header, no_content, redirect
+from edge_handler.answers import NOINDEX, Request, Result, header, no_content, redirect
 from edge_handler.log import log
 from edge_handler.routes.policy import Policy
 
@@ -93,7 +93,7 @@ class SignIn:
         return page(PASSWORD_ASKED, reason, request, request_id, {"www-authenticate": _CHALLENGE})
 
 
-_HEADERS = {"cache-control": "no-store", "x-robots-tag": "noindex"}
+_HEADERS = {"cache-control": "no-store", **NOINDEX}
 
 
 def since_of(policy: Policy, kind: Kind) -> int:
