@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from edge_handler.answers import MISSING
 from edge_handler.origin_response import handler
-from edge_handler.routes.kind import WEBSITE, encode_kind
+from edge_handler.routes.kind import APPLICATION, SITE, WEBSITE, encode_kind
+from tests.policies import HEADERS
 from tests.support import event, header, run
 
 
@@ -200,3 +201,127 @@ def test_a_range_or_a_condition_that_does_not_hold_is_between_viewer_and_file(na
     result = run(handler, answered(name, "416", content_range="bytes */1042", content_type="application/xml"))
     assert (result["status"], result["body"], header(result, "content-range")) == ("416", "", "bytes */1042")
     assert run(handler, answered(name, "412"))["status"] == "412"
+
+
+HEADED = "origin-response-headers"
+CSP = "default-src 'self'; frame-ancestors 'none'"
+
+
+def told(name: str, status: str, kind: str, *headers: tuple[str, str], told_status: int = 200) -> dict[str, Any]:
+    """Return an event in which the route says something of the answer."""
+    found = answered(name, status)
+    value = encode_kind(kind, told_status, headers)
+    found["Records"][0]["cf"]["request"]["headers"]["x-route-kind"] = [{"value": value}]
+    return found
+
+
+@pytest.mark.parametrize("status", ["200", "204", "302", "304", "404", "500"])
+def test_an_application_gets_its_routes_headers_whatever_it_answers(status: str) -> None:
+    before = event(HEADED)["Records"][0]["cf"]["response"]["headers"]
+    assert {"x-powered-by", "transfer-encoding", "x-amz-meta-shop", "server"} <= set(before)
+    result = run(handler, answered(HEADED, status))
+    assert (result["status"], "body" in result) == (status, False)
+    assert set(result["headers"]) == set(before) - {"x-powered-by"} | {"content-security-policy", "x-robots-tag"}
+    assert header(result, "content-security-policy") == CSP
+    assert header(result, "x-robots-tag") == "noindex"
+    assert header(result, "x-amz-meta-shop") == "the application's own"
+
+
+def test_a_header_that_is_set_takes_the_place_of_all_lines_of_it() -> None:
+    found = told(HEADED, "200", APPLICATION, ("link", "</a>"), ("vary", ""))
+    response = found["Records"][0]["cf"]["response"]
+    response["headers"] |= {"link": [{"value": "</b>"}, {"value": "</c>"}], "vary": [{"value": "a"}, {"value": "b"}]}
+    result = run(handler, found)
+    assert [pair["value"] for pair in result["headers"]["link"]] == ["</a>"]
+    assert "vary" not in result["headers"]
+
+
+PUBLIC = "public, max-age=60"
+
+
+@pytest.mark.parametrize(
+    ("status", "cookie", "own", "said", "goes_on"),
+    [
+        ("200", False, None, PUBLIC, PUBLIC),
+        ("200", False, "private", PUBLIC, PUBLIC),
+        ("304", False, "private", PUBLIC, PUBLIC),
+        ("200", False, PUBLIC, "", None),
+        ("200", False, PUBLIC, "private", "private, stale-if-error=0"),
+        ("200", False, None, "no-store", "no-store, stale-if-error=0"),
+        ("500", False, None, PUBLIC, None),
+        ("404", False, "max-age=1", PUBLIC, "max-age=1"),
+        ("404", False, "max-age=1", "", "max-age=1"),
+        ("404", False, "max-age=1", "No-Store", "No-Store, stale-if-error=0"),
+        ("200", True, None, PUBLIC, None),
+        ("200", True, "private", PUBLIC, "private, stale-if-error=0"),
+        ("302", True, "max-age=1", "no-store", "no-store, stale-if-error=0"),
+        ("200", False, "private", "", "private, stale-if-error=0"),
+    ],
+)
+def test_a_route_says_how_long_an_answer_lasts_but_of_nobodys_own_nor_of_errors(
+    status: str, cookie: bool, own: str | None, said: str, goes_on: str | None
+) -> None:
+    found = told(HEADED, status, APPLICATION, ("cache-control", said))
+    headers = found["Records"][0]["cf"]["response"]["headers"]
+    del headers["cache-control"]
+    if own is not None:
+        headers["cache-control"] = [{"value": own}]
+    if cookie:
+        headers["set-cookie"] = [{"value": "session=1"}]
+    assert header(run(handler, found), "cache-control") == goes_on
+
+
+@pytest.mark.parametrize("name", [HEADED, "origin-response-elb"])
+def test_what_an_origin_calls_itself_does_not_count(name: str) -> None:
+    found = saying(name, x_route_kind='site {"status":404,"headers":[["a","b"]]}')
+    result = run(handler, found)
+    assert (result["status"], header(result, "a")) == ("200", None)
+    assert header(result, "content-type") == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("origin-response-static", WEBSITE), (PAGE, SITE)])
+@pytest.mark.parametrize(("status", "told_status"), [("200", 200), ("206", 200), ("304", 200), ("200", 404)])
+def test_a_site_gets_its_routes_headers_with_its_own_missing_page_too(
+    name: str, kind: str, status: str, told_status: int
+) -> None:
+    given_headers = [
+        ("cache-control", PUBLIC),
+        ("content-disposition", ""),
+        ("etag-like", "x"),
+        ("x-robots-tag", "all"),
+    ]
+    found = told(name, status, kind, *given_headers, told_status=told_status)
+    found["Records"][0]["cf"]["response"]["headers"]["content-disposition"] = [{"value": "attachment"}]
+    result = run(handler, found)
+    assert result["status"] == (str(told_status) if told_status != 200 else status)
+    assert (header(result, "cache-control"), header(result, "etag-like")) == (PUBLIC, "x")
+    assert (header(result, "x-robots-tag"), header(result, "content-disposition")) == ("all", None)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("origin-response-static", WEBSITE), (PAGE, SITE)])
+@pytest.mark.parametrize(("status", "cache"), [("403", None), ("500", "no-store"), ("400", "no-store")])
+def test_a_page_that_is_made_here_has_the_routes_headers_but_for_what_it_is_itself(
+    name: str, kind: str, status: str, cache: str | None
+) -> None:
+    ours = [(one, "x") for one in ("cache-control", "content-encoding", "content-type", "expires", "retry-after")]
+    result = run(handler, told(name, status, kind, *ours, ("strict-transport-security", "max-age=1")))
+    assert result["status"] >= "400"
+    assert header(result, "content-type") == "text/html; charset=utf-8"
+    assert header(result, "cache-control") == (cache or (MISSING if kind == WEBSITE else "no-store"))
+    assert header(result, "retry-after") == ("1" if status == "500" else None)
+    assert not {"expires", "content-encoding"} & set(result["headers"])
+    assert header(result, "strict-transport-security") == "max-age=1"
+
+
+@pytest.mark.parametrize("name", ["origin-response-static", PAGE])
+def test_search_engines_keep_away_from_every_page_that_is_made_here(name: str) -> None:
+    for status in ("403", "500", "400"):
+        assert header(run(handler, answered(name, status)), "x-robots-tag") == "noindex"
+
+
+@given(HEADERS, st.sampled_from([APPLICATION, SITE, WEBSITE]), st.sampled_from(["200", "304", "404", "500"]))
+def test_every_header_that_a_row_can_have_makes_an_answer_that_cloudfront_takes(
+    headers: tuple[tuple[str, str], ...], kind: str, status: str
+) -> None:
+    result = run(handler, told(HEADED, status, kind, *headers))
+    assert (header(result, "transfer-encoding"), header(result, "via")) == ("chunked", None)
