@@ -11,9 +11,11 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.conftest import Figures
-from edge_handler import origin_request
+from edge_handler import origin_request, origin_response
+from edge_handler.routes import kind
 from edge_handler.routes.memory import MAX_ROUTES
 from edge_handler.routes.origin import CustomOrigin
+from edge_handler.routes.policy import MAX_HEADERS
 from edge_handler.routes.resolver import Resolver
 from edge_handler.routes.route import Route
 from edge_handler.viewer_request import make_handler
@@ -106,6 +108,29 @@ def test_origin_request(figures: Figures, name: str) -> None:
         lambda: handler(copy.deepcopy(given), None),
         lambda: json.loads(json.dumps(given)),
         less=lambda: copy.deepcopy(given),
+        count=1_000,
+    )
+
+
+def saying(*headers: tuple[str, str]) -> dict[str, Any]:
+    """Return an application's answer whose row says something of its headers."""
+    given = event("origin-response-headers")
+    request = given["Records"][0]["cf"]["request"]
+    del request["headers"]["x-route-kind"]
+    if headers:
+        request["headers"]["x-route-kind"] = [{"value": kind.encode_kind(kind.APPLICATION, headers=headers)}]
+    return given
+
+
+def test_origin_response_with_headers(figures: Figures) -> None:
+    """The most that a row may set, beside an answer of a row that says nothing."""
+    many = saying(*((f"x-header-{number:02}", "a" * 39) for number in range(MAX_HEADERS)))
+    none = saying()
+    figures.ratio(
+        f"origin-response, {MAX_HEADERS} headers of the row, added / JSON round trip of the event",
+        lambda: origin_response.handler(copy.deepcopy(many), None),
+        lambda: json.loads(json.dumps(many)),
+        less=lambda: origin_response.handler(copy.deepcopy(none), None),
         count=1_000,
     )
 

@@ -6,10 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.routes.origin import QUERIES, CustomOrigin, DeploymentOrigin, Origin
+from edge_handler.routes.path_rules import Rule
+from edge_handler.routes.policy import Policy
+from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.resolver import Resolver
+from edge_handler.routes.stamp import decode_stamp
 from edge_handler.viewer_request import make_handler
 from tests.corpus import INGRESS, ROUTES, guard
-from tests.support import OWN_BUCKET, SETTINGS, STATIC, Clock, Rows, event, header, route, run
+from tests.support import NOW, OWN_BUCKET, SETTINGS, STATIC, Clock, Rows, event, header, route, run
 
 ELB = CustomOrigin("demo-ingress-1.us-east-1.elb.amazonaws.com", "http", 80, "", "viewer", website=False)
 ROWS = Rows(
@@ -219,3 +223,33 @@ def test_any_host_gets_an_answer_the_contract_accepts(host: str, method: str, ac
 )
 def test_no_event_makes_it_raise(nonsense: Any) -> None:
     assert HANDLER(nonsense, None)["status"] == "502"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, None),
+        ({"expires_at": int(NOW) + 60}, "noindex"),
+        ({"expires_at": int(NOW) + 60, "policy": Policy(noindex=False)}, None),
+        ({"policy": Policy(noindex=True)}, "noindex"),
+        ({"policy": Policy(headers=(("a", "b"),))}, None),
+    ],
+)
+def test_of_what_expires_search_engines_keep_away_unless_its_row_says_otherwise(
+    changes: dict[str, Any], said: str | None
+) -> None:
+    """Its redirects, which are answered here, and what goes on, by the stamp."""
+    to = Redirect("https://www.example.com", 308)
+    rules = (Rule("/old", to, 1), Rule("/api/*", ELB, 1))
+    rows = Rows(
+        route("env-123.localhost", **changes),
+        route("ruled.localhost", rules=rules, **changes),
+        route("moved.localhost", to, **changes),
+    )
+    handler = make_handler(Resolver(rows, SETTINGS, Clock()))
+    for host, uri in (("moved.localhost", "/"), ("ruled.localhost", "/old")):
+        result = run(handler, asking(host, uri))
+        assert (result["status"], header(result, "x-robots-tag")) == ("308", said)
+    for host, uri in (("env-123.localhost", "/"), ("ruled.localhost", "/"), ("ruled.localhost", "/api/x")):
+        result = run(handler, asking(host, uri))
+        assert decode_stamp(str(header(result, "x-route"))).noindex is (said is not None)

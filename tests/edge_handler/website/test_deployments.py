@@ -13,7 +13,7 @@ import pytest
 from edge_handler.answers import MISSING
 from edge_handler.aws.server import Server
 from edge_handler.origin_request import make_handler
-from edge_handler.routes.kind import MAX_BYTES
+from edge_handler.routes.kind import MAX_BYTES, MAX_SITE_BYTES
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.stamp import encode_stamp
 from edge_handler.website import bucket, lists
@@ -351,3 +351,60 @@ def test_what_was_read_keeps_serving_while_s3_does_not_answer(world: World, monk
     monkeypatch.setattr(Server, "ask", refuse)
     assert world.ask(origin, "/about")["uri"] == f"/_blobs/{blob('about')}"
     assert world.ask(origin, "/missing.js")["status"] == "404"
+
+
+SAID = (("cache-control", "public, max-age=60"), ("content-language", ""), ("x-frame-options", "SAMEORIGIN"))
+
+
+def saying(origin: DeploymentOrigin, uri: str, *headers: tuple[str, str], **more: Any) -> dict[str, Any]:
+    """Return an event of a row that says something of the answer's headers, and of robots."""
+    asked = asking(origin, uri, **more)
+    stamp = encode_stamp(HOST, 1, origin, more.get("former", ()), noindex=True, headers=tuple(sorted(headers)))
+    asked["Records"][0]["cf"]["request"]["headers"]["x-route"][0]["value"] = stamp
+    return asked
+
+
+def test_a_rows_headers_win_over_the_sites_but_not_how_long_what_is_missing_lasts(world: World) -> None:
+    rules = (HeaderRule("/*", (("X-Frame-Options", "DENY"), ("Content-Language", "de"), ("X-Own", "1")), ()),)
+    origin = world.deploy(ENOUGH, Options(headers=rules))
+    said = {"content-language": "", "x-frame-options": "SAMEORIGIN", "x-own": "1", "x-robots-tag": "noindex"}
+    for uri, status, cache in (("/about", 200, "public, max-age=60"), ("/nothing", 404, MISSING)):
+        found = told(run(world.handler, saying(origin, uri, *SAID)))
+        assert found == (status, {"content-type": "text/html; charset=utf-8", "cache-control": cache, **said})
+
+
+def test_a_file_of_a_former_deployment_lasts_as_long_as_we_say(world: World) -> None:
+    former = world.deploy({**ENOUGH, "/old.css": "old"})
+    found = told(run(world.handler, saying(world.deploy(ENOUGH), "/old.css", *SAID, former=(former.deployment,))))
+    assert (found[0], found[1]["cache-control"]) == (200, CACHE["N"])
+
+
+def test_what_a_site_answers_without_a_file_has_its_rows_headers_over_its_own(world: World) -> None:
+    cors = "access-control-allow-origin"
+    origin = world.deploy(ENOUGH, Options(headers=(HeaderRule("/*", ((cors, "*"),), ()),), cors="*"))
+    for uri, status in (("/about.html", "308"), ("/missing.js", "404")):
+        before = world.ask(origin, uri)
+        result = run(world.handler, saying(origin, uri, *SAID, (cors, "https://a.example")))
+        assert (result["status"], header(result, "x-robots-tag")) == (status, "noindex")
+        assert (header(before, cors), header(result, cors)) == ("*", "https://a.example")
+        assert header(result, "cache-control") == header(before, "cache-control")
+
+
+def test_the_most_that_a_site_and_its_row_may_say_fits_and_one_more_is_ours(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """S3 reads 8 KB of headers in all."""
+
+    def ask(length: int, *headers: tuple[str, str]) -> dict[str, Any]:
+        rules = (HeaderRule("/*", (("X-Long", "a" * length),), ()),)
+        return run(world.handler, saying(world.deploy(ENOUGH, Options(headers=rules)), "/", *headers))
+
+    long = ("x-said", "b" * 1_000)
+    result = ask(5_900, long)
+    assert len(str(header(result, "x-route-kind"))) <= MAX_BYTES
+    assert told(result)[1]["x-said"] == long[1]
+    quoted = ("x-said", '"' * 1_000)
+    result = ask(5_900, quoted)
+    assert (result["status"], header(result, "cache-control")) == ("502", "no-store")
+    assert "page and route" in capsys.readouterr().out
+    assert ask(MAX_SITE_BYTES)["status"] == "400"
