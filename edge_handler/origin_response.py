@@ -95,15 +95,14 @@ def _instead(request: Request, response: Result, made: Result) -> Result:
 def _say(response: Result, given: Given) -> None:
     """Give an application's answer its route's headers.
 
-    An error is kept for no longer than the application says, nor is an answer with a cookie: both are somebody's own.
-    And what says that an answer is private is replaced, but not just taken away.
+    An error is kept for no longer than the application says, nor is an answer with a cookie, nor one that is private:
+    they are somebody's own.
     """
     headers = response["headers"]
-    keeps_own = response["status"] >= "400" or "set-cookie" in headers
+    keeps_own = response["status"] >= "400" or "set-cookie" in headers or _is_private(_cache(headers))
     for name, value in given:
-        if name in LIFETIME and not _is_private(value) and (keeps_own or (not value and _is_private(_cache(headers)))):
-            continue
-        give(headers, name, value)
+        if not (keeps_own and name in LIFETIME) or _is_private(value):
+            give(headers, name, value)
 
 
 def _keep_private(headers: dict[str, Any]) -> None:

@@ -22,15 +22,21 @@ class Attempts:
         self._all_even_at = 0.0
 
     def wait(self, domain: str) -> float:
-        """Take an attempt and return 0; or return the seconds until there is one again."""
+        """Take an attempt of a domain's and return 0; or return the seconds until there is one again."""
         now = self._clock()
         even_at = max(now, self._even_at.get(domain, 0.0))
-        all_even_at = max(now, self._all_even_at)
-        wait = max(
-            even_at - now - (AT_ONCE - 1) * EVERY_SECONDS, all_even_at - now - (ALL_AT_ONCE - 1) * ALL_EVERY_SECONDS
-        )
+        wait = even_at - now - (AT_ONCE - 1) * EVERY_SECONDS
         if wait > 0:
             return wait
         self._even_at[domain] = even_at + EVERY_SECONDS
+        return 0
+
+    def wait_for_all(self) -> float:
+        """Take one of all domains' together, likewise: where there is a password to be compared with."""
+        now = self._clock()
+        all_even_at = max(now, self._all_even_at)
+        wait = all_even_at - now - (ALL_AT_ONCE - 1) * ALL_EVERY_SECONDS
+        if wait > 0:
+            return wait
         self._all_even_at = all_even_at + ALL_EVERY_SECONDS
         return 0

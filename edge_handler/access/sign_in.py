@@ -78,12 +78,13 @@ class SignIn:
         said = _credentials(header(request, "authorization"))
         reason = "this preview is private"
         if said is not None:
-            wait = ceil(self._attempts.wait(domain))
-            if wait:
-                wait_for = {"retry-after": str(wait)}
-                return page(TOO_MANY, f"the next one is in {wait} seconds", request, request_id, wait_for)
+            if wait := self._attempts.wait(domain):
+                return _too_many(wait, request, request_id)
             found, keys = self._access.password(domain, deadline)
-            if found is not None and found.since == policy.private and _is_right(found, *said):
+            is_set = found is not None and found.since == policy.private
+            if is_set and (wait := self._attempts.wait_for_all()):
+                return _too_many(wait, request, request_id)
+            if found is not None and is_set and _is_right(found, *said):
                 if not keys:
                     log("ERROR", "no session begins without a signing key", domain=domain)
                     return page(UNKNOWN, "sessions cannot be signed", request, request_id, {"retry-after": "10"})
@@ -91,6 +92,12 @@ class SignIn:
                 return redirect(303, {**to, **_session("view", domain, policy.private, expires_at, keys[0], now)})
             reason = "that was not the name and the password of this preview"
         return page(PASSWORD_ASKED, reason, request, request_id, {"www-authenticate": _CHALLENGE})
+
+
+def _too_many(wait: float, request: Request, request_id: str) -> Result:
+    seconds = ceil(wait)
+    retry_after = {"retry-after": str(seconds)}
+    return page(TOO_MANY, f"the next one is in {seconds} seconds", request, request_id, retry_after)
 
 
 _HEADERS = {"cache-control": "no-store", **NOINDEX}

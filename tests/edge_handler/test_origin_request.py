@@ -190,6 +190,13 @@ def test_what_goes_wrong_is_logged_without_secrets(capsys: pytest.CaptureFixture
     assert "session=1" not in json.dumps(line)
 
 
+def test_an_application_does_not_see_the_session_of_a_host_that_was_private() -> None:
+    given_event = event("origin-request-elb")
+    sent = given_event["Records"][0]["cf"]["request"]["headers"]
+    sent["cookie"] = [{"key": "Cookie", "value": "theme=dark; __Host-edge-access=view.1.00000001.x; lang=en"}]
+    assert header(run(handler, given_event), "cookie") == "theme=dark; lang=en"
+
+
 def test_googles_storage_gets_its_own_name_and_the_index_document() -> None:
     result = run(handler, event("origin-request-google-storage"))
     assert header(result, "host") == "storage.googleapis.com"

@@ -243,8 +243,8 @@ PUBLIC = "public, max-age=60"
     ("status", "cookie", "own", "said", "goes_on"),
     [
         ("200", False, None, PUBLIC, PUBLIC),
-        ("200", False, "private", PUBLIC, PUBLIC),
-        ("304", False, "private", PUBLIC, PUBLIC),
+        ("200", False, "private", PUBLIC, "private, stale-if-error=0"),
+        ("304", False, "private", PUBLIC, "private, stale-if-error=0"),
         ("200", False, PUBLIC, "", None),
         ("200", False, PUBLIC, "private", "private, stale-if-error=0"),
         ("200", False, None, "no-store", "no-store, stale-if-error=0"),

@@ -274,6 +274,8 @@ def test_a_domain_that_comes_back_never_shows_its_former_self(edge: LocalEdge) -
 
 def test_extending_an_expiry_leaves_the_cache_warm_and_touch_empties_it(edge: LocalEdge) -> None:
     host = make_site(edge, "warm")
+    edge.table.put(host, "s3://acme-static-sites/warm", expires_in="1d")
+    edge.wait_fresh()
     edge.get(host)
     edge.table.put(host, "s3://acme-static-sites/warm", expires_in="7d")
     edge.wait_fresh()

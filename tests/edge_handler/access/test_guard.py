@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from edge_handler.access.attempts import Attempts
+from edge_handler.access.attempts import ALL_AT_ONCE, Attempts
 from edge_handler.access.guard import Guard, is_in
 from edge_handler.access.keys import Access, Entry, decode_entry, hash_password
 from edge_handler.access.session import COOKIE, Key, Kind, encode_token
@@ -466,6 +466,14 @@ def test_attempts_are_limited_right_or_wrong_but_no_other_domains() -> None:
     edge.monotonic.now += 10
     assert edge.ask(f"{PREFIX}password", authorization=basic())["status"] == "303"
     assert edge.ask(f"{PREFIX}password", authorization=basic())["status"] == "429"
+
+
+def test_attempts_at_domains_without_a_password_take_none_from_the_others() -> None:
+    others = [f"env-{number}.localhost" for number in range(ALL_AT_ONCE + 1)]
+    edge = Edge(route(HOST, APP, policy=PRIVATE), *(route(other, APP, policy=PRIVATE) for other in others))
+    for other in others:
+        assert edge.ask(f"{PREFIX}password", host=other, authorization=basic())["status"] == "401"
+    assert edge.ask(f"{PREFIX}password", authorization=basic())["status"] == "303"
 
 
 def test_where_nothing_is_private_a_password_is_not_asked_for() -> None:
