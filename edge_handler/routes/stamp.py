@@ -55,8 +55,9 @@ class Stamp(NamedTuple):
     @property
     def response_headers(self) -> list[tuple[str, str]]:
         """What every answer of its origin gets, by lower-case name; one with an empty value is taken away."""
-        named = any(name == "x-robots-tag" for name, _ in self.headers)
-        return [*self.headers, *([("x-robots-tag", "noindex")] if self.noindex and not named else [])]
+        if not self.noindex or any(name == "x-robots-tag" for name, _ in self.headers):
+            return [*self.headers]
+        return [*self.headers, ("x-robots-tag", "noindex")]
 
 
 def encode_stamp(
