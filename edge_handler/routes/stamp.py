@@ -4,6 +4,7 @@ Self-contained (origin-request asks nobody) and unambiguous: a different host, g
 is a different stamp, so a cached object can never be filed under another route's key.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from edge_handler.errors import BrokenRow, BrokenStamp, MalformedHost
@@ -92,6 +93,7 @@ def names_former(value: str) -> bool:
     return ";deployment;" in value and not value.endswith(";")
 
 
+@lru_cache(maxsize=1_000)  # a host's misses all come with the same
 def decode_stamp(value: str) -> Stamp:
     """Return what a stamp says.
 
