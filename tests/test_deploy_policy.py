@@ -14,7 +14,7 @@ import boto3
 
 from local_edge.embedded_aws import CREDENTIALS, EmbeddedAws
 from local_edge.template import load_template
-from table_admin import RoutingTable, deploy
+from table_admin import Access, RoutingTable, deploy
 from table_admin.branches import name_of
 from table_admin.environments import down
 from table_admin.promotions import promote
@@ -22,8 +22,8 @@ from table_admin.rollback import rollback
 from tests.table_admin.deployments.sites import make_bucket, write_site
 from tests.test_iam import allowed
 
-Asked = set[tuple[str, str]]
-"""Actions and what they were done to, as a policy names them."""
+Asked = set[tuple[str, str, str]]
+"""Actions and what they were done to, as a policy names them; and of an item its key, which conditions look at."""
 _S3 = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "PUT": "s3:PutObject", "DELETE": "s3:DeleteObject"}
 _TABLES = {
     "routes": "RoutesTable.Arn",
@@ -36,16 +36,16 @@ _TABLES = {
 def actions(method: str, path: str, target: str, body: bytes, stack: str) -> Asked:
     """Return what a request needs to be allowed."""
     if target.startswith("DynamoDB_"):
-        return {(f"dynamodb:{verb}", resource) for verb, resource in _of_tables(target, json.loads(body), stack)}
+        return {(f"dynamodb:{verb}", table, key) for verb, table, key in _of_tables(target, json.loads(body), stack)}
     if form := parse_qs(body.decode("ascii", "replace")).get("Action"):
-        return {(f"cloudformation:{form[0]}", f"arn:aws:cloudformation:us-east-1:123456789012:stack/{stack}/1")}
+        return {(f"cloudformation:{form[0]}", f"arn:aws:cloudformation:us-east-1:123456789012:stack/{stack}/1", "")}
     bucket, _, key = urlsplit(path).path.removeprefix("/").partition("/")
     if not key:
-        return {("s3:ListBucket", f"arn:aws:s3:::{bucket}")}
-    return {(_S3[method], f"arn:aws:s3:::{bucket}/{key}")}
+        return {("s3:ListBucket", f"arn:aws:s3:::{bucket}", "")}
+    return {(_S3[method], f"arn:aws:s3:::{bucket}/{key}", "")}
 
 
-def _of_tables(target: str, request: dict[str, Any], stack: str) -> Iterator[tuple[str, str]]:
+def _of_tables(target: str, request: dict[str, Any], stack: str) -> Iterator[tuple[str, str, str]]:
     verb = target.partition(".")[2]
 
     def arn(name: str) -> str:
@@ -54,12 +54,17 @@ def _of_tables(target: str, request: dict[str, Any], stack: str) -> Iterator[tup
     if verb == "TransactWriteItems":
         for item in request["TransactItems"]:
             ((kind, about),) = item.items()
-            yield f"{kind}Item" if kind != "ConditionCheck" else "ConditionCheckItem", arn(about["TableName"])
+            yield f"{kind}Item", arn(about["TableName"]), _key(about)
     elif verb.startswith("Batch"):
-        yield from ((verb, arn(name)) for name in request["RequestItems"])
+        yield from ((verb, arn(name), "") for name in request["RequestItems"])
     else:
         index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
-        yield verb, arn(request["TableName"]) + index
+        yield verb, arn(request["TableName"]) + index, _key(request)
+
+
+def _key(request: dict[str, Any]) -> str:
+    item = request.get("Key") or request.get("Item") or {}
+    return str(item.get("domain", {}).get("S", ""))
 
 
 @contextmanager
@@ -115,10 +120,12 @@ def test_what_a_pipeline_asks_is_what_its_policy_allows(table: RoutingTable, aws
         for text in ("one", "two"):
             write_site(tmp_path, {"index.html": text})
             # Now and then an older run of the same stands beside it, so all that is known is looked at.
-            done = deploy(pipeline, tmp_path, branch="feature/x", base="example.com", expires_in="7d")
+            private = {"private": True}
+            done = deploy(pipeline, tmp_path, branch="feature/x", base="example.com", expires_in="7d", policy=private)
+            Access(pipeline).link(done.domain)
             promote(pipeline, name_of(pipeline, "feature/x"), {"www.example.com": ""})
         rollback(pipeline, ["www.example.com"], if_target=done.target)
         down(pipeline, name_of(pipeline, "feature/x"), force=True)
     policy = load_template(stack=table.stack, bucket=bucket).properties("DeployPolicy")["PolicyDocument"]["Statement"]
-    assert {action for action, _ in asked} >= {"s3:PutObject", "s3:GetObject", "dynamodb:ConditionCheckItem"}
-    assert [(action, resource) for action, resource in sorted(asked) if not allowed(policy, action, resource)] == []
+    assert {action for action, *_ in asked} >= {"s3:PutObject", "s3:GetObject", "dynamodb:ConditionCheckItem"}
+    assert [one for one in sorted(asked) if not allowed(policy, *one[:2], LeadingKeys=one[2])] == []

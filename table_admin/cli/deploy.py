@@ -1,13 +1,24 @@
 """deploy."""
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from table_admin import output
+from table_admin.access import Link
 from table_admin.cli.options import AS_JSON, DRY_RUN, EXPIRES_IN, NOTE, PERMANENT, default_expiry
-from table_admin.cli.policies import edge_of
+from table_admin.cli.policies import (
+    check_links,
+    edge_of,
+    links_of,
+    policy_of,
+    policy_options,
+    print_links,
+    tell_several_hosts,
+)
 from table_admin.cli.session import setting
 from table_admin.deployments.deploy import Deployed
 from table_admin.deployments.deploy import deploy as deploy_directory
@@ -32,6 +43,7 @@ from table_admin.terminal import Progress, counted, echo, sized
 @click.option("--bucket", help="Where the files are kept; by default as configured, else the stack's own.")
 @click.option("--spa", is_flag=True, help="A single-page application: its page answers whatever path is not there.")
 @click.option("--force", is_flag=True, help="Also without an index.html at the top.")
+@policy_options
 @click.option("--resend", is_flag=True, help="Look for every file anew: somebody removed some from the bucket.")
 @click.option(
     "--edge",
@@ -66,6 +78,8 @@ def deploy(
         base = setting("base").value or None
     if domain is not None and base is not None:
         raise click.UsageError("--base goes with --environment or --branch; a domain is whole.")
+    policy = policy_of(options)
+    why_no_link = check_links(table, policy)
     show: Progress | None = None
 
     def progress(now: Sent) -> None:
@@ -82,6 +96,7 @@ def deploy(
             base=base,
             service=service or "",
             default_expires_in=default_expiry(),
+            policy=policy,
             dry_run=dry_run,
             on_progress=progress,
             **options,
@@ -90,21 +105,27 @@ def deploy(
         raise TableAdminError("interrupted; the same command does the rest.") from None
     if show is not None:
         show.done()
-    _print(table, done, edge, dry_run, as_json)
-
-
-def _print(table: RoutingTable, done: Deployed, edge: str | None, dry_run: bool, as_json: bool) -> None:
     edge = edge_of(table, edge)
+    links = links_of(table, [done.change], policy, why_no_link, dry_run=dry_run, edge=edge)
+    _print(done, links, edge, dry_run, as_json)
+    tell_several_hosts(table, [done.change], policy)
+
+
+def _print(
+    done: Deployed, links: Mapping[str, Sequence[Link]] | None, edge: str | None, dry_run: bool, as_json: bool
+) -> None:
     url = edge.replace("{domain}", done.domain) if edge else done.url
     for note in done.notes:
         echo(f"table-admin: {note}", err=True)
     if as_json:
-        output.print_json(deployed_document(done, url))
+        told = {} if links is None else {"links": [link.url for link in links.get(done.domain, ())]}
+        output.print_json({**dataclasses.asdict(deployed_document(done, url)), **told})
         return
     would = "would be " if dry_run else ""
     sent = f"{done.sent_files:,} {would}sent ({sized(done.sent_size)})" if done.sent_files else "none sent"
     echo(f"{counted(done.files, 'file')} ({sized(done.size)}), {sent}")
     output.print_changes([done.change], as_json=False, dry_run=dry_run)
+    print_links(links)
     echo(url)
 
 

@@ -120,7 +120,13 @@ def check_links(table: RoutingTable, policy: Mapping[str, Any] | None) -> str:
 
 
 def links_of(
-    table: RoutingTable, changes: Iterable[Change], policy: Mapping[str, Any] | None, why_none: str, *, dry_run: bool
+    table: RoutingTable,
+    changes: Iterable[Change],
+    policy: Mapping[str, Any] | None,
+    why_none: str,
+    *,
+    dry_run: bool,
+    edge: str | None = None,
 ) -> dict[str, list[Link]] | None:
     """Return by domain the links to what was made private; None where nobody asked for that, or nothing was written."""
     if not (policy or {}).get("private") or dry_run:
@@ -128,17 +134,17 @@ def links_of(
     access, found = Access(table), {}
     for change in changes:
         if change.after is not None and change.after.policy is not None and change.after.policy.private:
-            found[change.domain] = [] if why_none else _links(access, table, change)
+            found[change.domain] = [] if why_none else _links(access, change, edge_of(table, edge))
     if why_none:
         echo(f"table-admin: no link could be made: {why_none}", err=True)
     return found
 
 
-def _links(access: Access, table: RoutingTable, change: Change) -> list[Link]:
+def _links(access: Access, change: Change, edge: str | None) -> list[Link]:
     if change.after is None or is_wildcard(change.domain):
         echo(f"table-admin: {change.domain} has no link; make one for a host: table-admin access link HOST", err=True)
         return []
-    return [access.link_to(change.after, edge=edge_of(table))]
+    return [access.link_to(change.after, edge=edge)]
 
 
 def print_links(links: Mapping[str, Sequence[Link]] | None) -> None:

@@ -3,7 +3,7 @@
 The order is that of `items`: whatever else runs, and wherever this ends, what a row names is whole.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,7 @@ def deploy(
     spa: bool = False,
     force: bool = False,
     resend: bool = False,
+    policy: Mapping[str, Any] | None = None,
     note: str = "",
     dry_run: bool = False,
     on_progress: Callable[[Sent], object] = lambda _: None,
@@ -97,6 +98,7 @@ def deploy(
         spa: see `build`.
         force: likewise.
         resend: look for each file anew, and send what somebody removed from the bucket.
+        policy: see `RoutingTable.put`; who may see it is said with the same write, never after it.
         note: why, for people.
         dry_run: say what would be sent and changed, and do nothing.
         on_progress: told of each file.
@@ -105,7 +107,7 @@ def deploy(
         InvalidInput, Taken, TargetRefused, FileChanged: nothing was published.
         Overtaken: another deployment was faster; nothing was published.
     """
-    terms = Terms(expires_in, permanent, default_expires_in, note)
+    terms = Terms(expires_in, permanent, default_expires_in, policy, note)
     place = place_of(
         table,
         terms,

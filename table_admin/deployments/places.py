@@ -1,7 +1,8 @@
 """Where a deployment goes: to a domain, by the rules of `put`, or to an environment's URL, by those of `env up`."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from table_admin import branches, environments
 from table_admin.changes import Change
@@ -22,11 +23,12 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a URL lives, and why it was made; see `RoutingTable.put`."""
+    """How long a URL lives, who gets an answer, and why it was made; see `RoutingTable.put`."""
 
     expires_in: str | None = None
     permanent: bool = False
     default_expires_in: str | None = None
+    policy: Mapping[str, Any] | None = None
     note: str = ""
 
 
@@ -37,10 +39,7 @@ def at_domain(table: RoutingTable, domain: str, terms: Terms) -> Place:
         return table.put(
             domain,
             target,
-            expires_in=terms.expires_in,
-            permanent=terms.permanent,
-            default_expires_in=terms.default_expires_in,
-            note=terms.note,
+            **asdict(terms),
             if_generation=generation,
             dry_run=dry_run,
         )
@@ -69,10 +68,7 @@ def in_environment(
             {service: target},
             source=source,
             take_over=take_over,
-            expires_in=terms.expires_in,
-            permanent=terms.permanent,
-            default_expires_in=terms.default_expires_in,
-            note=terms.note,
+            **asdict(terms),
             if_generations={domain: generation},
             dry_run=dry_run,
         )[0]
@@ -90,10 +86,7 @@ def of_branch(table: RoutingTable, branch: str, base: str, service: str, terms: 
             branch,
             base,
             {service: target},
-            expires_in=terms.expires_in,
-            permanent=terms.permanent,
-            default_expires_in=terms.default_expires_in,
-            note=terms.note,
+            **asdict(terms),
             if_generations={domain: generation},
             dry_run=dry_run,
         )[0]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_handler.routes.policy import Policy
 from edge_handler.website.listing import blob_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
@@ -81,6 +82,25 @@ def test_an_environment_and_a_branch_are_named_as_env_up_does(
     assert (code, out.splitlines()[-1]) == (0, "http://feature-abc.example.com:8080/")
     code, _, err = command("deploy", "dist", "-e", "env-42", "--base", "example.com", "-s", "web", "--source", "b")
     assert (code, "is of a, not of b" in err) == (1, True)
+
+
+@pytest.mark.usefixtures("site")
+def test_a_preview_is_private_from_its_first_row_on(command: Command, table: RoutingTable) -> None:
+    place = ("--branch", "feature/x", "--base", "example.com")
+    code, out, err = command("deploy", "dist", *place, "--private", "--allow", "203.0.113.0/24")
+    assert code == 0
+    *_, link, url = out.splitlines()
+    assert link.startswith(f"link {url}.well-known/edge-access/link#view.")
+    assert "whoever has a link gets in" in err
+    (made,) = table.history("feature-x.example.com")
+    assert made.state is not None
+    assert made.state.policy == Policy(private=1, allow=("203.0.113.0/24",))
+    assert "link " not in command("deploy", "dist", *place)[1]
+    assert [one.state and one.state.policy for one in table.history("feature-x.example.com")] == [made.state.policy]
+    told = json.loads(command("deploy", "dist", *place, "--private", "--json", "--edge", "http://{domain}:99/")[1])
+    assert [one.partition("#")[0] for one in told["links"]] == [f"{told['url']}.well-known/edge-access/link"]
+    assert told["url"] == "http://feature-x.example.com:99/"
+    assert command("deploy", "dist", *place, "--private", "--public")[0] == 2
 
 
 def test_base_is_the_configured_one(command: Command, site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
