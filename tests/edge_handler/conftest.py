@@ -1,3 +1,6 @@
+import gc
+from collections.abc import Iterator
+
 import pytest
 
 from edge_handler.website import deployments, prefix
@@ -15,3 +18,12 @@ def impatience(monkeypatch: pytest.MonkeyPatch, patience: None) -> None:
     """For an S3 that says nothing."""
     for module in (prefix, deployments):
         monkeypatch.setattr(module, "SECONDS", 0.6)
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """No garbage from before, and nobody who takes it away."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

@@ -1,7 +1,6 @@
 """What the edge leaves behind: nothing that only a garbage collector could find, for under Lambda it seldom looks."""
 
 import gc
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,15 +14,6 @@ from tests.support import NOBODY, ROOT, SETTINGS, Clock, Rows, event, route
 
 VIEWER_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("viewer-request-*.json"))
 ORIGIN_EVENTS = sorted(path.stem for path in (ROOT / "events").glob("origin-request-*.json"))
-
-
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    """No garbage from before, and nobody who takes it away."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("uncollected")

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.local_edge.console import Console, opened
+from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import need
 
 FLAGS = [
@@ -44,3 +46,17 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="module")
+def edge() -> Iterator[LocalEdge]:
+    """Return a local edge of the module's own, with the demo's world."""
+    with local_edge() as running:
+        yield running
+
+
+@pytest.fixture
+def console(open_page: Callable[..., Page], edge: LocalEdge) -> Iterator[Console]:
+    """Return the console in a window as wide as a desktop's."""
+    with opened(open_page, edge, 1200, 900) as console:
+        yield console

@@ -1,13 +1,13 @@
 """Who gets an answer and what goes with it, in the console, in Chromium: shown, and changed by the command."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.local_edge.console import Console, opened
-from tests.local_edge.running import LocalEdge, local_edge
+from tests.local_edge.console import Console
+from tests.local_edge.running import LocalEdge
 from tests.support import ROOT, need
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -19,18 +19,6 @@ SAID: dict[str, Any] = {
     "headers": {"x-frame-options": "DENY", "x-powered-by": ""},
     "maintenance": {"retry_after": "10m", "message": "Back at <b>noon</b>."},
 }
-
-
-@pytest.fixture(scope="module")
-def edge() -> Iterator[LocalEdge]:
-    with local_edge() as running:
-        yield running
-
-
-@pytest.fixture
-def console(open_page: Callable[..., Page], edge: LocalEdge) -> Iterator[Console]:
-    with opened(open_page, edge, 1200, 900) as console:
-        yield console
 
 
 def test_a_route_shows_badges_words_and_both_ways(console: Console, edge: LocalEdge) -> None:

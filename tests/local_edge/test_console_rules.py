@@ -1,31 +1,19 @@
 """Rules by path, wildcards and redirects in the console, in Chromium."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.local_edge.console import Console, opened
-from tests.local_edge.running import LocalEdge, local_edge
+from tests.local_edge.console import Console
+from tests.local_edge.running import LocalEdge
 from tests.support import ROOT, need
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-456"
 WILD = "*.client.localhost"
-
-
-@pytest.fixture(scope="module")
-def edge() -> Iterator[LocalEdge]:
-    with local_edge() as running:
-        yield running
-
-
-@pytest.fixture
-def console(open_page: Callable[..., Page], edge: LocalEdge) -> Iterator[Console]:
-    with opened(open_page, edge, 1200, 900) as console:
-        yield console
 
 
 def rule(console: Console, pattern: str) -> Locator:

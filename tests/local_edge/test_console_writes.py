@@ -8,16 +8,10 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.local_edge.console import Console, opened
-from tests.local_edge.running import LocalEdge, local_edge
+from tests.local_edge.running import LocalEdge
 
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-456"
 DAY = 86400
-
-
-@pytest.fixture(scope="module")
-def edge() -> Iterator[LocalEdge]:
-    with local_edge() as running:
-        yield running
 
 
 @pytest.fixture

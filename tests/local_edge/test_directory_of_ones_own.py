@@ -3,19 +3,10 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from edge_handler.settings import load_settings
-from tests.local_edge.running import LocalEdge, local_edge
-
-
-@pytest.fixture(scope="module")
-def edge() -> Iterator[LocalEdge]:
-    with local_edge() as running:
-        yield running
+from tests.local_edge.running import LocalEdge
 
 
 def follow_banner(edge: LocalEdge, directory: Path) -> list[str]:

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,12 +17,6 @@ from edge_handler.routes.route import encode_route
 from local_edge.nginx import nginx_path
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.support import event, need, route, wait_until
-
-
-@pytest.fixture(scope="module")
-def edge() -> Iterator[LocalEdge]:
-    with local_edge() as running:
-        yield running
 
 
 def make_site(edge: LocalEdge, name: str, text: str = "hello") -> str:
