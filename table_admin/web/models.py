@@ -66,34 +66,38 @@ class Maintenance:
     message: Annotated[str, Field(description="A line for the page.")] = ""
 
 
-Private = Annotated[
-    bool | None,
-    Field(description="Only those with a session get an answer: by a signed link, or a name and password."),
-]
-Allow = Annotated[
-    list[NotEmpty] | None,
-    Field(description="Addresses and networks in CIDR notation that get an answer; an empty list: all do."),
-]
-Noindex = Annotated[
-    bool | Literal["none"] | None,
-    Field(description="Whether search engines are told to keep away; none: of what expires they are."),
-]
-Headers = Annotated[
-    dict[str, str | None] | None,
-    Field(
-        description="Of the response, value by name: an empty value takes away what the origin sends. null is for one "
-        "that is not spoken of any more; those that are not named stay."
-    ),
-]
-OnlyHeaders = Annotated[bool, Field(description="Headers that are not named are not spoken of any more.")]
-InMaintenance = Annotated[
-    Maintenance | Literal["none"] | None,
-    Field(description="In place of the site a page that says so, with 503; none ends it."),
-]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaidOfPolicy:
+    """Who gets an answer and what goes with it. What is not given stays as it is."""
+
+    private: Annotated[
+        bool | None,
+        Field(description="Only those with a session get an answer: by a signed link, or a name and password."),
+    ] = None
+    allow: Annotated[
+        list[NotEmpty] | None,
+        Field(description="Addresses and networks in CIDR notation that get an answer; an empty list: all do."),
+    ] = None
+    noindex: Annotated[
+        bool | Literal["none"] | None,
+        Field(description="Whether search engines are told to keep away; none: of what expires they are."),
+    ] = None
+    headers: Annotated[
+        dict[str, str | None] | None,
+        Field(
+            description="Of the response, value by name: an empty value takes away what the origin sends. null is for "
+            "one that is not spoken of any more; those that are not named stay."
+        ),
+    ] = None
+    only_headers: Annotated[bool, Field(description="Headers that are not named are not spoken of any more.")] = False
+    maintenance: Annotated[
+        Maintenance | Literal["none"] | None,
+        Field(description="In place of the site a page that says so, with 503; none ends it."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
+class Put(SaidOfPolicy):
     """A route to write. What is not given stays as it is."""
 
     target: Annotated[
@@ -120,12 +124,6 @@ class Put:
         ),
     ] = None
     only_rules: Annotated[bool, Field(description="Rules that are not named go.")] = False
-    private: Private = None
-    allow: Allow = None
-    noindex: Noindex = None
-    headers: Headers = None
-    only_headers: OnlyHeaders = False
-    maintenance: InMaintenance = None
     note: Why = ""
 
 
@@ -150,7 +148,7 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
-class Up:
+class Up(SaidOfPolicy):
     """An environment's services."""
 
     base: Annotated[str, Field(min_length=1, description="The domain its URLs are under, e.g. example.com.")]
@@ -167,12 +165,6 @@ class Up:
     force: Annotated[bool, Field(description="Prune also what other domains are served from.")] = False
     expires_in: ExpiresIn = None
     permanent: Permanent = False
-    private: Private = None
-    allow: Allow = None
-    noindex: Noindex = None
-    headers: Headers = None
-    only_headers: OnlyHeaders = False
-    maintenance: InMaintenance = None
     note: Why = ""
 
 
