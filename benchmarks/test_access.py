@@ -12,7 +12,7 @@ from benchmarks.rows import RULED_PATH, rules
 from benchmarks.test_hit import Handler, knowing
 from benchmarks.test_rules import HOST, asking
 from edge_handler.access.guard import Guard
-from edge_handler.access.keys import KEYS, Access, Entry, hash_password
+from edge_handler.access.keys import KEYS, AccessTable, Entry, hash_password
 from edge_handler.access.session import COOKIE, Key, encode_token
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.policy import Policy
@@ -42,7 +42,7 @@ def guarding(policy: Policy) -> Handler:
     clock = Clock()
     resolver = Resolver(Rows(route(HOST, rules=rules(2), policy=policy)), SETTINGS._replace(fresh_seconds=1e9), clock)
     resolver.resolve(HOST)
-    return make_handler(resolver, Guard(Access(Items(), clock), clock))
+    return make_handler(resolver, Guard(AccessTable(Items(), clock), clock))
 
 
 @pytest.mark.parametrize(

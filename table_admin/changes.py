@@ -9,7 +9,7 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
-from table_admin.policies import FIELDS, asked_policy, parse_policy, policy_document, restored_policy
+from table_admin.policies import FIELDS, asked_policy, lasting_policy, parse_policy, policy_document
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -149,7 +149,7 @@ def same_for_viewers(one: Route | None, other: Route | None) -> bool:
         return one is other
     if (one.origin, one.expires_at) != (other.origin, other.expires_at) or not same_rules(one.rules, other.rules):
         return False
-    return restored_policy(asked_policy(one.policy), None) == restored_policy(asked_policy(other.policy), None)
+    return lasting_policy(one.policy) == lasting_policy(other.policy)
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:

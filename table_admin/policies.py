@@ -11,6 +11,7 @@ from typing import Any
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.policy import (
+    MAX_HEADER_BYTES,
     MAX_HEADERS,
     MAX_MESSAGE,
     MAX_NETWORKS,
@@ -83,7 +84,9 @@ def planned_policy(before: Policy | None, said: Said | None, *, whole: bool = Fa
             found = ({} if said and said.get(ONLY_HEADERS) else dict(policy.headers)) | value
             headers = tuple((one, found[one]) for one in sorted(found) if found[one] is not None)
             if not are_headers(headers):
-                raise InvalidInput(f"Too many headers: {MAX_HEADERS} at most, of 1,024 characters in all.")
+                raise InvalidInput(
+                    f"Too many headers: {MAX_HEADERS} at most, of {MAX_HEADER_BYTES:,} characters in all."
+                )
             policy = policy._replace(headers=headers)
         elif name == "maintenance" and value is not None:
             since = policy.maintenance.since if policy.maintenance is not None else NEW
@@ -138,6 +141,11 @@ def asked_policy(policy: Policy | None) -> Policy | None:
         return None
     maintenance = policy.maintenance and policy.maintenance._replace(since=1)
     return policy._replace(private=int(policy.private != 0), maintenance=maintenance)
+
+
+def lasting_policy(policy: Policy | None) -> Policy | None:
+    """Return what people ask for by a policy for good: without maintenance, which is for a while."""
+    return asked_policy(restored_policy(policy, None))
 
 
 def policy_in_revision(item: Any, revision: int) -> Any:

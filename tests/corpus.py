@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edge_handler.access.guard import Guard
-from edge_handler.access.keys import KEYS, Access, Entry
+from edge_handler.access.keys import KEYS, AccessTable, Entry
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
 from edge_handler.routes.path_rules import Rule
@@ -78,7 +78,7 @@ class _DemoKeys:
 
 def guard() -> Guard:
     """Return what lets the samples in that are signed with the demo's key."""
-    return Guard(Access(_DemoKeys(), lambda: NOW), lambda: NOW)
+    return Guard(AccessTable(_DemoKeys(), lambda: NOW), lambda: NOW)
 
 
 def rows() -> list[Item]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import ceil
 
 from edge_handler.access.attempts import Attempts
-from edge_handler.access.keys import Access
+from edge_handler.access.keys import AccessTable
 from edge_handler.access.pages import MAINTENANCE, NETWORK, RESERVED, UNKNOWN, page, private
 from edge_handler.access.session import is_signed, read_token, take_sessions
 from edge_handler.access.sign_in import SignIn, since_of
@@ -32,7 +32,7 @@ _MOST_SESSIONS = 4
 class Guard:
     """Asked for each request of a host whose row says that not everybody gets an answer."""
 
-    def __init__(self, access: Access, clock: Callable[[], float], attempts: Attempts | None = None) -> None:
+    def __init__(self, access: AccessTable, clock: Callable[[], float], attempts: Attempts | None = None) -> None:
         """`clock` is the time of day."""
         self._access = access
         self._clock = clock
@@ -41,7 +41,7 @@ class Guard:
     @classmethod
     def from_settings(cls, settings: Settings, clock: Callable[[], float]) -> "Guard":
         """Make what reads the stack's access table. Connects to nothing."""
-        return cls(Access(ReplicatedTable.from_settings(settings, settings.access_table), clock), clock)
+        return cls(AccessTable(ReplicatedTable.from_settings(settings, settings.access_table), clock), clock)
 
     def refusal(self, domain: str, policy: Policy, request: Request, request_id: str) -> Result | None:
         """Return what a request gets instead of an answer, None where it gets one: then without its session.

@@ -57,7 +57,7 @@ class Table(Protocol):
         """Return what the items say that exist. Raises TableUnreachable."""
 
 
-class Access:
+class AccessTable:
     """Keys and passwords of one stack."""
 
     def __init__(self, table: Table, clock: Callable[[], float]) -> None:

@@ -10,7 +10,7 @@ from math import ceil
 from urllib.parse import unquote
 
 from edge_handler.access.attempts import Attempts
-from edge_handler.access.keys import Access, Password, hash_password
+from edge_handler.access.keys import AccessTable, Password, hash_password
 from edge_handler.access.pages import (
     LINK,
     LINK_REFUSED,
@@ -38,7 +38,7 @@ _CHALLENGE = 'Basic realm="Private preview", charset="UTF-8"'
 class SignIn:
     """What is answered under RESERVED."""
 
-    def __init__(self, access: Access, attempts: Attempts) -> None:
+    def __init__(self, access: AccessTable, attempts: Attempts) -> None:
         self._access = access
         self._attempts = attempts
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_handler.access.attempts import ALL_AT_ONCE, Attempts
 from edge_handler.access.guard import Guard, is_in
-from edge_handler.access.keys import Access, Entry, decode_entry, hash_password
+from edge_handler.access.keys import AccessTable, Entry, decode_entry, hash_password
 from edge_handler.access.session import COOKIE, Key, Kind, encode_token
 from edge_handler.errors import TableUnreachable, UnreadableRow
 from edge_handler.routes.attributes import Item
@@ -90,7 +90,7 @@ class Edge:
         self.clock, self.monotonic = Clock(), Clock()
         self.rows = Rows(*routes)
         self.items = Items(keys_item(*KEYS), password_item()) if items is None else items
-        guard = Guard(Access(self.items, self.clock), self.clock, Attempts(self.monotonic))
+        guard = Guard(AccessTable(self.items, self.clock), self.clock, Attempts(self.monotonic))
         self.handler = make_handler(Resolver(self.rows, SETTINGS, self.clock), guard)
 
     def ask(self, uri: str = "/", **changes: Any) -> dict[str, Any]:

@@ -4,14 +4,13 @@ import gc
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_handler.access.keys import KEYS as KEYS_ITEM
-from edge_handler.access.keys import Access, decode_entry, hash_password
+from edge_handler.access.keys import AccessTable, decode_entry, hash_password
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.routes.policy import Policy
 from edge_handler.routes.resolver import Resolver
@@ -92,7 +91,7 @@ def test_a_table_that_is_not_there_opens_nothing(aws: EmbeddedAws) -> None:
 
 
 def test_where_nobody_listens_keys_cannot_be_known_and_no_second_wait_follows() -> None:
-    access = Access(ReplicatedTable.from_settings(settings(NOBODY), "guarded-access"), Clock())
+    access = AccessTable(ReplicatedTable.from_settings(settings(NOBODY), "guarded-access"), Clock())
     for deadline in (time.monotonic() + SECONDS, 0.0):
         with pytest.raises(TableUnreachable):
             access.keys(KEYS[0].id, deadline)
@@ -106,14 +105,6 @@ def test_a_broken_password_is_no_password_and_no_failing_table(change: dict[str,
     assert not isinstance(decode_entry({**whole, "hash": {"B": "c" * 43 + "="}}), BrokenRow)
     found = decode_entry({**whole, "hash": {"B": "c" * 43 + "="}, **change})
     assert isinstance(found, BrokenRow)
-
-
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("uncollected")
