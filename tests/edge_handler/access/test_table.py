@@ -1,5 +1,6 @@
 """Keys and passwords as DynamoDB has them, read by the edge's own reader; and what of it starts when."""
 
+import contextlib
 import gc
 import subprocess
 import sys
@@ -32,9 +33,9 @@ SALT = b"0123456789abcdef"
 
 
 def fill(client: Any) -> None:
-    if TABLE["TableName"] not in client.list_tables()["TableNames"]:
+    with contextlib.suppress(client.exceptions.ResourceInUseException):
         client.create_table(**TABLE)
-        client.get_waiter("table_exists").wait(TableName="guarded-access", WaiterConfig={"Delay": 1})
+    client.get_waiter("table_exists").wait(TableName="guarded-access", WaiterConfig={"Delay": 1})
     keys = [{"M": {"id": {"S": key.id}, "secret": {"B": key.secret}, "made_at": {"S": "x"}}} for key in KEYS]
     hashed = hash_password("p\u00e4ss:word", SALT)
     password = {"name": {"S": "guest"}, "salt": {"B": SALT}, "hash": {"B": hashed}, "since": {"N": "7"}}
