@@ -182,7 +182,11 @@ async def _until_interrupted() -> None:
 
 
 def _banner(port: int, endpoint: str, backend: str, frontend: str, ingress: Ingress, link: str) -> str:
-    edge = "" if port == PORT else f" --edge http://{{domain}}:{port}/"
+    variables = (
+        f"AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={REGION}"
+    )
+    if port != PORT:
+        variables += f" TABLE_ADMIN_EDGE=http://{{domain}}:{port}/"
     return f"""
 Embedded AWS {endpoint}, ingress {ingress.name}
 on {ingress.port}, frontend (8080 in the cluster) {frontend}, backend (3000) {backend}
@@ -202,14 +206,14 @@ The local edge answers. Open:
   http://{CONSOLE_HOST}:{port}/    the console: search, edit, history, rollback
 
 Change a route from a second terminal; the edge sees it within 10 seconds:
-  export AWS_ENDPOINT_URL={endpoint} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={REGION}
+  export {variables}
   .venv/bin/table-admin list
   .venv/bin/table-admin put env-123.localhost s3://{BUCKET}/env-456
   .venv/bin/table-admin explain http://env-123.localhost:{port}/docs/
   .venv/bin/table-admin history env-123.localhost
 
 A directory of your own, DIR, becomes http://mine.localhost:{port}/ there:
-  .venv/bin/table-admin deploy DIR --domain mine.localhost{edge}
+  .venv/bin/table-admin deploy DIR --domain mine.localhost
 """
 
 

@@ -41,11 +41,18 @@ def _name(text: str) -> None:
         raise InvalidInput(f"{text[:40]!r} is not a name: letters, digits, dot, dash, underscore.")
 
 
+def check_edge(text: str) -> None:
+    """Raise InvalidInput where it does not say where any domain's site is."""
+    if not re.fullmatch(r"https?://[^\s{}]*\{domain\}[^\s{}]*", text):
+        raise InvalidInput(f"{text[:60]!r} does not say where sites are; write for example http://{{domain}}:8081/.")
+
+
 _KNOWN = {
     "stack": _Known("TABLE_ADMIN_STACK", "edge-routing", _name),
     "base": _Known("TABLE_ADMIN_BASE", "", parse_host),
     "bucket": _Known("TABLE_ADMIN_BUCKET", "", _name),
     "expires_in": _Known("TABLE_ADMIN_EXPIRES_IN", "", parse_duration),
+    "edge": _Known("TABLE_ADMIN_EDGE", "", check_edge),
     "region": _Known("AWS_DEFAULT_REGION", "", _name),
     "profile": _Known("AWS_PROFILE"),
     "endpoint_url": _Known("AWS_ENDPOINT_URL"),

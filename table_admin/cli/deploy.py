@@ -78,7 +78,7 @@ def deploy(
         base = setting("base").value or None
     if domain is not None and base is not None:
         raise click.UsageError("--base goes with --environment or --branch; a domain is whole.")
-    policy = policy_of(options)
+    policy, edge = policy_of(options), edge_of(table, edge)
     why_no_link = check_links(table, policy)
     show: Progress | None = None
 
@@ -105,7 +105,6 @@ def deploy(
         raise TableAdminError("interrupted; the same command does the rest.") from None
     if show is not None:
         show.done()
-    edge = edge_of(table, edge)
     links = links_of(table, [done.change], policy, why_no_link, dry_run=dry_run, edge=edge)
     _print(done, links, edge, dry_run, as_json)
     tell_several_hosts(table, [done.change], policy)

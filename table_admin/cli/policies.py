@@ -9,7 +9,9 @@ from edge_handler.routes.wildcards import is_wildcard
 from table_admin.access import Access, Link
 from table_admin.access_table import NoAccessTable
 from table_admin.changes import Change, is_live, is_managed
-from table_admin.errors import TableAdminError
+from table_admin.cli.session import setting
+from table_admin.config import check_edge
+from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.inputs import epoch_text
 from table_admin.routing_table import RoutingTable
 from table_admin.terminal import echo
@@ -99,17 +101,24 @@ def _add(found: dict[str, str | None], name: str, value: str | None) -> None:
 
 
 def edge_of(table: RoutingTable, edge: str | None = None) -> str | None:
-    """Return where a site is, if not at https://{domain}/."""
-    return edge or (LOCAL_EDGE if table.tables.is_here else None)
+    """Return where a site is, if not at https://{domain}/. Raises InvalidInput for a wrong setting."""
+    found = setting("edge")
+    if edge is None and found.value:
+        try:
+            check_edge(found.value)
+        except InvalidInput as error:
+            raise InvalidInput(f"{found.source}: {error}") from error
+    return edge or found.value or (LOCAL_EDGE if table.tables.is_here else None)
 
 
 def check_links(table: RoutingTable, policy: Mapping[str, Any] | None) -> str:
     """Return why no link can be printed of what is made private, empty where one can.
 
-    Raises NoAccessTable before anything is written: nobody could get in.
+    Raises NoAccessTable before anything is written: nobody could get in. InvalidInput: see `edge_of`.
     """
     if not (policy or {}).get("private"):
         return ""
+    edge_of(table)
     try:
         Access(table).check()
     except NoAccessTable:

@@ -200,6 +200,7 @@ class CommandLines:
             "TABLE_ADMIN_BASE": ["localhost", *ODD],
             "TABLE_ADMIN_BUCKET": ["acme-static-sites", *ODD],
             "TABLE_ADMIN_EXPIRES_IN": ["7d", *ODD],
+            "TABLE_ADMIN_EDGE": ["http://{domain}:8081/", *ODD],
             "AWS_PROFILE": ODD,
             "AWS_DEFAULT_REGION": ODD,
             "AWS_CONFIG_FILE": ["a.csv", "directory", "/dev/null", "none", "a.yaml"],

@@ -126,6 +126,19 @@ def test_the_expiry_of_the_file_is_of_every_environment_without_a_live_route(
     assert command(*put)[2].startswith("table-admin: TABLE_ADMIN_EXPIRES_IN: 'soon' is not a duration")
 
 
+def test_urls_are_printed_of_where_sites_are(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABLE_ADMIN_EDGE", "http://{domain}:8081/")
+    assert "\nlink http://a.example.com:8081/.well-known/" in command("put", "a.example.com", A, "--private")[1]
+    assert command("access", "link", "a.example.com")[1].startswith("http://a.example.com:8081/.well-known/")
+    assert command("access", "link", "a.example.com", "--edge", "https://{domain}/")[1].startswith("https://a.example")
+    monkeypatch.setenv("TABLE_ADMIN_EDGE", "localhost:8081")
+    status, _, err = command("access", "link", "a.example.com")
+    said = "table-admin: TABLE_ADMIN_EDGE: 'localhost:8081' does not say where sites are"
+    assert (status, err.partition(";")[0]) == (2, said)
+    assert command("put", "b.example.com", A, "--private")[0] == 2
+    assert command("get", "b.example.com")[0] == 1, "nothing was written"
+
+
 def test_an_environment_needs_a_base_in_the_library_too(table: RoutingTable) -> None:
     with pytest.raises(InvalidInput, match="base"):
         environments.up(table, "env-1", "", {"": A})
