@@ -401,8 +401,9 @@ def test_a_stack_without_the_access_table_lets_nobody_in(table: RoutingTable, mo
     )
 
 
+@pytest.mark.parametrize("policy", [{"private": True}, {"allow": ["203.0.113.0/24"]}])
 def test_a_target_that_anybody_may_ask_is_named_where_the_row_lets_in_some_only(
-    aws: EmbeddedAws, table: RoutingTable
+    aws: EmbeddedAws, table: RoutingTable, policy: dict[str, Any]
 ) -> None:
     targets = {"/a/*": "https://open.acme.example", "/b/*": "s3://acme-public/x"}
     s3 = aws.client("s3")
@@ -411,7 +412,7 @@ def test_a_target_that_anybody_may_ask_is_named_where_the_row_lets_in_some_only(
     s3.put_bucket_policy(Bucket="acme-public", Policy=everybody)
     table.put(HOST, SITE, rules=targets)
     assert said(table, "past the edge") == []
-    table.put(HOST, SITE, policy={"private": True})
+    table.put(HOST, SITE, policy=policy)
     assert said(table, "past the edge") == [
         (
             "unknown",

@@ -126,6 +126,14 @@ def test_nothing_is_written_where_one_of_the_domains_is_not_there(table: Routing
         switch_on(table, environment="none")
 
 
+def test_what_somebody_removes_of_an_environment_meanwhile_holds_up_no_other(table: RoutingTable) -> None:
+    up(table, "env-1", "example.com", {"web": A, "api": B})
+    table.put(HOST, A)  # seen under its name
+    # It is told after the environment was read, and before its rows are.
+    done = switch_on(table, environment="env-1", on_left=lambda *_: table.delete("api-env-1.example.com"))
+    assert [(change.domain, change.action) for change in done] == [("web-env-1.example.com", "updated")]
+
+
 def test_a_dry_run_switches_nothing(table: RoutingTable) -> None:
     table.put(HOST, A)
     assert switch_on(table, [HOST, HOST], dry_run=True)[0].action == "updated"

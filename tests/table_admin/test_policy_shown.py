@@ -58,6 +58,9 @@ def test_list_history_diff_and_watch_show_it(command: Command, table: RoutingTab
         "noindex: yes -> no\nheader x-frame-options: DENY -> SAMEORIGIN\nheader x-powered-by: (taken away) -> (none)\n"
     )
     assert json.loads(command("diff", HOST, "--json")[1])["noindex"] == [True, False]
+    table.put(HOST, A, policy={"headers": {"x-robots-tag": "none"}})
+    assert command("diff", HOST)[1] == "header x-robots-tag: (none) -> none\n", "of headers that stay nothing is said"
+    assert command("list")[1].splitlines()[-1].split()[-1] == "private,allow,maintenance,index,headers"
 
 
 def test_a_plan_shows_it_a_line_each(command: Command, table: RoutingTable, tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ class Items:
         self.items = {item["domain"]["S"]: item for item in items}
         self.asked: list[tuple[str, ...]] = []
         self.seconds: list[float] = []
+        self.expected: list[str | None] = []
         self.reachable = True
 
     def read_as(
@@ -78,6 +79,7 @@ class Items:
     ) -> Mapping[str, Entry]:
         self.asked.append(tuple(domains))
         self.seconds.append(seconds)
+        self.expected.append(expected)
         if not self.reachable:
             raise TableUnreachable("no replica answers", 2.5)
         return {domain: decode(self.items[domain]) for domain in domains if domain in self.items}
@@ -248,6 +250,7 @@ def test_the_page_leads_to_the_password_and_back() -> None:
         ("::ffff:192.0.2.1", ["192.0.2.0/24"], True),
         ("::ffff:c000:201", ["192.0.2.0/24"], True),
         ("::192.0.2.1", ["192.0.2.0/24"], False),
+        ("2001:db8::ffff:c000:201", ["192.0.2.0/24"], False),
         ("2001:db8::1", ["2001:db8::/32"], True),
         ("2001:DB8:0::1", ["2001:db8::/32"], True),
         ("2001:db9::1", ["2001:db8::/32"], False),
@@ -476,6 +479,19 @@ def test_attempts_at_domains_without_a_password_take_none_from_the_others() -> N
     assert edge.ask(f"{PREFIX}password", authorization=basic())["status"] == "303"
 
 
+def test_attempts_at_the_passwords_of_all_domains_are_limited_together() -> None:
+    hosts = [f"env-{number}.localhost" for number in range(ALL_AT_ONCE + 1)]
+    items = Items(keys_item(*KEYS), *map(password_item, hosts))
+    edge = Edge(*(route(host, APP, policy=PRIVATE) for host in hosts), items=items)
+    for host in hosts[:-1]:
+        assert edge.ask(f"{PREFIX}password", host=host, authorization=basic("x"))["status"] == "401"
+    refused = edge.ask(f"{PREFIX}password", host=hosts[-1], authorization=basic())
+    assert (refused["status"], header(refused, "retry-after")) == ("429", "1")
+    assert_kept_and_found_by_nobody(refused)
+    edge.monotonic.now += 1
+    assert edge.ask(f"{PREFIX}password", host=hosts[-1], authorization=basic())["status"] == "303"
+
+
 def test_where_nothing_is_private_a_password_is_not_asked_for() -> None:
     result = Edge(route(HOST, APP, policy=MENDED)).ask(f"{PREFIX}password", query="to=/x", authorization=basic())
     assert (result["status"], header(result, "location"), header(result, "set-cookie")) == ("303", "/x", None)
@@ -529,6 +545,14 @@ def test_keys_are_read_again_after_a_minute_and_for_an_unknown_one_after_five_se
     assert edge.ask(cookie=cookie())["status"] == "403"
     assert is_let_in(edge.ask(cookie=cookie(key=new)))
     assert len(edge.items.asked) == 3
+
+
+def test_that_keys_are_gone_is_not_taken_from_a_connection_of_before() -> None:
+    edge = Edge(PLAIN)
+    assert is_let_in(edge.ask(cookie=cookie()))
+    edge.clock.now += 60
+    assert is_let_in(edge.ask(cookie=cookie()))
+    assert edge.items.expected == [None, "*"]
 
 
 def test_a_clock_that_was_put_back_has_them_read_again() -> None:
