@@ -100,13 +100,9 @@ def renewed_policy(policy: Policy | None, current: Policy | None) -> Policy | No
     """Return a policy of another time for now: what was signed then is good for nothing that is private anew."""
     if policy is None:
         return None
-    private, maintenance = policy.private, policy.maintenance
-    if private:
-        private = (current.private if current is not None else 0) or NEW
-    if maintenance is not None:
-        since = current.maintenance.since if current is not None and current.maintenance is not None else NEW
-        maintenance = maintenance._replace(since=since)
-    return policy._replace(private=private, maintenance=maintenance)
+    private = (current.private if current is not None else 0) or NEW
+    maintenance = policy.maintenance and policy.maintenance._replace(since=NEW)
+    return policy._replace(private=private if policy.private else 0, maintenance=maintenance)
 
 
 def restored_policy(policy: Policy | None, current: Policy | None) -> Policy | None:
