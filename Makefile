@@ -68,9 +68,9 @@ clean:
 	@touch $@
 
 # dynalite, a DynamoDB for the edge's reads; generators of sites. Without npm their tests are skipped (and fail in CI).
-node_modules/.stamp tests/sites/node_modules/.stamp: %node_modules/.stamp: %package.json
+node_modules/.stamp tests/sites/node_modules/.stamp: %node_modules/.stamp: %package.json %package-lock.json
 	@mkdir -p $(@D)
 	@if command -v npm >/dev/null; then \
-		npm install --prefix $(@D)/.. --no-package-lock --no-audit --no-fund --loglevel error; \
+		npm ci --prefix $(@D)/.. --no-audit --no-fund --loglevel error; \
 		else echo "npm is not installed: the tests of what $< names are skipped"; fi
 	@touch $@

@@ -1,9 +1,12 @@
 """Arrows point one way, and the edge starts lean."""
 
 import ast
+import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,17 +67,22 @@ def test_viewer_request_starts_without_what_parses_mail_and_entities(follows: bo
 
 
 def test_nothing_names_a_registrys_host() -> None:
-    names = (
-        "requirements.txt",
-        "requirements-dev.txt",
-        "package.json",
-        "requirements-checkov.txt",
-        "edge_handler/requirements.txt",
-        "table_admin/requirements.txt",
-        "pyproject.toml",
-    )
-    for name in names:
+    tracked = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    pins = [name for name in tracked if Path(name).match("*requirements*.txt") or Path(name).name == "package.json"]
+    assert len(pins) > 8
+    for name in [*pins, "pyproject.toml"]:
         assert "://" not in (ROOT / name).read_text(), name
+
+
+@pytest.mark.parametrize("folder", [".", "tests/sites"])
+def test_every_package_of_npm_is_pinned_with_what_it_needs(folder: str) -> None:
+    # A package's own ranges lead to versions whose parts a registry has only some of yet.
+    named = json.loads((ROOT / folder / "package.json").read_text())["devDependencies"]
+    lock = json.loads((ROOT / folder / "package-lock.json").read_text())["packages"]
+    assert lock[""]["devDependencies"] == named
+    assert all(re.fullmatch(r"\d+(\.\d+){2}", version) for version in named.values())
+    assert not [name for name, package in lock.items() if "resolved" in package]
+    assert not [name for name, package in lock.items() if name and not package.get("integrity")]
 
 
 @pytest.mark.parametrize("room", ["edge_handler", "table_admin"])
