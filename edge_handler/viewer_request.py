@@ -113,13 +113,26 @@ def _answering(
         refusal = guarding().refusal(route.domain, route.guard, request, request_id)
         if refusal is not None:
             return refusal
+    canary = _canary(route, request) if route.canary is not None else None
     if route.only is not None:
-        return route.only
+        return canary or route.only
     try:
         found, rule = route.find(comparable_path(request["uri"]))
-        return found if isinstance(found, Known) else _redirect(found, rule, route, request, request_id)
+        if not isinstance(found, Known):
+            return _redirect(found, rule, route, request, request_id)
+        return found if rule is not None else canary or found
     except MalformedPath as error:
         return _page(400, str(error), request, request_id, None)
+
+
+def _canary(route: Ruled, request: Request) -> Known | None:
+    """Return what answers instead of the row's own target, None where the viewer is on the stable side."""
+    from edge_handler.canary.side import side_of  # noqa: PLC0415  # what has no canary starts without it
+    from edge_handler.routes.canary import CANARY  # noqa: PLC0415
+
+    assert route.canary is not None
+    side, _ = side_of(route.domain, route.canary, request)
+    return route.of_canary if side == CANARY else None
 
 
 def _redirect(found: Redirect, rule: Rule | None, route: Ruled, request: Request, request_id: str) -> Result:

@@ -9,7 +9,8 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
-from table_admin.policies import FIELDS, asked_policy, lasting_policy, parse_policy, policy_document
+from table_admin.policies import asked_policy, lasting_policy, parse_policy, policy_document
+from table_admin.second_targets import NONE, asked_canary, second_targets_document
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -47,6 +48,13 @@ class Put:
     """See `table_admin.policies.parse_policy`."""
     only_policy: bool = False
     """What of it is not said goes; but maintenance."""
+    canary: Mapping[str, Any] | str | None = None
+    """See `table_admin.second_targets.parse_canary`."""
+    standby: str | None = None
+    """See `table_admin.second_targets`; `none` takes it away."""
+    failed_over: bool | None = None
+    """Whether `target` is the standby's and `standby` what it stands in for. What nobody says stays as it is, and
+    `target` is where the domain leads when it is not failed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ def content(route: Route) -> Route:
     asked = route._replace(revision=0, generation=0, updated_at="", updated_by="", managed=is_managed(route))
     rules = tuple(rule._replace(generation=0) for rule in route.rules)
     # Nobody asks for former deployments: they come of what the domain had.
-    return asked._replace(rules=rules, policy=asked_policy(route.policy), former=())
+    return asked._replace(rules=rules, policy=asked_policy(route.policy), former=(), canary=asked_canary(route.canary))
 
 
 def same_but_note(one: Route | None, other: Route | None) -> bool:
@@ -149,19 +157,25 @@ def same_for_viewers(one: Route | None, other: Route | None) -> bool:
         return one is other
     if (one.origin, one.expires_at) != (other.origin, other.expires_at) or not same_rules(one.rules, other.rules):
         return False
+    if asked_canary(one.canary) != asked_canary(other.canary):
+        return False
     return lasting_policy(one.policy) == lasting_policy(other.policy)
+
+
+_TOLD_IN_PARTS = ("former", "policy", "canary", "standby")
 
 
 def differences(before: Route | None, after: Route | None) -> dict[str, tuple[Any, Any]]:
     """Return what is different for people, by attribute: before and after."""
     found: dict[str, tuple[Any, Any]] = {}
     for name in Route._fields:
-        if name not in ("domain", "revision", "generation", "updated_at", "updated_by", "former", "policy"):
+        if name not in ("domain", "revision", "generation", "updated_at", "updated_by", *_TOLD_IN_PARTS):
             one, other = (_shown(route, name) for route in (before, after))
             if one != other:
                 found[name] = (one, other)
     had, has = (policy_document(route and route.policy) for route in (before, after))
-    found |= {field: (had[field], has[field]) for field in FIELDS if had[field] != has[field]}
+    had, has = had | second_targets_document(before), has | second_targets_document(after)
+    found |= {field: (had[field], has[field]) for field in had if had[field] != has[field]}
     if before is not None and after is not None and (moved := _moved_rules(before, after)):
         found["rule_origins"] = moved
     return found
@@ -256,7 +270,15 @@ def put_of(route: Route) -> Put:
         only_rules=True,
         policy=parse_policy(policy_document(route.policy)),
         only_policy=True,
+        canary=_canary_of(route),
+        standby=route.standby.target if route.standby is not None else NONE,
+        failed_over=route.standby is not None and route.standby.failed_over,
     )
+
+
+def _canary_of(route: Route) -> Mapping[str, Any] | str:
+    canary = second_targets_document(route)["canary"]
+    return canary if canary is not None else NONE
 
 
 def default_environment(domain: str) -> str:

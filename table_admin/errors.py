@@ -6,6 +6,8 @@ class TableAdminError(Exception):
 
     pattern = ""
     """Of the rule that it is about, in the form that rows have; empty where it is about none."""
+    part = ""
+    """`canary` or `standby`, where it is about that."""
 
 
 class InvalidInput(TableAdminError):

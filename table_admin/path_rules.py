@@ -9,8 +9,9 @@ from edge_handler.routes.route import Route
 
 
 def answering(route: Route) -> list[Answering]:
-    """Return all that a route names: its own target's, and its rules'."""
-    return [route.origin, *(rule.origin for rule in route.rules)]
+    """Return all that a route names: its own target's, its rules', its canary's, its standby's. As `targets_of`."""
+    beside = [one.origin for one in (route.canary, route.standby) if one is not None]
+    return [route.origin, *(rule.origin for rule in route.rules), *beside]
 
 
 def renewed(rules: tuple[Rule, ...], before: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -40,6 +41,15 @@ def in_revision(rules: Any, revision: int) -> Any:
         }
     except (AttributeError, KeyError, TypeError):
         return rules  # of a broken row that is deleted
+
+
+def canary_in_revision(canary: Any, revision: int) -> Any:
+    """Return the `canary` attribute of a row as a revision has it, see `in_revision`."""
+    new, since = {"N": "0"}, {"N": str(revision)}
+    try:
+        return {"M": canary["M"] | {name: since for name in ("since", "generation") if canary["M"][name] == new}}
+    except (AttributeError, KeyError, TypeError):
+        return canary
 
 
 def rules_text(route: Route) -> dict[str, str]:

@@ -26,6 +26,7 @@ from table_admin.policies import renewed_policy, restored_policy
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import targets_of
+from table_admin.second_targets import renewed_canary
 from table_admin.selection import fits
 from table_admin.tables import Write, revision_of
 from table_admin.targets import same_target
@@ -238,5 +239,7 @@ def _restored(table: RoutingTable, state: Route, item: Item | None, current: Rou
     generation = current.generation if current is not None else 1
     former = former_of(current, state, table.clock())
     rules = renewed(state.rules, rules_before(current, table.clock()))
-    route = table.stamped(state._replace(generation=generation, former=former, rules=rules), note)
+    canary = renewed_canary(state.canary, current.canary if live and current is not None else None)
+    state = state._replace(generation=generation, former=former, rules=rules, canary=canary)
+    route = table.stamped(state, note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)

@@ -11,6 +11,7 @@ import boto3
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.canary import NEW
 from edge_handler.routes.redirect import Answering
 from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import (
@@ -47,6 +48,7 @@ from table_admin.path_rules import renewed, rules_before
 from table_admin.policies import parse_policy, planned_policy, policy_of_broken, renewed_policy
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.rule_targets import parse_rules, planned_rules
+from table_admin.second_targets import parse_canary, parse_standby, planned_canary, planned_standby, served_first
 from table_admin.selection import Selection, selected_page
 from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of
 from table_admin.targets import ClientFactory, TargetResolver
@@ -102,6 +104,8 @@ class RoutingTable:
         rules: Mapping[str, str | None] | None = None,
         only_rules: bool = False,
         policy: Mapping[str, Any] | None = None,
+        canary: Mapping[str, Any] | str | None = None,
+        standby: str | None = None,
         note: str = "",
         if_revision: int | None = None,
         if_generation: int | None = None,
@@ -127,6 +131,9 @@ class RoutingTable:
                 one that shall go.
             only_rules: rules that are not named go.
             policy: some of `private`, `allow`, `noindex`, `headers` and `maintenance`, see `table_admin.policies`.
+            canary: some of `target`, `weight` and `cookie`; or `none` to end it. See `table_admin.canary`.
+            standby: a second target, see `table_admin.failover`; `none` takes it away. While the domain is failed over
+                `target` is where it leads after that.
             note: why, for people.
             if_revision: write only over this revision; 0 for a domain that must not exist. Where the route is as it
                 shall be already, its revision does not matter.
@@ -152,6 +159,8 @@ class RoutingTable:
             rules=parse_rules(rules) if rules is not None else {} if only_rules else None,
             only_rules=only_rules,
             policy=parse_policy(policy) if policy is not None else None,
+            canary=parse_canary(canary),
+            standby=parse_standby(standby),
         )
         item = self._read(wanted.domain)
         refuse_overtaken(wanted.domain, item, if_generation, target, self.clock())
@@ -177,7 +186,7 @@ class RoutingTable:
             return unchanged(self.existing(domain, item))
         _refuse_another(domain, item, if_revision)
         row = self.stamped(self.existing(domain, item), note)
-        row = row._replace(rules=renewed(row.rules, ()))
+        row = row._replace(rules=renewed(row.rules, ()), canary=row.canary and row.canary._replace(generation=NEW))
         return self.commit([self.write("touch", domain, item, encode_route(row), True)], dry_run=dry_run)[0]
 
     @replanned
@@ -280,6 +289,7 @@ class RoutingTable:
         if wanted.expires_at is not None and wanted.permanent:
             raise InvalidInput("A route expires or is permanent, not both.")
         before, now = decode(item), self.clock()
+        wanted = served_first(wanted, before if is_live(before, now) else None)
         keep_host = wanted.keep_host
         if keep_host is None and before is not None and wanted.target.startswith("https://"):
             keep_host = keeps_host(before)
@@ -317,11 +327,21 @@ class RoutingTable:
             kept.rules if kept is not None else (), wanted.rules, self.targets, whole=wanted.only_rules
         )
         after = after._replace(former=former_of(before, after, now), rules=renewed(rules, rules_before(before, now)))
-        after = after._replace(policy=policy)
+        after = after._replace(policy=policy, **self._second_targets(wanted, kept if live else None, origin))
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin
         return self.write("put", wanted.domain, item, encode_route(after), new_generation)
+
+    def _second_targets(self, wanted: Put, before: Route | None, origin: Answering) -> dict[str, Any]:
+        had = (before.canary, before.standby) if before is not None else (None, None)
+        standby = planned_standby(had[1], wanted.standby, self.targets)
+        if standby is not None:
+            if standby.origin == origin:
+                raise InvalidInput(f"{wanted.domain} leads to its standby already; a standby is another target.")
+            if wanted.failed_over is not None:
+                standby = standby._replace(failed_over=wanted.failed_over)
+        return {"canary": planned_canary(had[0], wanted.canary, origin, self.targets), "standby": standby}
 
     def plan_delete(self, domain: str, item: Item, note: str = "") -> Write:
         """Return the write that removes a row, also a broken one."""

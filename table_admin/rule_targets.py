@@ -107,8 +107,12 @@ def planned_rules(
 
 
 def targets_of(route: Route) -> list[str]:
-    """Return all targets that a route names: its own, and its rules' without what stands before them."""
-    return [route.target, *(bare_target(rule.target) for rule in route.rules)]
+    """Return all targets that a route names, without what stands before them: its own, its rules', and what is beside.
+
+    In the order of `path_rules.answering`.
+    """
+    beside = [one.target for one in (route.canary, route.standby) if one is not None]
+    return [bare_target(target) for target in (route.target, *(rule.target for rule in route.rules), *beside)]
 
 
 def bare_target(text: str) -> str:

@@ -18,10 +18,10 @@ from edge_handler.routes.attributes import Item
 from edge_handler.snapshot.records import encode_row
 from table_admin.announcing import Announcements, clock_of
 from table_admin.contention import pause
-from table_admin.deployments.keys import key_of_row
+from table_admin.deployments.keys import keys_of_row
 from table_admin.errors import InvalidInput, NoFeed, RevisionConflict, TableAdminError, TargetRefused
 from table_admin.inputs import iso
-from table_admin.path_rules import in_revision
+from table_admin.path_rules import canary_in_revision, in_revision
 from table_admin.policies import policy_in_revision
 
 Action = Literal["put", "touch", "delete", "rollback"]
@@ -98,6 +98,8 @@ class Write:
             stamps["rules"] = in_revision(self.row["rules"], self.revision)
         if "policy" in self.row:
             stamps["policy"] = policy_in_revision(self.row["policy"], self.revision)
+        if "canary" in self.row:
+            stamps["canary"] = canary_in_revision(self.row["canary"], self.revision)
         return {**self.row, **stamps}
 
 
@@ -198,7 +200,7 @@ class Tables:
         """
         stamp = self._announcements.stamp(len(writes))
         writes = [replace(write, announced_at=stamp) for write in writes]
-        checked = [*dict.fromkeys(filter(None, (key_of_row(write.after()) for write in writes)))]
+        checked = [*dict.fromkeys(key for write in writes for key in keys_of_row(write.after()))]
         for attempt in range(_ATTEMPTS):
             found = self._transact(writes, checked)
             if found is None:

@@ -94,20 +94,25 @@ def _mac(use: Use, kind: Kind, domain: str, since: int, expires_at: int, key: Ke
 
 
 def take_sessions(headers: dict[str, Any]) -> list[str]:
-    """Take the session's cookie out of a request's headers, however often it is there; return its values.
+    """Take the session's cookie out of a request's headers; return its values, see `take_cookie`."""
+    return take_cookie(headers, COOKIE)
+
+
+def take_cookie(headers: dict[str, Any], cookie: str) -> list[str]:
+    """Take a cookie out of a request's headers, however often it is there; return its values.
 
     Whatever else is there stays as it was written, and where nothing is taken nothing changes.
     """
     found: list[str] = []
     lines = headers.get("cookie")
-    if not lines or not any(COOKIE in line["value"] for line in lines):
+    if not lines or not any(cookie in line["value"] for line in lines):
         return found
     kept_lines = []
     for line in lines:
         kept, taken = [], len(found)
         for pair in line["value"].split(";"):
             name, equals, value = pair.partition("=")
-            if name.strip() == COOKIE:
+            if name.strip() == cookie:
                 found.append(value.strip() if equals else "")
             else:
                 kept.append(pair)

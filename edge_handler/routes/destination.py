@@ -10,16 +10,17 @@ from edge_handler.errors import BrokenRow, UnreadableRow
 from edge_handler.routes.attributes import Item, integer, is_item, string
 from edge_handler.routes.origin import is_deployment
 from edge_handler.routes.path_rules import Rule, decode_answering, decode_rules
-from edge_handler.routes.redirect import Answering
+from edge_handler.routes.redirect import Answering, Redirect
 
-TYPE_CHECKING = False  # as typing has it; what has no policy starts without its module
+TYPE_CHECKING = False  # as typing has it; what has no policy and no canary starts without their modules
 if TYPE_CHECKING:
+    from edge_handler.routes.canary import Canary
     from edge_handler.routes.policy import Policy
 
-SCHEMAS = (1, 2, 3, 4)
+SCHEMAS = (1, 2, 3, 4, 5)
 """What this reads. A writer writes the lowest that can say what the row says: 2 is for deployments, 3 for wildcards,
-rules and redirects, 4 for a policy."""
-ATTRIBUTES = ("schema", "revision", "generation", "origin", "expires_at", "former", "rules", "policy")
+rules and redirects, 4 for a policy, 5 for a canary."""
+ATTRIBUTES = ("schema", "revision", "generation", "origin", "expires_at", "former", "rules", "policy", "canary")
 """Of a row, what is read here; besides its key. The feed and the snapshot carry these and no more."""
 MAX_FORMER = 2
 
@@ -47,6 +48,8 @@ class Destination(NamedTuple):
     rules: tuple[Rule, ...] = ()
     policy: "Policy | None" = None
     """None where it says nothing."""
+    canary: "Canary | None" = None
+    """What some viewers get instead of `origin`."""
 
 
 def decode_destination(item: Item) -> Destination:
@@ -61,7 +64,7 @@ def decode_destination(item: Item) -> Destination:
         schema = integer(item, "schema", 0)
         if schema not in SCHEMAS:
             raise BrokenRow(f"the row has schema {schema}, this reader knows {SCHEMAS[-1]}")
-        return Destination(
+        found = Destination(
             domain=string(item, "domain"),
             origin=decode_answering(item["origin"]["M"]),
             expires_at=integer(item, "expires_at", 0) if "expires_at" in item else None,
@@ -70,7 +73,11 @@ def decode_destination(item: Item) -> Destination:
             former=_former(item) if "former" in item else (),
             rules=decode_rules(item) if "rules" in item else (),
             policy=_policy(item) if "policy" in item else None,
+            canary=_canary(item) if "canary" in item else None,
         )
+        if found.canary is not None and isinstance(found.origin, Redirect):
+            raise BrokenRow("the row has a canary beside a redirect")
+        return found
     except (BrokenRow, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise unreadable(item, error) from error
 
@@ -106,3 +113,9 @@ def _policy(item: Item) -> "Policy":
     from edge_handler.routes.policy import decode_policy  # noqa: PLC0415  # see above
 
     return decode_policy(item["policy"]["M"])
+
+
+def _canary(item: Item) -> "Canary":
+    from edge_handler.routes.canary import decode_canary  # noqa: PLC0415  # likewise
+
+    return decode_canary(item["canary"]["M"])

@@ -2,8 +2,8 @@
 
 from cachetools import LRUCache
 
-from edge_handler.routes.destination import Destination
-from edge_handler.routes.origin import website_flags
+from edge_handler.routes.destination import MAX_FORMER, Destination, Former
+from edge_handler.routes.origin import DeploymentOrigin, website_flags
 from edge_handler.routes.path_rules import Rule, RuleTable
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.stamp import HEADER, encode_stamp, names_former
@@ -60,14 +60,19 @@ class Known(list[dict[str, str]]):
 
 
 class Ruled:
-    """A host whose row answers by path, with a redirect, or not to everybody. It has the times that `Known` has."""
+    """A host whose row answers by path, with a redirect, by viewer, or not to everybody.
+
+    It has the times that `Known` has.
+    """
 
     __slots__ = (
         "_answers",
+        "_canary",
         "_default",
         "_host",
         "_revision",
         "_table",
+        "canary",
         "domain",
         "expires_at",
         "fresh_from",
@@ -85,6 +90,8 @@ class Ruled:
         self.domain = route.domain
         """Its row's."""
         self.policy = route.policy
+        self.canary = route.canary
+        self._canary = _canary_of(host, route, now, fresh_until)
         self._revision = route.revision
         self._table = _table_of(route)
         self._default = route.origin if isinstance(route.origin, Redirect) else Known(host, route, now, fresh_until)
@@ -94,7 +101,8 @@ class Ruled:
     def weight(self) -> int:
         """What it takes of memory, in rules: what guards it does, too."""
         guard = self.guard
-        return len(self._table.rules) + (0 if guard is None else 1 + len(guard.allow) // _NETWORKS_OF_A_RULE)
+        guarding = 0 if guard is None else 1 + len(guard.allow) // _NETWORKS_OF_A_RULE
+        return len(self._table.rules) + guarding + (self.canary is not None)
 
     @property
     def noindex(self) -> bool:
@@ -110,6 +118,12 @@ class Ruled:
     def only(self) -> Known | None:
         """What answers for all its paths, None where it depends on them."""
         return None if self._table.rules or isinstance(self._default, Redirect) else self._default
+
+    @property
+    def of_canary(self) -> Known:
+        """What answers instead of `only`, or of what no rule is for, where the canary is a viewer's side."""
+        assert self._canary is not None
+        return self._canary
 
     def find(self, path: str) -> tuple[Known | Redirect, Rule | None]:
         """Return what answers for a path in the form that `comparable_path` returns, and the rule that says so."""
@@ -162,9 +176,25 @@ class Refusal:
 
 def remembered_as(host: str, route: Destination, now: float, fresh_until: float) -> Known | Ruled:
     """Return what is remembered of a host that a route answers for."""
-    if route.rules or isinstance(route.origin, Redirect) or (route.policy is not None and route.policy.guards):
+    guarded = route.policy is not None and route.policy.guards
+    if route.rules or isinstance(route.origin, Redirect) or guarded or route.canary is not None:
         return Ruled(host, route, now, fresh_until)
     return Known(host, route, now, fresh_until)
+
+
+def _canary_of(host: str, route: Destination, now: float, fresh_until: float) -> Known | None:
+    """Return what the canary's side gets: as all will once it is promoted, so that nothing is cached anew then."""
+    if route.canary is None:
+        return None
+    stable, origin = route.origin, route.canary.origin
+    former = route.former
+    if isinstance(stable, DeploymentOrigin) and isinstance(origin, DeploymentOrigin):
+        # A viewer's pages may still be of the other side: its weight changes.
+        others = (Former(stable.deployment, int(fresh_until) + 1), *former)
+        same_bucket = stable.domain_name == origin.domain_name
+        former = tuple(one for one in others if one.deployment != origin.deployment) if same_bucket else ()
+    said = route._replace(origin=origin, generation=route.canary.generation, former=former[:MAX_FORMER])
+    return Known(host, said, now, fresh_until)
 
 
 def _is_noindex(route: Destination | Ruled) -> bool:

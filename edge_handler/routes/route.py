@@ -7,9 +7,10 @@ from typing import Any, Literal, NamedTuple
 
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item, boolean, string
+from edge_handler.routes.canary import Canary, encode_canary
 from edge_handler.routes.destination import Former, decode_destination, unreadable
 from edge_handler.routes.origin import DeploymentOrigin
-from edge_handler.routes.path_rules import Rule, encode_answering, encode_rules, rule_targets
+from edge_handler.routes.path_rules import Rule, decode_answering, encode_answering, encode_rules, rule_targets
 from edge_handler.routes.policy import Policy, encode_policy
 from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.wildcards import is_wildcard
@@ -33,6 +34,16 @@ ATTRIBUTE_TYPES = {
 }
 
 _OPTIONAL = ("service", "owner", "source")
+
+
+class Standby(NamedTuple):
+    """A second target that a domain is moved to when its own fails, and moved back from. The edge is not told."""
+
+    target: str
+    """As people write it."""
+    origin: Answering
+    failed_over: bool = False
+    """Whether viewers get it now: then the row's own target is the standby, and this is what they get again."""
 
 
 class Route(NamedTuple):
@@ -67,6 +78,10 @@ class Route(NamedTuple):
     """For some of its paths, by pattern."""
     policy: Policy | None = None
     """Who gets an answer and what goes with it; None where nothing is said."""
+    canary: Canary | None = None
+    """What some of the viewers get."""
+    standby: Standby | None = None
+    """Where `fail-over` leads, or `fail-back`."""
 
 
 def decode_route(item: Item) -> Route:
@@ -81,7 +96,7 @@ def decode_route(item: Item) -> Route:
         if lifetime not in ("permanent", "ephemeral"):
             raise BrokenRow(f"lifetime is {lifetime[:40]!r}, not permanent or ephemeral")
         return Route(
-            **found._replace(rules=_with_targets(item, found.rules))._asdict(),
+            **found._replace(rules=_with_targets(item, found.rules), canary=_with_target(item, found.canary))._asdict(),
             target=string(item, "target"),
             environment=string(item, "environment"),
             lifetime=lifetime,  # type: ignore[arg-type]  # narrowed by `in`, which mypy does not follow
@@ -92,6 +107,7 @@ def decode_route(item: Item) -> Route:
             owner=string(item, "owner") if "owner" in item else "",
             managed=boolean(item, "managed") if "managed" in item else None,
             source=string(item, "source") if "source" in item else "",
+            standby=_decode_standby(item["standby"]["M"]) if "standby" in item else None,
         )
     except (BrokenRow, AttributeError, KeyError, TypeError, ValueError) as error:
         raise unreadable(item, error) from error
@@ -114,6 +130,12 @@ def encode_route(route: Route) -> dict[str, dict[str, Any]]:
         item["rules"] = encode_rules(route.rules)
     if route.policy is not None:
         item["policy"] = {"M": encode_policy(route.policy)}
+    if route.canary is not None:
+        item["canary"] = {"M": encode_canary(route.canary)}
+    if route.standby is not None:
+        target, origin, failed_over = route.standby
+        said = {"target": {"S": target}, "origin": {"M": encode_answering(origin)}}
+        item["standby"] = {"M": said | ({"failed_over": {"BOOL": True}} if failed_over else {})}
     return item
 
 
@@ -122,8 +144,19 @@ def _with_targets(item: Item, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return tuple(rule._replace(target=target) for rule, target in zip(rules, targets, strict=True))
 
 
+def _with_target(item: Item, canary: Canary | None) -> Canary | None:
+    return canary and canary._replace(target=string(item["canary"]["M"], "target"))
+
+
+def _decode_standby(item: Item) -> Standby:
+    failed_over = "failed_over" in item and boolean(item, "failed_over")
+    return Standby(string(item, "target"), decode_answering(item["origin"]["M"]), failed_over)
+
+
 def _schema(route: Route) -> int:
-    """Return the lowest that says what a route says; see `SCHEMAS`."""
+    """Return the lowest that says what a route says to the edge; see `SCHEMAS`."""
+    if route.canary is not None:
+        return 5
     if route.policy is not None:
         return 4
     if route.rules or isinstance(route.origin, Redirect) or is_wildcard(route.domain):

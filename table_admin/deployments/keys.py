@@ -56,6 +56,17 @@ def key_of_row(row: Item | None) -> str | None:
         return None
 
 
+def keys_of_row(row: Item | None) -> list[str]:
+    """Return the keys of all deployments that a row names as its target, its canary's or its standby's."""
+    found = [key_of_row(row)]
+    for name in ("canary", "standby"):
+        try:
+            found.append(key_of_row(row[name]["M"] if row is not None else None))
+        except (AttributeError, KeyError, TypeError):
+            continue
+    return [*filter(None, found)]
+
+
 def deployments_of(route: Route | None, bucket: str) -> list[str]:
     """Return the deployments of a bucket that a route names, the newest first: the one it has, then former ones."""
     if route is None or not isinstance(route.origin, DeploymentOrigin) or bucket_of(route.origin.domain_name) != bucket:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from table_admin.deployments.keys import deployment_key, key_of_row, split_key
+from table_admin.deployments.keys import deployment_key, key_of_row, keys_of_row, split_key
 from table_admin.routing_table import RoutingTable
 from table_admin.tables import follow
 
@@ -39,10 +39,10 @@ def _last(table: RoutingTable, domain: str) -> set[str]:
 
 def _keys(row: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a row names, as far as one that was damaged by hand can be read."""
+    yield from keys_of_row(row)
     key = key_of_row(row)
     if key is None:
         return
-    yield key
     bucket, _ = split_key(key)
     former = row.get("former", {}).get("L", ())
     for one in former if isinstance(former, list) else ():
