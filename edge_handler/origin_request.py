@@ -4,7 +4,7 @@ import os
 from math import ceil
 from typing import Any
 
-from edge_handler.access.session import take_sessions
+from edge_handler.access.session import SIDE_COOKIE, take_cookie, take_sessions
 from edge_handler.answers import LIFETIME, Handler, Request, Result, answer, missing, of_a_site, redirect, with_headers
 from edge_handler.aws.connection import tls_context
 from edge_handler.errors import BrokenStamp, MalformedPath, StorageUnreachable
@@ -109,6 +109,7 @@ def _to_application(request: Request, stamp: Stamp, origin: CustomOrigin) -> Res
     listed = ours.pop(DOMAINS_HEADER, None)
     # Of a host that is not private any more, or never was itself: it is still good for others under the same wildcard.
     take_sessions(headers)
+    take_cookie(headers, SIDE_COOKIE)  # likewise of a canary that has ended
     # A name in both places is refused by CloudFront, so what a viewer sent under one of ours goes.
     for name in (*_FORGEABLE_HEADERS, *ours):
         headers.pop(name, None)

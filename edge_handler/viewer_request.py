@@ -113,26 +113,27 @@ def _answering(
         refusal = guarding().refusal(route.domain, route.guard, request, request_id)
         if refusal is not None:
             return refusal
-    canary = _canary(route, request) if route.canary is not None else None
+    if route.canary is None:
+        return _of_path(route, request, request_id, on_canary=False)
+    from edge_handler.canary.side import PAGE, is_on_canary  # noqa: PLC0415  # what has no canary starts without
+
+    if request["uri"] == PAGE:
+        from edge_handler.canary.page import testers_page  # noqa: PLC0415
+
+        return testers_page(route.domain, route.canary, request, request_id)
+    return _of_path(route, request, request_id, on_canary=is_on_canary(route.domain, route.canary, request))
+
+
+def _of_path(route: Ruled, request: Request, request_id: str, *, on_canary: bool) -> Known | Result:
     if route.only is not None:
-        return canary or route.only
+        return route.of_canary if on_canary else route.only
     try:
         found, rule = route.find(comparable_path(request["uri"]))
         if not isinstance(found, Known):
             return _redirect(found, rule, route, request, request_id)
-        return found if rule is not None else canary or found
+        return route.of_canary if on_canary and rule is None else found
     except MalformedPath as error:
         return _page(400, str(error), request, request_id, None)
-
-
-def _canary(route: Ruled, request: Request) -> Known | None:
-    """Return what answers instead of the row's own target, None where the viewer is on the stable side."""
-    from edge_handler.canary.side import side_of  # noqa: PLC0415  # what has no canary starts without it
-    from edge_handler.routes.canary import CANARY  # noqa: PLC0415
-
-    assert route.canary is not None
-    side, _ = side_of(route.domain, route.canary, request)
-    return route.of_canary if side == CANARY else None
 
 
 def _redirect(found: Redirect, rule: Rule | None, route: Ruled, request: Request, request_id: str) -> Result:

@@ -65,9 +65,10 @@ def route(domain: str = "env-123.localhost", origin: Answering = STATIC, **chang
 
 
 def destination_of(route: Route) -> Destination:
-    """Return what the edge needs of a route: of rules, not what people wrote."""
+    """Return what the edge needs of a route: of rules and of a canary, not what people wrote."""
     found = Destination(*(getattr(route, name) for name in Destination._fields))
-    return found._replace(rules=tuple(rule._replace(target="") for rule in route.rules))
+    canary = route.canary and route.canary._replace(target="")
+    return found._replace(rules=tuple(rule._replace(target="") for rule in route.rules), canary=canary)
 
 
 class Rows:

@@ -14,6 +14,8 @@ Use = Literal["link", "session"]
 Kind = Literal["view", "bypass"]
 COOKIE = "__Host-edge-access"
 """The prefix has browsers keep other hosts from setting it, siblings under one domain included."""
+SIDE_COOKIE = "__Host-edge-side"
+"""What a tester chose, and of which canary: `canary.12`, see `edge_handler.canary`. Likewise no origin's."""
 # A table, not binascii's own: with it the text has one form, and `is_signed` compares texts.
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TOKEN = re.compile(r"(view|bypass)\.([1-9][0-9]{0,11})\.([0-9a-f]{8})\.([A-Za-z0-9_-]{43})")
@@ -94,7 +96,7 @@ def _mac(use: Use, kind: Kind, domain: str, since: int, expires_at: int, key: Ke
 
 
 def take_sessions(headers: dict[str, Any]) -> list[str]:
-    """Take the session's cookie out of a request's headers; return its values, see `take_cookie`."""
+    """Take the session's cookie out of a request's headers, see `take_cookie`; return its values."""
     return take_cookie(headers, COOKIE)
 
 
@@ -129,4 +131,9 @@ def take_cookie(headers: dict[str, Any], cookie: str) -> list[str]:
 
 def set_cookie(token: str, seconds: int) -> str:
     """Return the value of `Set-Cookie` that begins a session."""
-    return f"{COOKIE}={token}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"
+    return cookie_set(COOKIE, token, seconds)
+
+
+def cookie_set(name: str, value: str, seconds: int) -> str:
+    """Return the value of `Set-Cookie` that gives a browser a cookie of the edge's own; for no seconds it takes it."""
+    return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"

@@ -4,12 +4,11 @@ They alone take a request's Authorization; what an application is sent on its ow
 """
 
 import hmac
-import re
 from binascii import a2b_base64
 from math import ceil
-from urllib.parse import unquote
 
 from edge_handler.access.attempts import Attempts
+from edge_handler.access.going_on import going_on
 from edge_handler.access.keys import AccessTable, Password, hash_password
 from edge_handler.access.pages import (
     LINK,
@@ -17,7 +16,6 @@ from edge_handler.access.pages import (
     NO_PAGE,
     PASSWORD,
     PASSWORD_ASKED,
-    RESERVED,
     TOO_MANY,
     UNKNOWN,
     checking,
@@ -30,8 +28,6 @@ from edge_handler.routes.policy import Policy
 
 PASSWORD_SECONDS = 12 * 3_600
 """How long a session lasts that a password began; one that a link began lasts as long as the link."""
-# No second slash or backslash: browsers take what follows for another host.
-_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 _CHALLENGE = 'Basic realm="Private preview", charset="UTF-8"'
 
 
@@ -72,7 +68,7 @@ class SignIn:
     def _password(
         self, domain: str, policy: Policy, request: Request, request_id: str, now: float, deadline: float
     ) -> Result:
-        to = {"location": _to(request["querystring"])}
+        to = {"location": going_on(request["querystring"]) or "/"}
         if not policy.private:
             return redirect(303, {**to, **_HEADERS})  # nothing asks for one
         said = _credentials(header(request, "authorization"))
@@ -131,13 +127,3 @@ def _is_right(found: Password, name: str, password: str) -> bool:
     # Both are compared, whatever the first says: who waits learns nothing.
     is_name = hmac.compare_digest(found.name.encode(), name.encode())
     return hmac.compare_digest(found.hash, hash_password(password, found.salt)) and is_name
-
-
-def _to(query: str) -> str:
-    """Return where a session goes on: a path of this host, whatever a viewer was sent here with."""
-    for pair in query.split("&"):
-        name, _, value = pair.partition("=")
-        to = unquote(value) if name == "to" else ""
-        if _PATH.fullmatch(to) and not to.startswith(RESERVED):
-            return to
-    return "/"

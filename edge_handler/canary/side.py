@@ -7,28 +7,30 @@ anybody's response. A larger weight takes more viewers, and leaves none that it 
 import hashlib
 import socket
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
-from edge_handler.access.session import take_cookie
+from edge_handler.access.session import SIDE_COOKIE, take_cookie
 from edge_handler.answers import Request, header
 from edge_handler.routes.canary import CANARY, STABLE, Canary, Side
 
-COOKIE = "__Host-edge-side"
-"""What a tester chose, and of which canary: `canary.12`. Another canary's choice is none."""
+PAGE = "/.well-known/edge-canary"
+"""Where a tester chooses: no path of the environment's, on hosts that have a canary."""
+Reason = Literal["choice", "cookie", "address"]
 _IPV6_SUBNET_BYTES = 8
 """What stays of an address while a device changes the rest every day (RFC 8981)."""
 _SHARES = 1 << 32
 
 
-def side_of(domain: str, canary: Canary, request: Request) -> tuple[Side, str]:
-    """Return a viewer's side, and what it follows from: `choice`, `cookie` or `address`.
+def side_of(domain: str, canary: Canary, request: Request) -> tuple[Side, Reason]:
+    """Return a viewer's side, and what it follows from.
 
     Args:
         domain: the row's: under a wildcard a viewer is on one side of all names.
         canary: the row's.
         request: changed in place: origins do not get what a tester chose.
     """
-    for value in take_cookie(request["headers"], COOKIE):
+    for value in take_cookie(request["headers"], SIDE_COOKIE):
+        # Another canary's choice is none.
         side, _, since = value.partition(".")
         if side in (STABLE, CANARY) and since == str(canary.since):
             return side, "choice"
@@ -39,6 +41,11 @@ def side_of(domain: str, canary: Canary, request: Request) -> tuple[Side, str]:
     share = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest())
     side = CANARY if share * 100 < canary.weight * _SHARES else STABLE
     return side, "cookie" if value else "address"
+
+
+def is_on_canary(domain: str, canary: Canary, request: Request) -> bool:
+    """Tell whether a viewer gets the canary; see `side_of`."""
+    return side_of(domain, canary, request)[0] == CANARY
 
 
 def choice(side: Side, canary: Canary) -> str:

@@ -187,13 +187,14 @@ def _canary_of(host: str, route: Destination, now: float, fresh_until: float) ->
     if route.canary is None:
         return None
     stable, origin = route.origin, route.canary.origin
-    former = route.former
+    former: tuple[Former, ...] = ()
     if isinstance(stable, DeploymentOrigin) and isinstance(origin, DeploymentOrigin):
         # A viewer's pages may still be of the other side: its weight changes.
-        others = (Former(stable.deployment, int(fresh_until) + 1), *former)
-        same_bucket = stable.domain_name == origin.domain_name
-        former = tuple(one for one in others if one.deployment != origin.deployment) if same_bucket else ()
-    said = route._replace(origin=origin, generation=route.canary.generation, former=former[:MAX_FORMER])
+        others = (Former(stable.deployment, int(now) + 1), *route.former)
+        if stable.domain_name == origin.domain_name:
+            kept = (one for one in others if now < one.until and one.deployment != origin.deployment)
+            former = tuple(kept)[:MAX_FORMER]
+    said = route._replace(origin=origin, generation=route.canary.generation, former=former)
     return Known(host, said, now, fresh_until)
 
 

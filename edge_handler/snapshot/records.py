@@ -8,6 +8,7 @@ share: sixteen rows alone have little in common to save. Everything is length-pr
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from edge_handler.errors import BrokenSnapshot
 from edge_handler.routes.attributes import Item
@@ -33,9 +34,18 @@ def encode_row(item: Item) -> bytes:
         from edge_handler.snapshot.carried_rules import pack_rules  # noqa: PLC0415  # an edge without rules starts without
 
         found["rules"] = pack_rules(found["rules"])
+    if "canary" in found:
+        found["canary"] = _without_target(found["canary"])
     # Sorted: DynamoDB keeps no order in a map, and the same row shall be the same bytes.
     text = json.dumps(found, separators=(",", ":"), sort_keys=True, default=str).encode()
     return text if len(text) <= MAX_ROW_BYTES else b""
+
+
+def _without_target(canary: Any) -> Any:
+    said = canary.get("M") if isinstance(canary, dict) else None
+    if not isinstance(said, dict):
+        return canary  # what is broken arrives broken
+    return {"M": {name: value for name, value in said.items() if name != "target"}}
 
 
 def decode_row(domain: str, text: bytes | str) -> Item:

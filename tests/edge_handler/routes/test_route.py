@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow, BrokenStamp, UnreadableRow
+from edge_handler.routes import destination
+from edge_handler.routes.canary import Canary
 from edge_handler.routes.destination import Former, read_destination
 from edge_handler.routes.origin import (
     CustomOrigin,
@@ -23,10 +25,13 @@ from edge_handler.routes.origin import (
 from edge_handler.routes.path_rules import Rule, encode_answering, is_pattern
 from edge_handler.routes.policy import Maintenance, Policy
 from edge_handler.routes.redirect import STATUSES, Answering, Redirect
-from edge_handler.routes.route import Route, decode_route, encode_route
+from edge_handler.routes.remembered import Known, Refusal
+from edge_handler.routes.resolver import Resolver
+from edge_handler.routes.route import Route, Standby, decode_route, encode_route
 from edge_handler.routes.stamp import Stamp, decode_stamp, encode_stamp, names_former
+from tests.canaries import canaries, standbys
 from tests.policies import HEADERS, POLICIES, PRINTABLE
-from tests.support import STATIC, route
+from tests.support import SETTINGS, STATIC, Clock, Rows, route
 
 PATHS = st.from_regex(r"(/([A-Za-z0-9._~-]|%[2-9A-F][0-9A-F]){1,20}){0,5}", fullmatch=True).filter(is_origin_path)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?\.[a-z0-9]{1,5}\.[a-z]{2,5}", fullmatch=True)
@@ -99,7 +104,9 @@ ROUTES = st.builds(
     st.lists(st.builds(Former, DEPLOYMENTS, st.integers(0, 2**40)), max_size=2).map(tuple),
     RULES,
     st.none() | POLICIES,
-)
+    st.none() | canaries(ORIGINS),
+    st.none() | standbys(ANSWERING),
+).map(lambda found: found._replace(canary=None) if isinstance(found.origin, Redirect) else found)
 ATTRIBUTE: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["S", "N", "M", "BOOL"]), inner),
@@ -139,9 +146,9 @@ def test_an_unknown_attribute_is_ignored() -> None:
 
 
 def test_a_row_of_a_newer_schema_is_broken() -> None:
-    decode_route({**encode_route(route()), "schema": {"N": "4"}})
-    with pytest.raises(BrokenRow, match="schema 5"):
-        decode_route({**encode_route(route()), "schema": {"N": "5"}})
+    decode_route({**encode_route(route()), "schema": {"N": "5"}})
+    with pytest.raises(BrokenRow, match="schema 6"):
+        decode_route({**encode_route(route()), "schema": {"N": "6"}})
 
 
 @pytest.mark.parametrize(
@@ -335,7 +342,7 @@ def test_a_row_has_the_lowest_schema_that_says_it(given_route: Route) -> None:
     """So a reader of before answers for every row that needs nothing new, and 502 for the others."""
     is_new = given_route.rules or isinstance(given_route.origin, Redirect) or given_route.domain.startswith("*.")
     lowest = "3" if is_new else "2" if isinstance(given_route.origin, DeploymentOrigin) else "1"
-    lowest = lowest if given_route.policy is None else "4"
+    lowest = "5" if given_route.canary is not None else "4" if given_route.policy is not None else lowest
     assert encode_route(given_route)["schema"] == {"N": lowest}
 
 
@@ -391,6 +398,76 @@ def test_a_policy_is_written_as_it_is_pinned_here() -> None:
         '{"since":{"N":"8"},"retry_after":{"N":"600"},"message":{"S":"soon"}}},"noindex":{"BOOL":false},'
         '"headers":{"M":{"a":{"S":"b"},"c":{"S":""}}}}}'
     )
+
+
+CANARY = Canary(S3Origin(STATIC.domain_name, STATIC.region, "/next"), 5, 7, 9, "uid", "s3://sites/next")
+
+
+def test_a_canary_is_written_as_it_is_pinned_here() -> None:
+    item = encode_route(route(canary=CANARY))
+    assert item["schema"] == {"N": "5"}
+    assert json.dumps(item["canary"], separators=(",", ":")) == (
+        '{"M":{"target":{"S":"s3://sites/next"},"origin":{"M":{"kind":{"S":"s3"},'
+        f'"domain_name":{{"S":"{STATIC.domain_name}"}},"region":{{"S":"us-east-1"}},"prefix":{{"S":"/next"}}}}}},'
+        '"weight":{"N":"5"},"since":{"N":"7"},"generation":{"N":"9"},"cookie":{"S":"uid"}}}'
+    )
+
+
+def test_a_standby_needs_no_newer_reader() -> None:
+    item = encode_route(route(standby=Standby("s3://sites/other", CANARY.origin, failed_over=True)))
+    assert item["schema"] == {"N": "1"}
+    assert read_destination(item) == read_destination(encode_route(route()))
+
+
+def test_the_last_releases_reader_answers_502_for_a_canary_and_goes_on_with_a_standby(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(destination, "SCHEMAS", (1, 2, 3, 4))
+    standby = Standby("s3://sites/other", CANARY.origin, failed_over=False)
+    rows = Rows(route("canary.localhost", canary=CANARY), route("standby.localhost", standby=standby))
+    resolver = Resolver(rows, SETTINGS, Clock())
+    refused = resolver.resolve("canary.localhost")
+    assert isinstance(refused, Refusal)
+    assert refused.status == 502
+    assert isinstance(resolver.resolve("standby.localhost"), Known)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"weight": {"N": "101"}},
+        {"weight": {"N": "-1"}},
+        {"weight": {"N": "2.5"}},
+        {"weight": {"S": "5"}},
+        {"weight": None},
+        {"since": {"N": "0"}},
+        {"since": None},
+        {"generation": {"N": "0"}},
+        {"generation": None},
+        {"cookie": {"S": "a b"}},
+        {"cookie": {"S": "a;b"}},
+        {"cookie": {"S": "a=b"}},
+        {"cookie": {"S": "caf\u00e9"}},
+        {"cookie": {"S": "a" * 101}},
+        {"cookie": {"N": "1"}},
+        {"origin": {"M": encode_answering(Redirect("https://www.example.com", 301))}},
+        {"origin": {"M": {}}},
+        {"origin": {"S": "s3://x"}},
+        {"origin": None},
+        {"target": None},
+    ],
+    ids=str,
+)
+def test_a_canary_that_cannot_be_read_is_a_broken_row(broken: dict[str, Any]) -> None:
+    item: dict[str, Any] = encode_route(route(canary=CANARY))
+    said = {name: value for name, value in {**item["canary"]["M"], **broken}.items() if value is not None}
+    with pytest.raises(BrokenRow):
+        decode_route({**item, "canary": {"M": said}})
+
+
+def test_a_redirected_domain_has_no_canary() -> None:
+    with pytest.raises(BrokenRow, match="beside a redirect"):
+        decode_route(encode_route(route(origin=Redirect("https://www.example.com", 301), canary=CANARY)))
 
 
 HEADED = "3;env-123.localhost;1;;;a-b=c%3B d&e=;s3;sites.s3.us-east-1.amazonaws.com;us-east-1;"

@@ -9,6 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from edge_handler.errors import BrokenRow, BrokenSnapshot
+from edge_handler.routes.canary import Canary
 from edge_handler.routes.destination import read_destination
 from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.path_rules import Rule
@@ -16,7 +17,7 @@ from edge_handler.routes.route import Route, encode_route
 from edge_handler.snapshot import records
 from edge_handler.snapshot.records import BLOCKS_OF_PART, MAX_ROW_BYTES
 from tests.edge_handler.routes.test_route import ROUTES
-from tests.support import destination_of, route
+from tests.support import STATIC, destination_of, route
 
 BALANCER = CustomOrigin(f"k8s-{'x' * 40}.elb.us-east-1.amazonaws.com", "https", 443, "", "viewer", website=False)
 DICTIONARY = records.encode_row(encode_route(route()))
@@ -32,6 +33,19 @@ def test_a_row_comes_back_as_the_edge_reads_it(given_route: Route) -> None:
 
 def test_what_people_wrote_is_not_carried() -> None:
     assert b"secret" not in records.encode_row(encode_route(route(note="secret", owner="secret", target="secret")))
+
+
+def test_what_people_wrote_of_a_canary_is_not_carried() -> None:
+    carried = records.encode_row(encode_route(route(canary=Canary(STATIC, 5, 1, 1, target="secret"))))
+    assert b"canary" in carried
+    assert b"secret" not in carried
+
+
+@pytest.mark.parametrize("damaged", [{"S": "x"}, {"M": {}}, {"M": {"weight": {"S": "x"}}}, {"L": []}])
+def test_a_canary_that_is_broken_comes_back_broken(damaged: Any) -> None:
+    row = {**encode_route(route()), "canary": damaged}
+    assert isinstance(read_destination(row), BrokenRow)
+    assert isinstance(read_destination(records.decode_row(row["domain"]["S"], records.encode_row(row))), BrokenRow)
 
 
 @pytest.mark.parametrize(
