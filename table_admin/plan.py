@@ -16,7 +16,7 @@ from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.manifest import Manifest
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, Write, follow, revision_of
+from table_admin.tables import Write, follow, revision_of, together
 
 # As octodns has them: of a table of some size, a plan that changes or removes a third is more often a mistake.
 MAX_CHANGED_SHARE = 0.3
@@ -140,7 +140,8 @@ def apply_plan(
 
     def next_chunk() -> list[Change]:
         nonlocal rest
-        chunk = _ordered(rest)[:TRANSACTION_ROWS]
+        ordered = _ordered(rest)
+        chunk = ordered[: together(ordered)]
         try:
             changes = table.commit(chunk, later=rest.writes)
         except RevisionConflict as error:
@@ -150,7 +151,7 @@ def apply_plan(
             if not force:
                 rest.check_safety()
             raise
-        rest = replace(rest, writes=tuple(_ordered(rest)[TRANSACTION_ROWS:]))
+        rest = replace(rest, writes=tuple(ordered[len(chunk) :]))
         return list(changes)
 
     while rest.writes:

@@ -150,6 +150,31 @@ def swapped(route: Route, standby: Standby) -> Route:
     return route._replace(target=bare_target(target), origin=origin, standby=other, canary=None)
 
 
+def aside(before: Route | None, after: Route | None) -> str:
+    """Return what people should know of a write beside what they asked for; empty where that is nothing."""
+    if before is None or after is None:
+        return ""
+    said, standby = [], after.standby
+    if is_failed_over(before) != is_failed_over(after):
+        said.append("it is failed over to its standby" if is_failed_over(after) else "it is failed back")
+    elif standby is not None and standby.failed_over and before.standby != standby:
+        said.append(f"it is failed over, and leads to {standby.target} after fail-back")
+    if before.canary is not None and after.canary is None and before.canary.origin != after.origin:
+        said.append(f"its canary {before.canary.target} ended")
+    return "; ".join(said)
+
+
+def is_failed_over(route: Route | None) -> bool:
+    """Tell whether viewers get a route's standby."""
+    return route is not None and route.standby is not None and route.standby.failed_over
+
+
+def lasting_origin(route: Route) -> Answering:
+    """Return where a route leads when it is not failed over."""
+    standby = route.standby
+    return standby.origin if standby is not None and standby.failed_over else route.origin
+
+
 def asked_canary(canary: Canary | None) -> Canary | None:
     """Return what people ask for by a canary: not since when."""
     return canary and canary._replace(since=NEW, generation=NEW)
