@@ -55,6 +55,9 @@ class Put:
     failed_over: bool | None = None
     """Whether `target` is the standby's and `standby` what it stands in for. What nobody says stays as it is, and
     `target` is where the domain leads when it is not failed over."""
+    declared: bool = False
+    """A declarative file says it: a standby that is not said goes. But while the domain is failed over neither that
+    nor a canary is looked at, for no file moves viewers then."""
 
 
 @dataclass(frozen=True, slots=True)

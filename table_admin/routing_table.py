@@ -48,7 +48,7 @@ from table_admin.path_rules import renewed, rules_before
 from table_admin.policies import parse_policy, planned_policy, policy_of_broken, renewed_policy
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.rule_targets import parse_rules, planned_rules
-from table_admin.second_targets import parse_canary, parse_standby, planned_canary, planned_standby, served_first
+from table_admin.second_targets import parse_canary, parse_standby, planned_canary, planned_standby, served_first, wrong
 from table_admin.selection import Selection, selected_page
 from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of, together
 from table_admin.targets import ClientFactory, TargetResolver
@@ -342,7 +342,7 @@ class RoutingTable:
         standby = planned_standby(had[1], wanted.standby, self.targets)
         if standby is not None:
             if standby.origin == origin:
-                raise InvalidInput(f"{wanted.domain} leads to its standby already; a standby is another target.")
+                raise wrong("standby", f"{wanted.domain} leads to its standby already; a standby is another target.")
             if wanted.failed_over is not None:
                 standby = standby._replace(failed_over=wanted.failed_over)
         return {"canary": planned_canary(had[0], wanted.canary, origin, self.targets), "standby": standby}
