@@ -10,6 +10,7 @@ from table_admin.changes import Change, Revision, is_managed
 from table_admin.deployments.deploy import Deployed
 from table_admin.explain import Explanation
 from table_admin.policies import policy_document
+from table_admin.second_targets import second_targets_document
 from table_admin.tables import Action
 
 
@@ -93,6 +94,17 @@ class MaintenanceDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryDocument:
+    """A second target that some of a domain's viewers get: a gradual cut-over."""
+
+    target: str
+    weight: int
+    """Of a hundred viewers, how many."""
+    cookie: str
+    """One whose value says who a viewer is; empty, or not there: address and user agent do."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteDocument:
     """One row: which origin answers for a domain, and what people want to know about it."""
 
@@ -127,6 +139,12 @@ class RouteDocument:
     """Of the response; an empty value takes one away."""
     maintenance: MaintenanceDocument | None
     """Answered with a page that says so, and 503."""
+    canary: CanaryDocument | None
+    """What some of the viewers get."""
+    standby: str | None
+    """A second target, where `fail-over` leads; while the domain is failed over, what is stood in for."""
+    failed_over: bool
+    """Whether `target` stands in for `standby`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +229,9 @@ def route_document(route: Route) -> RouteDocument:
     shown = {"origin": _origin_document(route.origin), "managed": is_managed(route), **policy_document(route.policy)}
     if shown["maintenance"] is not None:
         shown["maintenance"] = MaintenanceDocument(**shown["maintenance"])
+    shown |= second_targets_document(route)
+    if shown["canary"] is not None:
+        shown["canary"] = CanaryDocument(**shown["canary"])
     former = [FormerDocument(*one) for one in route.former]
     rules = [
         RuleDocument(rule.pattern, rule.target, _origin_document(rule.origin), rule.strip_prefix, rule.generation)

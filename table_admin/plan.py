@@ -93,7 +93,7 @@ def make_plan(table: RoutingTable, manifest: Manifest, *, adopt: bool = False) -
                 _refuse_others(table, item, manifest.owner)
             write = table.plan_put(put, item)
         except TableAdminError as error:
-            raise type(error)(f"{manifest.at(domain, error.pattern)}: {error}") from error
+            raise type(error)(f"{manifest.at(domain, error.pattern or error.part)}: {error}") from error
         if write is None or same_but_note(decode(item), decode(write.after())):
             unchanged += 1  # a note goes with the revision that something else makes
         else:
