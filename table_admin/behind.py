@@ -29,7 +29,9 @@ def behind(table: RoutingTable, route: Route, distribution: Distribution | None)
     """Yield what is found of each target, which is looked at once, however many rules have it."""
     own, *others = targets_of(route)
     yield from _target(table, route.domain, own, route.origin, distribution)
-    beside = [name for name in ("canary", "standby") if getattr(route, name) is not None]
+    beside = ["canary"] if route.canary is not None else []
+    if route.standby is not None:
+        beside.append("stood in for" if route.standby.failed_over else "standby")
     patterns: dict[tuple[str, Answering], list[str]] = {}
     for name, target, origin in zip(
         (*(rule.pattern for rule in route.rules), *beside), others, answering(route)[1:], strict=True
