@@ -8,7 +8,7 @@ from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, is_managed
 from table_admin.deployments.deploy import Deployed
-from table_admin.explain import Explanation
+from table_admin.explain import Explanation, Way
 from table_admin.policies import policy_document
 from table_admin.second_targets import second_targets_document
 from table_admin.tables import Action
@@ -219,9 +219,11 @@ class ExplanationDocument:
     rule_reason: str
     """Why this rule, or why none; empty for a row without rules."""
     policy: dict[str, str]
-    """In words, what is not as with a row that says nothing: who, maintenance, noindex, headers."""
+    """In words, what is not as with a row that says nothing: who, maintenance, noindex, headers, canary, standby."""
     let_in: WayDocument | None
     """What those get whom the row lets in, where it refuses others: these are what is above."""
+    of_canary: WayDocument | None
+    """What those get who are on the side of the row's canary, where no viewer is named: what is above is for others."""
 
 
 def route_document(route: Route) -> RouteDocument:
@@ -292,8 +294,13 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
         found.rule,
         found.rule_reason,
         dict(found.policy),
-        WayDocument(found.let_in.viewer_request, found.let_in.origin_request) if found.let_in else None,
+        _way_document(found.let_in),
+        _way_document(found.of_canary),
     )
+
+
+def _way_document(way: Way | None) -> WayDocument | None:
+    return WayDocument(way.viewer_request, way.origin_request) if way is not None else None
 
 
 def _origin_document(origin: Answering) -> OriginDocument:

@@ -42,6 +42,7 @@ from table_admin.removal import delete_many
 from table_admin.rollback import rollback as rollback_domains
 from table_admin.routing_table import RoutingTable
 from table_admin.second_targets import NONE
+from table_admin.viewers import parse_viewer
 
 _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
 
@@ -266,11 +267,24 @@ def rollback(
 
 @click.command()
 @click.argument("url")
+@click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="Of the viewer who asks. Several times.")
+@click.option("--address", metavar="IP", help="The viewer's.")
+@click.option("--user-agent", metavar="TEXT", help="The viewer's.")
 @AS_JSON
 @click.pass_obj
-def explain(table: RoutingTable, url: str, as_json: bool) -> None:
-    """Show which row answers for URL, and what the edge does with it."""
-    found = explain_url(table, url)
+def explain(
+    table: RoutingTable,
+    url: str,
+    cookies: tuple[str, ...],
+    address: str | None,
+    user_agent: str | None,
+    as_json: bool,
+) -> None:
+    """Show which row answers for URL, and what the edge does with it.
+
+    Of a canary both sides are shown, or that of the viewer who is named.
+    """
+    found = explain_url(table, url, parse_viewer(cookies, address, user_agent))
     if as_json:
         output.print_json(explanation_document(found))
     else:

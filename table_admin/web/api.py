@@ -30,6 +30,7 @@ from table_admin.history import diff
 from table_admin.inputs import parse_domain
 from table_admin.rollback import rollback
 from table_admin.routing_table import RoutingTable
+from table_admin.viewers import parse_viewer
 from table_admin.web import deployments_api, environments_api, upkeep_api
 from table_admin.web.idempotency import once, request_of
 from table_admin.web.models import (
@@ -154,8 +155,15 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
     @app.get("/explain", summary="What the edge does with a URL", tags=["routes"], responses=responses(200, 400))
     def get_explanation(
         url: Annotated[str, Query(min_length=1, description="What a browser would be given.")],
+        cookie: Annotated[
+            str | None, Query(min_length=1, description="Of the viewer who asks: NAME=VALUE, several with ; between.")
+        ] = None,
+        address: Annotated[str | None, Query(min_length=1, description="The viewer's.")] = None,
+        user_agent: Annotated[str | None, Query(min_length=1, description="The viewer's.")] = None,
     ) -> ExplanationDocument:
-        return explanation_document(explain(table(), url))
+        return explanation_document(
+            explain(table(), url, parse_viewer([cookie] if cookie else [], address, user_agent))
+        )
 
 
 def _add_writes(
