@@ -30,7 +30,7 @@ def second_targets(table: RoutingTable, route: Route) -> Iterator[Finding]:
 
 def _canary(table: RoutingTable, route: Route, canary: Canary) -> Finding:
     text = f"{canary.weight} % get {canary.target}, since revision {canary.since}"
-    promote, abort = (f"table-admin canary {verb} {route.domain}" for verb in ("promote", "abort"))
+    promote, abort = f"table-admin canary promote {route.domain}", f"table-admin canary abort {route.domain}"
     days = 0.0
     try:
         began = datetime.fromisoformat(revision_at(table, route.domain, canary.since).updated_at).timestamp()
@@ -40,7 +40,12 @@ def _canary(table: RoutingTable, route: Route, canary: Canary) -> Finding:
         text += f", {epoch_text(int(began))}"
         days = (table.clock() - began) / _DAY
     if canary.weight == 0:
-        return Finding("canary", "unknown", f"{text}: nobody but testers.", f"table-admin canary weight, or {abort}")
+        return Finding(
+            "canary",
+            "unknown",
+            f"{text}: nobody but testers.",
+            f"table-admin canary weight {route.domain} 10, or {abort}",
+        )
     if canary.weight == MAX_WEIGHT:
         return Finding("canary", "unknown", f"{text}: all do.", promote)
     if days > _LONG_DAYS:

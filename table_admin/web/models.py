@@ -164,6 +164,30 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class StartCanary:
+    """A canary to begin: a target, or a domain whose target it is."""
+
+    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    target: Annotated[str | None, Field(min_length=1, description="As a route's; no redirect.")] = None
+    from_domain: Annotated[
+        str | None, Field(min_length=1, description="What this domain leads to, a preview say, is the target.")
+    ] = None
+    cookie: Annotated[str | None, Field(description="One of the application's, whose value says who a viewer is.")] = (
+        None
+    )
+    keep_host: Annotated[bool, Field(description="An https target gets the viewer's host.")] = False
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Another share for a canary."""
+
+    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rollback:
     """To which revision; by default to before the last change."""
 
