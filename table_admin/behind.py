@@ -1,4 +1,4 @@
-"""What is behind a route, looked at for doctor: of its own target and of each rule's, and where redirects lead."""
+"""What is behind a route, looked at for doctor: of its own target and of each other, and where redirects lead."""
 
 import json
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from table_admin.deployments.items import why_not_served
 from table_admin.deployments.keys import bucket_of
 from table_admin.errors import TableAdminError
 from table_admin.finding import Finding
+from table_admin.path_rules import answering
 from table_admin.reaching import Distribution, answers_for
 from table_admin.redirect_loops import Way, ways
 from table_admin.routing_table import RoutingTable
@@ -28,9 +29,14 @@ def behind(table: RoutingTable, route: Route, distribution: Distribution | None)
     """Yield what is found of each target, which is looked at once, however many rules have it."""
     own, *others = targets_of(route)
     yield from _target(table, route.domain, own, route.origin, distribution)
+    beside = ["canary"] if route.canary is not None else []
+    if route.standby is not None:
+        beside.append("stood in for" if route.standby.failed_over else "standby")
     patterns: dict[tuple[str, Answering], list[str]] = {}
-    for rule, target in zip(route.rules, others, strict=True):
-        patterns.setdefault((target, rule.origin), []).append(rule.pattern)
+    for name, target, origin in zip(
+        (*(rule.pattern for rule in route.rules), *beside), others, answering(route)[1:], strict=True
+    ):
+        patterns.setdefault((target, origin), []).append(name)
     for (target, origin), of_it in patterns.items():
         if (target, origin) != (own, route.origin):
             more = f" (and {len(of_it) - 1} more)" if len(of_it) > 1 else ""

@@ -1,4 +1,4 @@
-"""A spreadsheet's cell for what is no text: rules, networks, headers, maintenance. `none` takes all away."""
+"""A spreadsheet's cell for what is no text: rules, networks, headers, maintenance, a canary. `none` takes all away."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,6 +8,8 @@ from table_admin.errors import InvalidInput
 from table_admin.policies import NONE
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_COOKIE = "cookie="
+_WEIGHT = re.compile("([0-9]+)%?")
 _BETWEEN_NETWORKS = re.compile(r"[\s,;]+")
 
 
@@ -77,6 +79,30 @@ def _maintenance(cell: str) -> Any:
     return {"retry_after": wait, "message": message[0] if message else ""}
 
 
+def _canary_cell(canary: Mapping[str, Any] | str) -> str:
+    """Return a canary as a cell holds it: its weight, a cookie if it has one, then the target."""
+    if isinstance(canary, str):
+        return canary
+    cookie = f"{_COOKIE}{canary['cookie']} " if canary["cookie"] else ""
+    return f"{canary['weight']}% {cookie}{canary['target']}"
+
+
+def _canary(cell: str) -> Any:
+    """Return what a cell says: a weight alone changes that, with a target it is the whole canary."""
+    if cell.lower() == NONE:
+        return NONE
+    weight, *rest = cell.split(None, 1)
+    if not (found := _WEIGHT.fullmatch(weight)):
+        raise InvalidInput(f"canary: {cell[:80]!r} is no canary; write 10% s3://bucket/prefix, or none.")
+    if not rest:
+        return {"weight": found[1]}
+    target, cookie = rest[0], ""
+    if target.startswith(_COOKIE):
+        named, *others = target.split(None, 1)
+        cookie, target = named.removeprefix(_COOKIE), others[0] if others else ""
+    return {"target": target, "weight": found[1], "cookie": cookie}
+
+
 def _lines(cell: str) -> list[str]:
     return [] if cell.lower() == NONE else [*filter(None, map(str.strip, _LINE_END.split(cell)))]
 
@@ -86,4 +112,6 @@ CODECS: Mapping[str, Codec] = {
     "allow": Codec(_networks_cell, _networks),
     "headers": Codec(_headers_cell, _headers),
     "maintenance": Codec(_maintenance_cell, _maintenance),
+    "canary": Codec(_canary_cell, _canary),
+    "standby": Codec(str, lambda cell: NONE if cell.lower() == NONE else cell),
 }

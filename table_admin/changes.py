@@ -10,7 +10,7 @@ from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
 from table_admin.policies import asked_policy, lasting_policy, parse_policy, policy_document
-from table_admin.second_targets import NONE, asked_canary, second_targets_document
+from table_admin.second_targets import NONE, aside, asked_canary, second_targets_document
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -55,6 +55,9 @@ class Put:
     failed_over: bool | None = None
     """Whether `target` is the standby's and `standby` what it stands in for. What nobody says stays as it is, and
     `target` is where the domain leads when it is not failed over."""
+    declared: bool = False
+    """A declarative file says it: a standby that is not said goes. But while the domain is failed over neither that
+    nor a canary is looked at, for no file moves viewers then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,8 @@ def change_of(write: Write) -> Change:
     before, after = decode(write.before), decode(write.after())
     if write.after() is None:
         return Change("deleted", write.domain, write.revision, before, None)
-    return Change("updated" if write.before else "created", write.domain, write.revision, before, after)
+    message = aside(before, after)
+    return Change("updated" if write.before else "created", write.domain, write.revision, before, after, message)
 
 
 def unchanged(route: Route, message: str = "") -> Change:

@@ -13,6 +13,7 @@ from table_admin.asking import ask
 from table_admin.behind import behind
 from table_admin.changes import is_live
 from table_admin.doctor_policy import guarding, refused_with
+from table_admin.doctor_second_targets import second_targets
 from table_admin.errors import TableAdminError
 from table_admin.finding import Finding
 from table_admin.inputs import epoch_text, parse_domain
@@ -49,6 +50,7 @@ def doctor(table: RoutingTable, domain: str, *, edge: str | None = None) -> Iter
         yield from behind(table, route, distribution)
         yield from _secret(table, route)
         yield from guarding(table, route)
+        yield from second_targets(table, route)
     headers = yield from _answer(example_of(domain, _ANY), edge, refused_with(route))
     if headers is not None and route is not None and not (route.origin.website or isinstance(route.origin, Redirect)):
         yield from _sharing(table, headers, distribution)

@@ -8,8 +8,9 @@ from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route
 from table_admin.changes import Change, Revision, is_managed
 from table_admin.deployments.deploy import Deployed
-from table_admin.explain import Explanation
+from table_admin.explain import Explanation, Way
 from table_admin.policies import policy_document
+from table_admin.second_targets import second_targets_document
 from table_admin.tables import Action
 
 
@@ -93,6 +94,17 @@ class MaintenanceDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryDocument:
+    """A second target that some of a domain's viewers get: a gradual cut-over."""
+
+    target: str
+    weight: int
+    """Of a hundred viewers, how many."""
+    cookie: str
+    """One whose value says who a viewer is; empty, or not there: address and user agent do."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouteDocument:
     """One row: which origin answers for a domain, and what people want to know about it."""
 
@@ -127,6 +139,12 @@ class RouteDocument:
     """Of the response; an empty value takes one away."""
     maintenance: MaintenanceDocument | None
     """Answered with a page that says so, and 503."""
+    canary: CanaryDocument | None
+    """What some of the viewers get."""
+    standby: str | None
+    """A second target, where `fail-over` leads; while the domain is failed over, what is stood in for."""
+    failed_over: bool
+    """Whether `target` stands in for `standby`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +219,11 @@ class ExplanationDocument:
     rule_reason: str
     """Why this rule, or why none; empty for a row without rules."""
     policy: dict[str, str]
-    """In words, what is not as with a row that says nothing: who, maintenance, noindex, headers."""
+    """In words, what is not as with a row that says nothing: who, maintenance, noindex, headers, canary, standby."""
     let_in: WayDocument | None
     """What those get whom the row lets in, where it refuses others: these are what is above."""
+    of_canary: WayDocument | None
+    """What those get who are on the side of the row's canary, where no viewer is named: what is above is for others."""
 
 
 def route_document(route: Route) -> RouteDocument:
@@ -211,6 +231,9 @@ def route_document(route: Route) -> RouteDocument:
     shown = {"origin": _origin_document(route.origin), "managed": is_managed(route), **policy_document(route.policy)}
     if shown["maintenance"] is not None:
         shown["maintenance"] = MaintenanceDocument(**shown["maintenance"])
+    shown |= second_targets_document(route)
+    if shown["canary"] is not None:
+        shown["canary"] = CanaryDocument(**shown["canary"])
     former = [FormerDocument(*one) for one in route.former]
     rules = [
         RuleDocument(rule.pattern, rule.target, _origin_document(rule.origin), rule.strip_prefix, rule.generation)
@@ -271,8 +294,13 @@ def explanation_document(found: Explanation) -> ExplanationDocument:
         found.rule,
         found.rule_reason,
         dict(found.policy),
-        WayDocument(found.let_in.viewer_request, found.let_in.origin_request) if found.let_in else None,
+        _way_document(found.let_in),
+        _way_document(found.of_canary),
     )
+
+
+def _way_document(way: Way | None) -> WayDocument | None:
+    return WayDocument(way.viewer_request, way.origin_request) if way is not None else None
 
 
 def _origin_document(origin: Answering) -> OriginDocument:

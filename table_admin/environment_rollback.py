@@ -13,7 +13,7 @@ from table_admin.inputs import iso, parse_environment
 from table_admin.ownership import OnLeft, manages, not_managed
 from table_admin.rollback import commit, to_state
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, Write
+from table_admin.tables import TRANSACTION_ROWS, Write, together
 
 
 def rollback_environment(
@@ -67,9 +67,18 @@ def _to_moment(
                 writes.append(to_state(table, entry, item, None, False, note))
             except TableAdminError as error:
                 left.append((domain, str(error)))
-    changes = commit(table, [write for write in writes if write is not None], dry_run)
+    changes = _in_turn(table, [write for write in writes if write is not None], dry_run)
     for domain, why in left:
         on_left(domain, why)
+    return changes
+
+
+def _in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> list[Change]:
+    changes: list[Change] = []
+    while writes:
+        count = together(writes)
+        changes += commit(table, writes[:count], dry_run)
+        writes = writes[count:]
     return changes
 
 

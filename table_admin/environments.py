@@ -40,6 +40,7 @@ from table_admin.ownership import (
 from table_admin.policies import parse_policy
 from table_admin.promotions import refuse_promoted
 from table_admin.routing_table import OnBroken, RoutingTable
+from table_admin.second_targets import is_failed_over
 from table_admin.tables import Write
 from table_admin.transactions import commit_all, commit_in_turn
 
@@ -223,7 +224,9 @@ def extend(
             continue
         if more is not None:
             expires_at = max(route.expires_at or 0, int(table.clock())) + more
-        wanted.append(Put(route.domain, route.target, expires_at=expires_at, permanent=permanent, note=note or None))
+        put = Put(route.domain, route.target, expires_at=expires_at, permanent=permanent, note=note or None)
+        # What is served now is what goes on, also where that is the standby.
+        wanted.append(replace(put, failed_over=is_failed_over(route)))
     if not wanted:
         raise InvalidInput(f"The environment {name} is permanent: there is no expiry to add to.")
     changes = commit_all(table, wanted, rows.managed, dry_run)

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from edge_handler.answers import Result
 from edge_handler.errors import BrokenRow, StorageUnreachable
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.canary import CANARY, STABLE
 from edge_handler.routes.destination import Destination, decode_destination
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.policy import Policy
@@ -30,11 +32,10 @@ from table_admin.inputs import parse_host
 from table_admin.policy_words import explained
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
+from table_admin.second_target_words import canary_words, standby_words
 from table_admin.snapshots.known import known_at_edge
+from table_admin.viewers import Viewer, headers_of, of_side, side_words
 from table_admin.which_row import Which, which_row
-
-_NOBODYS_ADDRESS = "0.0.0.0"  # noqa: S104  # it is bound to nothing
-"""Of no network that somebody lets in, but of all addresses."""
 
 
 class _Edge(NamedTuple):
@@ -80,13 +81,25 @@ class Explanation:
     rule_reason: str = ""
     """Why this rule, or why none; empty for a row without rules."""
     policy: Mapping[str, str] = field(default_factory=dict)
-    """What the row says of who gets an answer and what goes with it, see `policy_words.explained`."""
+    """What the row says of who gets an answer and what goes with it, see `policy_words.explained`; and of a canary and
+    a standby."""
     let_in: Way | None = None
     """What those get whom the row lets in, where viewer-request refuses others: these are what is above."""
+    of_canary: Way | None = None
+    """What those get who are on the side of the row's canary, where nobody is named: what is above is for others."""
 
 
-def explain(table: RoutingTable, url: str) -> Explanation:
-    """Run both handlers on a GET of `url`, against the table as it is now. Raises InvalidInput."""
+def explain(table: RoutingTable, url: str, viewer: Viewer | None = None) -> Explanation:
+    """Run both handlers on a GET of `url`, against the table as it is now.
+
+    Args:
+        table: where.
+        url: what a browser is given.
+        viewer: who asks; by default somebody who gets the row's own target.
+
+    Raises:
+        InvalidInput: it is no URL.
+    """
     try:
         parts = urlsplit(url if "://" in url else f"https://{url}")
         host = parts.hostname or ""
@@ -99,13 +112,18 @@ def explain(table: RoutingTable, url: str) -> Explanation:
     which = which_row(table, domain, uri)
     edge = _edge()
     resolver = Resolver(_Table(table), edge.settings, table.clock)
-    way, result = _walk(edge, resolver, table, _event(domain, uri, parts.query))
     row = which.row if is_live(which.row, table.clock()) else None
-    let_in = None
+    canary = row.canary if row is not None else None
+    asks = viewer or (of_side(STABLE, canary) if canary is not None else Viewer())
+    event = functools.partial(_event, domain, uri, parts.query)
+    way, result = _walk(edge, resolver, table, event(asks))
+    let_in, of_canary, others = None, None, resolver
     if "status" in result and row is not None and row.policy is not None and row.policy.guards:
         # Nobody's key is needed for that, and nobody who may explain is let in.
-        open_to_all = Resolver(_Table(table, guarded=False), edge.settings, table.clock)
-        let_in, _ = _walk(edge, open_to_all, table, _event(domain, uri, parts.query))
+        others = Resolver(_Table(table, guarded=False), edge.settings, table.clock)
+        let_in, _ = _walk(edge, others, table, event(asks))
+    if canary is not None and viewer is None and which.rule is None:
+        of_canary, _ = _walk(edge, others, table, event(of_side(CANARY, canary)))
     return Explanation(
         url,
         domain,
@@ -117,9 +135,24 @@ def explain(table: RoutingTable, url: str) -> Explanation:
         known=_known(table, which.domain),
         rule=which.rule.pattern if which.rule is not None else "",
         rule_reason=which.rule_reason,
-        policy=explained(row) if row is not None else {},
+        policy={**explained(row), **_second_targets(table, row, which, viewer)} if row is not None else {},
         let_in=let_in,
+        of_canary=of_canary,
     )
+
+
+def _second_targets(table: RoutingTable, row: Route, which: Which, viewer: Viewer | None) -> dict[str, str]:
+    """Return a line for a canary, and one for a standby, where the row has them."""
+    found = {}
+    if row.canary is not None:
+        of_path = "this path goes by its rule on both sides"
+        if which.rule is None:
+            of_path = side_words(row, row.canary, viewer) if viewer is not None else ""
+        nothing = _missing(table, row.canary.origin)
+        found["canary"] = "; ".join(filter(None, (canary_words(row.canary), of_path, nothing)))
+    if row.standby is not None:
+        found["standby"] = standby_words(row.standby, row.domain)
+    return found
 
 
 def _walk(edge: _Edge, resolver: Resolver, table: RoutingTable, event: dict[str, Any]) -> tuple[Way, Result]:
@@ -251,12 +284,12 @@ def _file(stamp: str, uri: str, query: str, settings: Settings, table: RoutingTa
     return {"file": found.path, "sent_with": found.status, "cache_control": dict(headers).get("cache-control", "")}
 
 
-def _event(host: str, uri: str, querystring: str) -> dict[str, Any]:
+def _event(host: str, uri: str, querystring: str, viewer: Viewer = Viewer()) -> dict[str, Any]:  # noqa: B008  # frozen
     request = {
-        "clientIp": _NOBODYS_ADDRESS,
+        "clientIp": viewer.address,
         "method": "GET",
         "uri": uri,
         "querystring": querystring,
-        "headers": {"host": [{"key": "Host", "value": host}]},
+        "headers": {"host": [{"key": "Host", "value": host}], **headers_of(viewer)},
     }
     return {"Records": [{"cf": {"config": {"requestId": "explain"}, "request": request}}]}

@@ -22,8 +22,9 @@ FIELDS = (
     *("domain", "target", "environment", "service", "owner", "expires_at", "keep_host", "note", "managed", "source"),
     "rules",
     *("private", "allow", "noindex", "headers", "maintenance"),
+    *("canary", "standby", "failed_over"),
 )
-_BOOLEANS = ("keep_host", "managed", "private", "noindex")
+_BOOLEANS = ("keep_host", "managed", "private", "noindex", "failed_over")
 _ENDINGS: dict[str, Format] = {f".{form}": form for form in FORMATS} | {".ndjson": "jsonl", ".yml": "yaml"}
 _DELIMITERS = ",;\t"
 _NOTHING = f'{_DELIMITERS}" \xa0\r\n'

@@ -1,6 +1,7 @@
 """A line of a file of routes: what it asks for, and how a route is written as one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TextIO
 
 from edge_handler.routes.route import Route
@@ -12,6 +13,7 @@ from table_admin.inputs import iso
 from table_admin.manifest import NEVER, complaint, route_put, validator
 from table_admin.path_rules import written_rules
 from table_admin.policies import policy_document
+from table_admin.second_targets import NONE, second_targets_document
 
 
 def read_rows(stream: TextIO, form: Format, bucket: str = "") -> Iterator[tuple[int, Put | str]]:
@@ -45,9 +47,12 @@ def values_of(route: Route) -> dict[str, Any]:
         "rules": written_rules(route),
         # A row that says nothing of these is written as before there were such fields.
         **{name: value for name, value in policy_document(route.policy).items() if value},
+        **{name: value for name, value in second_targets_document(route).items() if value},
     }
     if route.policy is not None and route.policy.noindex is False:
         values["noindex"] = False
+    if route.standby is not None:
+        values["failed_over"] = route.standby.failed_over
     return {name: value for name, value in values.items() if value not in (None, "")}
 
 
@@ -66,11 +71,22 @@ def _put(values: Any, form: Format, bucket: str) -> Put | str:
     for name, value, needed in (("domain", domain, True), ("owner", owner, False)):
         if not isinstance(value, str) and (needed or value is not None):
             return f"{name} is missing, or no text."
-    body = {name: value for name, value in given.items() if name not in ("domain", "owner")}
+    body = {name: value for name, value in given.items() if name not in ("domain", "owner", "failed_over")}
     errors = [*validator("route").iter_errors(body)]
     if errors:
         return f"{complaint(errors[0], form)}."
     try:
-        return route_put(str(domain), body, owner, bucket)
+        put = route_put(str(domain), body, owner, bucket)
+        return replace(put, failed_over=_failed_over(given.get("failed_over"), put))
     except InvalidInput as error:
         return str(error)
+
+
+def _failed_over(said: Any, put: Put) -> bool | None:
+    if said not in (None, False, True):
+        raise InvalidInput("failed_over is true or false.")
+    if put.standby not in (None, NONE):
+        return said  # type: ignore[no-any-return]  # it is one of these
+    if said:
+        raise InvalidInput("failed_over: what it stands in for is missing; say it as standby.")
+    return None  # programs write so of a row that has none

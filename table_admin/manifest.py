@@ -1,7 +1,7 @@
 """A declarative file: the routes somebody keeps, in YAML. Whatever is wrong with it is said with its line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from table_admin.errors import InvalidInput
 from table_admin.inputs import parse_domain, parse_time
 from table_admin.policies import FIELDS, ONLY_HEADERS, parse_policy, said_of
 from table_admin.rule_targets import parse_pattern, parse_rules
+from table_admin.second_targets import parse_canary, parse_standby
 from table_admin.targets import full_target
 from table_admin.yaml_data import Path as _Path
 from table_admin.yaml_data import plain_data
@@ -33,17 +34,20 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a declarative file says; `lines` by domain, and `rule_lines` by domain and pattern, for messages."""
+    """What a declarative file says; `lines` by domain, and `part_lines` by domain and part, for messages.
+
+    A part is a rule's pattern, `canary` or `standby`: no pattern is without a slash.
+    """
 
     path: str
     owner: str
     routes: dict[str, Put]
     lines: dict[str, int]
-    rule_lines: dict[tuple[str, str], int]
+    part_lines: dict[tuple[str, str], int]
 
-    def at(self, domain: str, pattern: str = "") -> str:
-        """Return where a domain, or one of its rules, is written, as editors understand it."""
-        return f"{self.path}:{self.rule_lines.get((domain, pattern), self.lines[domain])}"
+    def at(self, domain: str, part: str = "") -> str:
+        """Return where a domain, or a part of what is said of it, is written, as editors understand it."""
+        return f"{self.path}:{self.part_lines.get((domain, part), self.lines[domain])}"
 
 
 def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
@@ -65,7 +69,7 @@ def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
     _check(document, lines, path)
     routes: dict[str, Put] = {}
     line_of: dict[str, int] = {}
-    rule_line_of: dict[tuple[str, str], int] = {}
+    part_line_of: dict[tuple[str, str], int] = {}
     for written, body in document["routes"].items():
         line = lines["routes", written]
         try:
@@ -77,17 +81,21 @@ def load_manifest(path: str, text: str, bucket: str = "") -> Manifest:
             for name, one, at in _policy_parts(said):
                 line = lines["routes", written, *at]
                 parse_policy(said_of({name: one}))
+            for check, at in _second_target_parts(said, bucket):
+                line = lines["routes", written, *at]
+                check()
             line = lines["routes", written]
             put = _whole(route_put(written, said, document["owner"], bucket))
         except InvalidInput as error:
             raise InvalidInput(f"{path}:{line}: {error}") from error
-        rule_line_of |= {
+        part_line_of |= {
             (put.domain, parse_pattern(pattern)): lines["routes", written, "rules", pattern] for pattern in rules
         }
+        part_line_of |= {(put.domain, at[0]): lines["routes", written, *at] for _, at in _second_target_parts(said)}
         if put.domain in routes:
             raise InvalidInput(f"{path}:{line}: {put.domain} is in line {line_of[put.domain]} already.")
         routes[put.domain], line_of[put.domain] = put, line
-    return Manifest(path, document["owner"], routes, line_of, rule_line_of)
+    return Manifest(path, document["owner"], routes, line_of, part_line_of)
 
 
 def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucket: str = "") -> Put:
@@ -113,6 +121,8 @@ def route_put(domain: str, body: dict[str, Any], owner: str | None = None, bucke
         only_rules="rules" in body,
         # As of rules, what is said of headers is all of them.
         policy=parse_policy(said_of({**body, ONLY_HEADERS: "headers" in body})) or None,
+        canary=parse_canary(body.get("canary"), bucket),
+        standby=parse_standby(body.get("standby"), bucket),
     )
 
 
@@ -137,6 +147,21 @@ def _policy_parts(said: dict[str, Any]) -> Iterator[tuple[str, Any, tuple[str | 
             yield name, value, (name,)
 
 
+def _second_target_parts(
+    said: dict[str, Any], bucket: str = ""
+) -> Iterator[tuple[Callable[[], object], tuple[str, ...]]]:
+    """Yield what checks each thing that is said of a canary and a standby, and where it is written; targets last."""
+    canary, standby = said.get("canary"), said.get("standby")
+    if canary is not None:
+        yield lambda: parse_canary(canary if isinstance(canary, str) else {}), ("canary",)
+    if isinstance(canary, dict):
+        for name in ("weight", "cookie", "target"):
+            if name in canary:
+                yield lambda name=name: parse_canary({name: canary[name]}, bucket), ("canary", name)  # type: ignore[misc]
+    if standby is not None:
+        yield lambda: parse_standby(standby, bucket), ("standby",)
+
+
 def _whole(put: Put) -> Put:
     """Return what a file asks for that says it all: what it does not say is the default, not what the row has."""
     return replace(
@@ -150,6 +175,7 @@ def _whole(put: Put) -> Put:
         only_rules=True,
         policy=put.policy or {},
         only_policy=True,
+        declared=True,
     )
 
 

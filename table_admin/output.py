@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge_handler.routes.route import Route
+from table_admin import second_target_words
 from table_admin.access import Link
 from table_admin.changes import Change, Revision, differences
 from table_admin.deployments.items import Deployment
@@ -21,6 +22,7 @@ from table_admin.path_rules import written_rules
 from table_admin.plan import Plan
 from table_admin.policies import FIELDS
 from table_admin.policy_words import badges, difference_words, route_words
+from table_admin.second_target_words import FIELDS as SECOND_FIELDS
 from table_admin.terminal import Progress as progress  # noqa: N813  # a function to who calls it
 from table_admin.terminal import counted, echo
 from table_admin.terminal import table as print_table
@@ -72,7 +74,8 @@ def print_route(route: Route) -> None:
     values["origin"] = " ".join(f"{name}={value}" for name, value in values["origin"].items())
     values["expires_at"] = epoch_text(route.expires_at) or "never"
     values["rules"] = f"\n{'':<13}".join(f"{pattern} -> {target}" for pattern, target in written_rules(route).items())
-    values |= {name: text.replace("\n", f"\n{'':<13}") for name, text in route_words(route).items()}
+    words = route_words(route) | second_target_words.route_words(route)
+    values |= {name: text.replace("\n", f"\n{'':<13}") for name, text in words.items()}
     for name, value in values.items():
         for line in f"{name + ':':<13}{value}".split("\n"):
             echo(line.rstrip())
@@ -142,15 +145,24 @@ def print_differences(found: Mapping[str, tuple[Any, Any]], indent: str = "") ->
                 if one.get(pattern) != other.get(pattern):
                     print_differences({f"{_OF_RULES[name]} {pattern}": (one.get(pattern), other.get(pattern))}, indent)
             continue
-        cells = [(name, _cell(name, before), _cell(name, after))]
-        for what, old, new in difference_words(name, before, after) if name in FIELDS else cells:
+        for what, old, new in _difference(name, before, after):
             echo(f"{indent}{what}: ", (old, "red"), " -> ", (new, "green"))
+
+
+def _difference(name: str, before: Any, after: Any) -> Iterable[tuple[str, str, str]]:
+    if name in FIELDS:
+        return difference_words(name, before, after)
+    if name in SECOND_FIELDS:
+        return [second_target_words.difference_words(name, before, after)]
+    return [(name, _cell(name, before), _cell(name, after))]
 
 
 def _print_differences_beside(change: Change) -> None:
     """Print what the line of a change has no room for."""
     found = differences(change.before, change.after)
-    print_differences({name: found[name] for name in (*_OF_RULES, *FIELDS) if name in found}, indent="    ")
+    print_differences(
+        {name: found[name] for name in (*_OF_RULES, *FIELDS, *SECOND_FIELDS) if name in found}, indent="    "
+    )
 
 
 def print_update(change: Change) -> None:
@@ -203,6 +215,10 @@ def print_explanation(found: Explanation) -> None:
     origin_request = found.let_in.origin_request if found.let_in is not None else found.origin_request
     if origin_request is not None:
         echo(f"  origin-request  {_step(origin_request)} (on a cache miss)")
+    if found.of_canary is not None:
+        echo(f"  of the canary   {_step(found.of_canary.viewer_request)}")
+        if found.of_canary.origin_request is not None:
+            echo(f"  {'':<15} {_step(found.of_canary.origin_request)} (on a cache miss)")
 
 
 def print_swept(swept: Iterable[Swept], dry_run: bool) -> None:
@@ -276,12 +292,16 @@ def environment_rows(found: Iterable[Environment]) -> Iterator[Sequence[str]]:
 
 def _beside_cells(route: Route | None) -> tuple[str, str]:
     """Return the cells of what a route has beside its target."""
-    return str(len(route.rules) or "") if route else "", ",".join(badges(route))
+    return str(len(route.rules) or "") if route else "", ",".join(_badges(route))
 
 
 def _beside(route: Route | None) -> str:
     rules = [counted(len(route.rules), "rule")] if route and route.rules else []
-    return "".join(f", {word}" for word in (*rules, *badges(route)))
+    return "".join(f", {word}" for word in (*rules, *_badges(route)))
+
+
+def _badges(route: Route | None) -> list[str]:
+    return badges(route) + second_target_words.badges(route)
 
 
 def _cell(name: str, value: Any) -> str:

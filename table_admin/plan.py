@@ -16,7 +16,7 @@ from table_admin.errors import InvalidInput, RevisionConflict, TableAdminError
 from table_admin.manifest import Manifest
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, Write, follow, revision_of
+from table_admin.tables import Write, follow, revision_of, together
 
 # As octodns has them: of a table of some size, a plan that changes or removes a third is more often a mistake.
 MAX_CHANGED_SHARE = 0.3
@@ -93,7 +93,7 @@ def make_plan(table: RoutingTable, manifest: Manifest, *, adopt: bool = False) -
                 _refuse_others(table, item, manifest.owner)
             write = table.plan_put(put, item)
         except TableAdminError as error:
-            raise type(error)(f"{manifest.at(domain, error.pattern)}: {error}") from error
+            raise type(error)(f"{manifest.at(domain, error.pattern or error.part)}: {error}") from error
         if write is None or same_but_note(decode(item), decode(write.after())):
             unchanged += 1  # a note goes with the revision that something else makes
         else:
@@ -140,7 +140,8 @@ def apply_plan(
 
     def next_chunk() -> list[Change]:
         nonlocal rest
-        chunk = _ordered(rest)[:TRANSACTION_ROWS]
+        ordered = _ordered(rest)
+        chunk = ordered[: together(ordered)]
         try:
             changes = table.commit(chunk, later=rest.writes)
         except RevisionConflict as error:
@@ -150,7 +151,7 @@ def apply_plan(
             if not force:
                 rest.check_safety()
             raise
-        rest = replace(rest, writes=tuple(_ordered(rest)[TRANSACTION_ROWS:]))
+        rest = replace(rest, writes=tuple(ordered[len(chunk) :]))
         return list(changes)
 
     while rest.writes:

@@ -15,6 +15,7 @@ from table_admin.ownership import rows_of, unmanaged
 from table_admin.path_rules import answering, rules_text, written_pattern
 from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import targets_of
+from table_admin.second_targets import lasting_origin
 from table_admin.tables import Write, follow
 from table_admin.transactions import commit_all
 
@@ -106,7 +107,7 @@ def _promoted_before(
     changes = []
     for domain, source in sources.items():
         route = decode(items.get(domain))
-        if route is None or not is_live(route, table.clock()) or route.origin != source.origin:
+        if route is None or not is_live(route, table.clock()) or lasting_origin(route) != source.origin:
             raise NotFound(
                 f"The environment {name} has expired or was removed; make it again with env up, then promote it."
             )
@@ -156,11 +157,11 @@ def _served(table: RoutingTable, name: str, gone: Collection[Route], whole: bool
             continue  # another of its services
         # A deployment's files are kept for as long as a row names it, whatever environment it was made for; and
         # nothing is behind a redirect.
-        promoted = promoted_from(route) == name and (whole or route.origin in origins)
-        for number, (origin, target) in enumerate(zip(answering(route), targets_of(route), strict=True)):
+        promoted = promoted_from(route) == name and (whole or lasting_origin(route) in origins)
+        for origin, target in zip(answering(route), targets_of(route), strict=True):
             if isinstance(origin, DeploymentOrigin | Redirect):
                 continue
-            if _own_part(name, origin) in own or (promoted and number == 0):
+            if _own_part(name, origin) in own or (promoted and origin == lasting_origin(route)):
                 yield route.domain, target
 
 

@@ -181,9 +181,13 @@ def commit(table: RoutingTable, writes: Sequence[Write], dry_run: bool, if_revis
             raise RevisionConflict(write.domain, revision_of(write.before), given=True)
     changes = table.commit(writes, dry_run=dry_run)
     return [
-        replace(change, message=undoing(table, write.domain, write.restores or 0, change.revision))
+        replace(change, message=_told(change, undoing(table, write.domain, write.restores or 0, change.revision)))
         for write, change in zip(writes, changes, strict=True)
     ]
+
+
+def _told(change: Change, undone: str) -> str:
+    return "; ".join(filter(None, (undone, change.message)))
 
 
 def to_state(
@@ -237,9 +241,9 @@ def _restored(table: RoutingTable, state: Route, item: Item | None, current: Rou
     live = current is not None and is_live(current, table.clock())
     same = live and current is not None and current.origin == state.origin
     generation = current.generation if current is not None else 1
-    former = former_of(current, state, table.clock())
     rules = renewed(state.rules, rules_before(current, table.clock()))
     canary = renewed_canary(state.canary, current.canary if live and current is not None else None)
-    state = state._replace(generation=generation, former=former, rules=rules, canary=canary)
+    state = state._replace(generation=generation, rules=rules, canary=canary)
+    state = state._replace(former=former_of(current, state, table.clock()))
     route = table.stamped(state, note)
     return table.write("rollback", state.domain, item, encode_route(route), not same)

@@ -48,9 +48,9 @@ from table_admin.path_rules import renewed, rules_before
 from table_admin.policies import parse_policy, planned_policy, policy_of_broken, renewed_policy
 from table_admin.redirect_loops import refuse_redirect_loops
 from table_admin.rule_targets import parse_rules, planned_rules
-from table_admin.second_targets import parse_canary, parse_standby, planned_canary, planned_standby, served_first
+from table_admin.second_targets import parse_canary, parse_standby, planned_canary, planned_standby, served_first, wrong
 from table_admin.selection import Selection, selected_page
-from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of
+from table_admin.tables import TRANSACTION_ROWS, Action, Page, Tables, Write, follow, revision_of, together
 from table_admin.targets import ClientFactory, TargetResolver
 
 OnBroken = Callable[[str, str], object]
@@ -326,11 +326,15 @@ class RoutingTable:
         rules = planned_rules(
             kept.rules if kept is not None else (), wanted.rules, self.targets, whole=wanted.only_rules
         )
-        after = after._replace(former=former_of(before, after, now), rules=renewed(rules, rules_before(before, now)))
-        after = after._replace(policy=policy, **self._second_targets(wanted, kept if live else None, origin))
+        after = after._replace(policy=policy, rules=renewed(rules, rules_before(before, now)))
+        after = after._replace(**self._second_targets(wanted, kept if live else None, origin))
+        after = after._replace(former=former_of(before, after, now))
         if before is not None and same_but_note(before, after) and after.note in ("", before.note):
             return None
         new_generation = not live or before is None or before.origin != origin
+        if live and before is not None and before.canary is not None and before.canary.origin == origin:
+            # As a promotion does: what its viewers have in the CDN is what all get.
+            after, new_generation = after._replace(generation=before.canary.generation), False
         return self.write("put", wanted.domain, item, encode_route(after), new_generation)
 
     def _second_targets(self, wanted: Put, before: Route | None, origin: Answering) -> dict[str, Any]:
@@ -338,7 +342,7 @@ class RoutingTable:
         standby = planned_standby(had[1], wanted.standby, self.targets)
         if standby is not None:
             if standby.origin == origin:
-                raise InvalidInput(f"{wanted.domain} leads to its standby already; a standby is another target.")
+                raise wrong("standby", f"{wanted.domain} leads to its standby already; a standby is another target.")
             if wanted.failed_over is not None:
                 standby = standby._replace(failed_over=wanted.failed_over)
         return {"canary": planned_canary(had[0], wanted.canary, origin, self.targets), "standby": standby}
@@ -368,8 +372,9 @@ class RoutingTable:
             RevisionConflict: a row is not what it was when it was read; nothing was written.
         """
         writes = [*writes]
-        if len(writes) > TRANSACTION_ROWS:
-            raise InvalidInput(f"{len(writes)} routes at once; at most {TRANSACTION_ROWS} can be written together.")
+        if len(writes) > (most := together(writes)):
+            beside = "" if most == TRANSACTION_ROWS else " with as many deployments"
+            raise InvalidInput(f"{len(writes)} routes at once; at most {most}{beside} can be written together.")
         refuse_redirect_loops(self.tables, writes, later)
         if writes and not dry_run:
             writes = self.tables.commit(writes)

@@ -78,14 +78,14 @@ def planned_canary(
     canary = before
     if isinstance(said, Mapping):
         if before is None and not {"target", "weight"} <= {*said}:
-            raise InvalidInput("A canary begins with a target and a weight.")
+            raise wrong("canary", "A canary begins with a target and a weight.")
         canary = _canary(before, said, resolver)
         if canary.origin == origin:
-            raise InvalidInput("That is what all viewers get already: a canary needs another target.")
+            raise wrong("canary", "That is what all viewers get already: a canary needs another target.")
     if canary is None or canary.origin == origin:
         return None
     if isinstance(origin, Redirect):
-        raise InvalidInput("A domain that is redirected has no canary; end it first: table-admin canary abort.")
+        raise wrong("canary", "A domain that is redirected has no canary; end it first: table-admin canary abort.")
     return canary
 
 
@@ -93,11 +93,18 @@ def _canary(before: Canary | None, said: Mapping[str, Any], resolver: TargetReso
     if before is None or "target" in said:
         origin = _resolved(said["target"], resolver, "canary")
         if isinstance(origin, Redirect):
-            raise InvalidInput("A canary is a site or a service, no redirect.")
+            raise wrong("canary", "A canary is a site or a service, no redirect.")
         generation = before.generation if before is not None and before.origin == origin else NEW
         since = before.since if before is not None else NEW
         before = Canary(origin, before.weight if before else 0, since, generation, before.cookie if before else "")
     return before._replace(**said)
+
+
+def wrong(part: str, text: str) -> InvalidInput:
+    """Return an error that is about a canary or a standby: a file's says the line."""
+    error = InvalidInput(text)
+    error.part = part
+    return error
 
 
 def planned_standby(before: Standby | None, said: str | None, resolver: TargetResolver) -> Standby | None:
@@ -126,15 +133,17 @@ def served_first(wanted: "Put", before: Route | None) -> "Put":
     """
     standby = before.standby if before is not None else None
     if wanted.failed_over is not None or before is None or standby is None or not standby.failed_over:
-        return wanted
+        return replace(wanted, standby=wanted.standby or NONE) if wanted.declared else wanted
+    if wanted.declared:
+        wanted = replace(wanted, standby=None, canary=None)
     if wanted.standby == NONE:
         raise InvalidInput(f"{wanted.domain} is failed over to its standby: table-admin fail-back goes first.")
     keeps = wanted.keep_host if wanted.keep_host is not None else standby.target.startswith(KEEP_HOST)
     primary = RuleTarget(wanted.target, keep_host=bool(keeps) and wanted.target.startswith("https://"))
     serving = parse_rule_target(wanted.standby or written_target(before.target, before.origin))
-    return replace(
-        wanted, target=serving.target, keep_host=serving.keep_host or None, standby=str(primary), failed_over=True
-    )
+    # Said of an https target, also that it does not keep the host: the row's word is not asked then.
+    keep_host = serving.keep_host or (False if serving.target.startswith("https://") else None)
+    return replace(wanted, target=serving.target, keep_host=keep_host, standby=str(primary), failed_over=True)
 
 
 def written_target(target: str, origin: Answering) -> str:
@@ -148,6 +157,31 @@ def swapped(route: Route, standby: Standby) -> Route:
     target, origin, failed_over = standby
     other = Standby(written_target(route.target, route.origin), route.origin, not failed_over)
     return route._replace(target=bare_target(target), origin=origin, standby=other, canary=None)
+
+
+def aside(before: Route | None, after: Route | None) -> str:
+    """Return what people should know of a write beside what they asked for; empty where that is nothing."""
+    if before is None or after is None:
+        return ""
+    said, standby = [], after.standby
+    if is_failed_over(before) != is_failed_over(after):
+        said.append("it is failed over to its standby" if is_failed_over(after) else "it is failed back")
+    elif standby is not None and standby.failed_over and before.standby != standby:
+        said.append(f"it is failed over, and leads to {standby.target} after fail-back")
+    if before.canary is not None and after.canary is None and before.canary.origin != after.origin:
+        said.append(f"its canary {before.canary.target} ended")
+    return "; ".join(said)
+
+
+def is_failed_over(route: Route | None) -> bool:
+    """Tell whether viewers get a route's standby."""
+    return route is not None and route.standby is not None and route.standby.failed_over
+
+
+def lasting_origin(route: Route) -> Answering:
+    """Return where a route leads when it is not failed over."""
+    standby = route.standby
+    return standby.origin if standby is not None and standby.failed_over else route.origin
 
 
 def asked_canary(canary: Canary | None) -> Canary | None:

@@ -27,7 +27,8 @@ from table_admin.policies import policy_in_revision
 Action = Literal["put", "touch", "delete", "rollback"]
 T = TypeVar("T")
 TRANSACTION_ROWS = 33
-"""A transaction takes 100 items; every row comes with its history, and with a check of its deployment."""
+"""At most, see `together`: every row comes with its history, and with a check of a deployment that is new to it."""
+_TRANSACTION_ITEMS = 100
 BATCH_KEYS = 100
 _ATTEMPTS = 8
 _PAUSE_SECONDS = 0.05
@@ -101,6 +102,27 @@ class Write:
         if "canary" in self.row:
             stamps["canary"] = canary_in_revision(self.row["canary"], self.revision)
         return {**self.row, **stamps}
+
+
+def together(writes: Sequence[Write]) -> int:
+    """Return how many of them, from the first on, go into one transaction: at least one, TRANSACTION_ROWS at most."""
+    count = min(len(writes), TRANSACTION_ROWS)
+    while count > 1 and 2 * count + len(_checked(writes[:count])) > _TRANSACTION_ITEMS:
+        count -= 1
+    return count
+
+
+def _checked(writes: Sequence[Write]) -> list[str]:
+    """Return the keys of the deployments that have to be ready.
+
+    Not of those that a row names already: they are kept for as long as it does. So whatever becomes of what a domain is
+    moved away from, it can be moved.
+    """
+    found: dict[str, None] = {}
+    for write in writes:
+        had = keys_of_row(write.before)
+        found |= dict.fromkeys(key for key in keys_of_row(write.after()) if key not in had)
+    return [*found]
 
 
 class Tables:
@@ -200,7 +222,7 @@ class Tables:
         """
         stamp = self._announcements.stamp(len(writes))
         writes = [replace(write, announced_at=stamp) for write in writes]
-        checked = [*dict.fromkeys(key for write in writes for key in keys_of_row(write.after()))]
+        checked = _checked(writes)
         for attempt in range(_ATTEMPTS):
             found = self._transact(writes, checked)
             if found is None:

@@ -6,7 +6,7 @@ from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import decode_route
 from table_admin.changes import Change, Put, unchanged
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import TRANSACTION_ROWS, Write
+from table_admin.tables import Write, together
 
 
 def commit_all(
@@ -25,7 +25,8 @@ def commit_all(
     writes = [*filter(None, (table.plan_put(put, items.get(put.domain)) for put in wanted))]
     if writes:
         writes += beside
-    room = max(0, TRANSACTION_ROWS - len(writes))
+    first = max(len(writes), together([*writes, *also]))
+    room = first - len(writes)
     done = {change.domain: change for change in table.commit([*writes, *also[:room]], dry_run=dry_run)}
     done |= {change.domain: change for change in commit_in_turn(table, also[room:], dry_run)}
     for write in beside:
@@ -38,6 +39,8 @@ def commit_all(
 
 def commit_in_turn(table: RoutingTable, writes: Sequence[Write], dry_run: bool) -> Iterator[Change]:
     """Write any number of rows, as many together as a transaction takes; yield each when it is written."""
-    for start in range(0, len(writes), TRANSACTION_ROWS):
-        yield from table.commit(writes[start : start + TRANSACTION_ROWS], dry_run=dry_run)
+    while writes:
+        count = together(writes)
+        yield from table.commit(writes[:count], dry_run=dry_run)
+        writes = writes[count:]
     table.tables.announce_withheld(table.actor)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route
-from table_admin.changes import Change, is_live, promoted_from, put_of
+from table_admin.changes import Change, Put, is_live, promoted_from, put_of
 from table_admin.errors import InvalidInput, RevisionConflict, TargetRefused
 from table_admin.inputs import epoch_text, parse_note
+from table_admin.path_rules import rules_text
 from table_admin.presence import why_nothing
 from table_admin.routing_table import OnBroken, RoutingTable
 from table_admin.rule_targets import bare_target, targets_of
@@ -61,18 +62,31 @@ def refresh(
 
 
 def _resolved_again(table: RoutingTable, route: Route, item: Item) -> tuple[Write | None, list[Orphan | Lost]]:
-    """Return what to write, and what cannot be resolved: a rule that cannot stays as it is, and holds up no other."""
-    put = put_of(route)
-    rules: dict[str, str | None] = dict(put.rules or {})
+    """Return what to write, and what cannot be resolved: a rule that cannot stays as it is, and holds up no other.
+
+    Nor does a canary or a standby.
+    """
+    rules: dict[str, str | None] = {**rules_text(route)}
+    put = replace(put_of(route), only_rules=False)
+    parts = {part: getattr(route, part).target for part in ("canary", "standby") if getattr(route, part) is not None}
     refused: list[Orphan | Lost] = []
     while True:
         try:
-            return table.plan_put(replace(put, rules=rules, only_rules=False), item), refused
+            return table.plan_put(replace(put, rules=rules), item), refused
         except TargetRefused as error:
-            target = bare_target(rules.pop(error.pattern) or "") if error.pattern else route.target
-            refused.append(_found(route, str(error), target))
-            if not error.pattern:
+            if error.pattern:
+                target = rules.pop(error.pattern) or ""
+            elif error.part:
+                target, put = parts[error.part], _without(put, error.part)
+            else:
+                target = route.target
+            refused.append(_found(route, str(error), bare_target(target)))
+            if not (error.pattern or error.part):
                 return None, refused
+
+
+def _without(put: Put, part: str) -> Put:
+    return replace(put, canary=None) if part == "canary" else replace(put, standby=None)
 
 
 def sweep(

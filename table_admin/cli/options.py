@@ -14,7 +14,8 @@ from table_admin.origin_secret import verdicts
 from table_admin.path_rules import answering
 from table_admin.presence import why_nothing
 from table_admin.routing_table import RoutingTable
-from table_admin.rule_targets import bare_target, parse_rule_target
+from table_admin.rule_targets import parse_rule_target, targets_of
+from table_admin.second_targets import parse_second_target
 from table_admin.terminal import echo
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -81,6 +82,11 @@ def full_target(text: str) -> str:
     return targets.full_target(text, setting("bucket").value) if text.startswith("/") else text
 
 
+def full_second_target(text: str) -> str:
+    """Return a canary's or a standby's target as rows have it, see `full_target`. Raises InvalidInput."""
+    return parse_second_target(text, setting("bucket").value) if text else ""
+
+
 def default_expiry() -> str | None:
     """Return how long something lives that is not said of it, as configured. Raises InvalidInput for no duration."""
     found = setting("expires_in")
@@ -101,8 +107,9 @@ def tell_left(domain: str, why: str) -> None:
 def tell_missing(table: RoutingTable, changes: Iterable[Change]) -> None:
     """Say of which targets nothing could be served: viewers get 404 until somebody puts files there."""
     routes = [change.after for change in changes if change.after]
-    found = {route.target: route.origin for route in routes}
-    found |= {bare_target(rule.target): rule.origin for route in routes for rule in route.rules}
+    found = {
+        target: origin for route in routes for target, origin in zip(targets_of(route), answering(route), strict=True)
+    }
     for target, origin in found.items():
         with contextlib.suppress(TableAdminError):  # who may not list the bucket can write the row
             if why := why_nothing(table, origin):

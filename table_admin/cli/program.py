@@ -24,6 +24,7 @@ from table_admin.cli import (
     plans,
     routes,
     say,
+    second_targets,
     snapshot,
     watch,
 )
@@ -54,7 +55,21 @@ def completion(shell: str) -> None:
 _WITHOUT_TABLE = (completion, plans.schema, configuration.config)
 cli.params.extend(EVERYWHERE)
 _MODULES = (
-    *(routes, watch, environments, access, maintenance, deploy, deployments, plans, bulk, checks, snapshot, console),
+    *(
+        routes,
+        watch,
+        environments,
+        second_targets,
+        access,
+        maintenance,
+        deploy,
+        deployments,
+        plans,
+        bulk,
+        checks,
+        snapshot,
+        console,
+    ),
     configuration,
 )
 for _module in _MODULES:

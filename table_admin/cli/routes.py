@@ -18,6 +18,7 @@ from table_admin.cli.options import (
     NUMBER_OR_ZERO,
     PERMANENT,
     default_expiry,
+    full_second_target,
     full_target,
     rules,
     tell_left,
@@ -40,6 +41,8 @@ from table_admin.history import diff as diff_revisions
 from table_admin.removal import delete_many
 from table_admin.rollback import rollback as rollback_domains
 from table_admin.routing_table import RoutingTable
+from table_admin.second_targets import NONE
+from table_admin.viewers import parse_viewer
 
 _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
 
@@ -65,6 +68,13 @@ _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
 )
 @click.option("--no-rule", "gone_rules", multiple=True, metavar="PATTERN", help="Take this rule away. Several times.")
 @click.option("--no-rules", is_flag=True, help="Take all rules away that are not given.")
+@click.option(
+    "--standby",
+    type=full_second_target,
+    metavar="TARGET",
+    help="Where fail-over leads; keep-host: may stand before it.",
+)
+@click.option("--no-standby", is_flag=True, help="Take it away.")
 @policy_options
 @NOTE
 @IF_REVISION
@@ -79,6 +89,7 @@ def put(
     given_rules: tuple[str, ...],
     gone_rules: tuple[str, ...],
     no_rules: bool,
+    no_standby: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -88,10 +99,16 @@ def put(
     shell: '*.example.com'. The target of a rule may begin with strip: (it is asked without the pattern's prefix) and
     keep-host:.
 
+    While DOMAIN is failed over, TARGET is where it leads after fail-back.
+
     What is not given stays as it was; where DOMAIN had expired and no expires_in is configured, say how long. Running
     it twice changes nothing but the expiry, which --expires-in counts from now.
     """
     wanted = rules(given_rules, gone_rules, all_gone=no_rules)
+    if no_standby and options["standby"] is not None:
+        raise click.UsageError("--standby and --no-standby do not go together.")
+    if no_standby:
+        options["standby"] = NONE
     policy = policy_of(options)
     why_no_link = check_links(table, policy)
     expiry = default_expiry()
@@ -250,11 +267,24 @@ def rollback(
 
 @click.command()
 @click.argument("url")
+@click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="Of the viewer who asks. Several times.")
+@click.option("--address", metavar="IP", help="The viewer's.")
+@click.option("--user-agent", metavar="TEXT", help="The viewer's.")
 @AS_JSON
 @click.pass_obj
-def explain(table: RoutingTable, url: str, as_json: bool) -> None:
-    """Show which row answers for URL, and what the edge does with it."""
-    found = explain_url(table, url)
+def explain(
+    table: RoutingTable,
+    url: str,
+    cookies: tuple[str, ...],
+    address: str | None,
+    user_agent: str | None,
+    as_json: bool,
+) -> None:
+    """Show which row answers for URL, and what the edge does with it.
+
+    Of a canary both sides are shown, or that of the viewer who is named.
+    """
+    found = explain_url(table, url, parse_viewer(cookies, address, user_agent))
     if as_json:
         output.print_json(explanation_document(found))
     else:

@@ -68,7 +68,15 @@ def keys_of_row(row: Item | None) -> list[str]:
 
 
 def deployments_of(route: Route | None, bucket: str) -> list[str]:
-    """Return the deployments of a bucket that a route names, the newest first: the one it has, then former ones."""
-    if route is None or not isinstance(route.origin, DeploymentOrigin) or bucket_of(route.origin.domain_name) != bucket:
+    """Return the deployments of a bucket that viewers get or got of a route: canary's, own, then former ones."""
+    if route is None:
         return []
-    return [route.origin.deployment, *(one.deployment for one in route.former)]
+    own, canary = _deployment(route.origin, bucket), _deployment(route.canary and route.canary.origin, bucket)
+    former = [one.deployment for one in route.former] if own else []
+    return [*dict.fromkeys(filter(None, (canary, own, *former)))]
+
+
+def _deployment(origin: object, bucket: str) -> str:
+    """Return what an origin names of a bucket; empty where it names none."""
+    is_one = isinstance(origin, DeploymentOrigin) and bucket_of(origin.domain_name) == bucket
+    return origin.deployment if is_one and isinstance(origin, DeploymentOrigin) else ""

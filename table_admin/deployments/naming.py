@@ -22,17 +22,15 @@ def named_by_rows(table: RoutingTable) -> dict[str, set[str]]:
 
 
 def kept_for_rollback(table: RoutingTable, domains: Iterable[str]) -> set[str]:
-    """Return the keys of the last KEPT_OF_A_DOMAIN deployments of each domain."""
+    """Return the keys of the last KEPT_OF_A_DOMAIN deployments of each domain, canaries' and standbys' too."""
     return {key for domain in domains for key in _last(table, domain)}
 
 
 def _last(table: RoutingTable, domain: str) -> set[str]:
     found: set[str] = set()
     for entry in follow(lambda cursor: table.tables.revisions(domain, cursor=cursor)):
-        key = key_of_row(entry)
-        if key is not None:
-            found.add(key)
-        if len(found) == KEPT_OF_A_DOMAIN:
+        found.update(keys_of_row(entry))
+        if len(found) >= KEPT_OF_A_DOMAIN:
             break
     return found
 

@@ -30,7 +30,8 @@ from table_admin.history import diff
 from table_admin.inputs import parse_domain
 from table_admin.rollback import rollback
 from table_admin.routing_table import RoutingTable
-from table_admin.web import deployments_api, environments_api, upkeep_api
+from table_admin.viewers import parse_viewer
+from table_admin.web import deployments_api, environments_api, second_targets_api, upkeep_api
 from table_admin.web.idempotency import once, request_of
 from table_admin.web.models import (
     ChangesPage,
@@ -69,7 +70,9 @@ def make_api(make_table: MakeTable) -> APIGatewayHttpResolver:
         return request_of(key, event.http_method, event.path, query, event.body or "")
 
     _add_reads(app, table)
-    _add_writes(app, table, asked)
+    write = _writer(table, asked)
+    _add_writes(app, write)
+    second_targets_api.add(app, table, asked, write, lambda if_match: _if_revision(if_match, None))
     environments_api.add(app, table, asked)
     deployments_api.add(app, table)
     upkeep_api.add(app, table)
@@ -154,19 +157,28 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
     @app.get("/explain", summary="What the edge does with a URL", tags=["routes"], responses=responses(200, 400))
     def get_explanation(
         url: Annotated[str, Query(min_length=1, description="What a browser would be given.")],
+        cookie: Annotated[
+            str | None, Query(min_length=1, description="Of the viewer who asks: NAME=VALUE, several with ; between.")
+        ] = None,
+        address: Annotated[str | None, Query(min_length=1, description="The viewer's.")] = None,
+        user_agent: Annotated[str | None, Query(min_length=1, description="The viewer's.")] = None,
     ) -> ExplanationDocument:
-        return explanation_document(explain(table(), url))
+        return explanation_document(
+            explain(table(), url, parse_viewer([cookie] if cookie else [], address, user_agent))
+        )
 
 
-def _add_writes(
-    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
-) -> None:
+def _writer(table: Callable[..., RoutingTable], asked: Callable[[str | None], str]) -> second_targets_api.Write:
     def write(domain: str, key: str | None, make: Callable[[RoutingTable], Sequence[Change]]) -> Response[Any]:
         request = asked(key)
         rows = table(request)
         (change,) = once(rows, request, lambda: make(rows), domain=parse_domain(domain))
         return _changed(change)
 
+    return write
+
+
+def _add_writes(app: APIGatewayHttpResolver, write: second_targets_api.Write) -> None:
     @app.put(
         "/routes/<domain>",
         summary="Create or update a route",

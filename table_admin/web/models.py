@@ -66,6 +66,23 @@ class Maintenance:
     message: Annotated[str, Field(description="A line for the page.")] = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SaidOfCanary:
+    """A second target that some of the viewers get. What is not given stays as it is."""
+
+    target: Annotated[
+        str | None,
+        Field(min_length=1, description="Before it may stand keep-host:. One begins with target and weight."),
+    ] = None
+    weight: Annotated[int | None, Field(ge=0, le=100, description="Of a hundred viewers, how many.")] = None
+    cookie: Annotated[
+        str | None,
+        Field(
+            description="One of the application's, whose value says who a viewer is; empty: address and user agent do."
+        ),
+    ] = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaidOfPolicy:
     """Who gets an answer and what goes with it. What is not given stays as it is."""
@@ -124,6 +141,18 @@ class Put(SaidOfPolicy):
         ),
     ] = None
     only_rules: Annotated[bool, Field(description="Rules that are not named go.")] = False
+    canary: Annotated[
+        SaidOfCanary | Literal["none"] | None,
+        Field(description="A gradual cut-over to a second target; none ends it: all viewers get the target."),
+    ] = None
+    standby: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="A second target, to which fail-over moves the domain; before it may stand keep-host:. none "
+            "takes it away. While the domain is failed over, target is where it leads after fail-back.",
+        ),
+    ] = None
     note: Why = ""
 
 
@@ -131,6 +160,30 @@ class Put(SaidOfPolicy):
 class Note:
     """Why, for people."""
 
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartCanary:
+    """A canary to begin: a target, or a domain whose target it is."""
+
+    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    target: Annotated[str | None, Field(min_length=1, description="As a route's; no redirect.")] = None
+    from_domain: Annotated[
+        str | None, Field(min_length=1, description="What this domain leads to, a preview say, is the target.")
+    ] = None
+    cookie: Annotated[str | None, Field(description="One of the application's, whose value says who a viewer is.")] = (
+        None
+    )
+    keep_host: Annotated[bool, Field(description="An https target gets the viewer's host.")] = False
+    note: Why = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Another share for a canary."""
+
+    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
     note: Why = ""
 
 
@@ -217,6 +270,8 @@ class Declaration:
 def options_of(body: Put | Up) -> dict[str, Any]:
     """Return what a request asks for, its policy in one. Raises InvalidInput."""
     options = dataclasses.asdict(body)
+    if isinstance(options.get("canary"), dict):
+        options["canary"] = {name: value for name, value in options["canary"].items() if value is not None}
     policy = {name: options.pop(name) for name in (*FIELDS, ONLY_HEADERS)}
     return options | {"policy": said_of(policy) or None}
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edge_handler.routes.route import Route
+from table_admin import second_target_words
 from table_admin.errors import TableAdminError
 from table_admin.feed import Feed
 from table_admin.policy_words import badges
@@ -36,7 +37,7 @@ class Entry:
     updated_by: str
     rules: int
     policy: tuple[str, ...]
-    """A word for each thing that it says of who gets an answer and what goes with it."""
+    """A word for each thing that it says of who gets an answer and what goes with it, and of second targets."""
     text: str
 
 
@@ -162,7 +163,7 @@ class Snapshot:
 def _entry(route: Route) -> Entry:
     words = (route.domain, route.target, route.environment, route.service, route.owner, route.updated_by, route.note)
     rules = (word for rule in route.rules for word in (rule.pattern, rule.target))
-    said = tuple(badges(route))
+    said = (*badges(route), *second_target_words.badges(route))
     return Entry(
         route.domain,
         route.target,

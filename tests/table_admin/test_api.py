@@ -170,6 +170,78 @@ def test_who_gets_an_answer_and_what_goes_with_it_is_said_left_and_taken_away(as
     assert policy_of(ask("GET", f"/routes/{HOST}/history")[2]["revisions"][-1]["route"]) == POLICY_SHOWN
 
 
+def second_of(route: Any) -> dict[str, Any]:
+    return {name: route[name] for name in ("target", "canary", "standby", "failed_over")}
+
+
+def test_a_canary_and_a_standby_are_said_left_and_taken_away(ask: Ask) -> None:
+    said = {"canary": {"target": B, "weight": 10, "cookie": "session"}, "standby": "https://standby.example.net"}
+    shown = {"target": A, **said, "failed_over": False}
+    status, _, change = ask("PUT", f"/routes/{HOST}", {"target": A, **said})
+    assert (status, second_of(change["after"])) == (201, shown)
+    nothing = {"target": A, "canary": None, "standby": None}
+    assert ask("PUT", f"/routes/{HOST}", nothing)[2]["action"] == "unchanged"
+    change = ask("PUT", f"/routes/{HOST}", {"target": A, "canary": {"weight": 20}})[2]
+    assert second_of(change["after"]) == {**shown, "canary": {**said["canary"], "weight": 20}}
+    found = ask("GET", "/explain", query={"url": HOST, "cookie": "session=ann; a=b", "address": "192.0.2.1"})[2]
+    assert found["policy"]["canary"].endswith(", by its cookie session")
+    change = ask("PUT", f"/routes/{HOST}", {"target": A, "canary": "none", "standby": "none"})[2]
+    assert second_of(change["after"]) == {"target": A, "canary": None, "standby": None, "failed_over": False}
+    differences = ask("GET", f"/routes/{HOST}/diff", query={"from": "1", "to": "2"})[2]["differences"]
+    assert differences == {"canary": [said["canary"], {**said["canary"], "weight": 20}]}
+
+
+def test_a_canary_is_begun_weighed_promoted_and_aborted(ask: Ask) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": A})
+    ask("PUT", "/routes/preview.example.com", {"target": B})
+    path = f"/routes/{HOST}/canary"
+    status, found, change = ask("POST", path, {"from_domain": "preview.example.com", "weight": 5}, if_match='"1"')
+    assert (status, found["etag"]) == (200, '"2"')
+    assert change["after"]["canary"] == {"target": B, "weight": 5, "cookie": ""}
+    assert ask("POST", f"{path}/weight", {"weight": 50}, if_match='"1"')[0] == 412
+    assert ask("POST", f"{path}/weight", {"weight": 50}, query={"dry_run": "true"})[2]["after"]["revision"] == 3
+    for key in ("k-1", "k-1"):
+        change = ask("POST", f"{path}/weight", {"weight": 50}, idempotency_key=key)[2]
+        assert (change["action"], change["revision"]) == ("updated", 3)
+    assert second_of(ask("POST", f"{path}/promote", {})[2]["after"])["target"] == B
+    assert ask("POST", f"{path}/promote", {})[2]["action"] == "unchanged"
+    ask("POST", path, {"target": A, "weight": 5, "cookie": "session"})
+    assert second_of(ask("POST", f"{path}/abort", {"note": "worse"})[2]["after"])["canary"] is None
+    assert ask("POST", f"{path}/abort", {})[2]["action"] == "unchanged"
+    assert ask("POST", f"{path}/weight", {"weight": 5})[0] == 404
+
+
+def test_a_domain_and_an_environment_fail_over_and_back(ask: Ask) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": A, "environment": "env-1", "standby": B})
+    over = {"target": B, "canary": None, "standby": A, "failed_over": True}
+    assert second_of(ask("POST", f"/routes/{HOST}/fail-over", {"note": "outage"})[2]["after"]) == over
+    assert ask("POST", f"/routes/{HOST}/fail-over", {})[2]["action"] == "unchanged"
+    assert ask("POST", f"/routes/{HOST}/fail-back", {})[2]["after"]["target"] == A
+    changes = ask("POST", "/environments/env-1/fail-over", {}, idempotency_key="k-2")[2]["changes"]
+    assert [second_of(change["after"]) for change in changes] == [over]
+    assert ask("POST", "/environments/env-1/fail-back", {})[2]["changes"][0]["after"]["target"] == A
+    ask("PUT", f"/routes/{HOST}", {"target": A, "standby": "none"})
+    assert ask("POST", f"/routes/{HOST}/fail-over", {})[0] == 400
+    assert ask("POST", "/environments/env-1/fail-over", {})[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "says"),
+    [
+        ({"canary": {"weight": 5}}, 400, "A canary begins with a target and a weight."),
+        ({"canary": {"target": A, "weight": 5}}, 400, "That is what all viewers get already"),
+        ({"canary": {"target": B, "weight": 101}}, 422, "body.canary"),
+        ({"canary": {"target": B, "weight": 5, "cookie": "a b"}}, 400, "'a b' is no name of a cookie"),
+        ({"canary": "off"}, 422, "body.canary"),
+        ({"standby": ""}, 422, "body.standby"),
+        ({"standby": A}, 400, "leads to its standby already"),
+    ],
+)
+def test_a_second_target_that_cannot_be_is_the_clients_mistake(ask: Ask, said: Any, status: int, says: str) -> None:
+    found, _, problem = ask("PUT", f"/routes/{HOST}", {"target": A, **said})
+    assert (found, says in problem["detail"]) == (status, True), problem
+
+
 def test_an_environment_is_made_private_with_all_its_services(ask: Ask) -> None:
     body = {"base": "example.com", "services": {"web": A, "api": B}, **POLICY}
     assert len(ask("PUT", "/environments/env-7", body)[2]["changes"]) == 2

@@ -139,7 +139,7 @@ def test_another_file_is_refused_naming_what_was_found(content: bytes, form: For
         ]),
         ('{"domain": "a.b", "target": "s3://x", "traget": ""}\n', "jsonl", [
             (1, "'traget' is none of target, environment, service, expires_at, keep_host, note, managed, "
-                "source, rules, private, allow, noindex, headers, maintenance."),
+                "source, rules, private, allow, noindex, headers, maintenance, canary, standby."),
         ]),
         ("- domain: a.b\n  target: s3://x\n  keep_host: perhaps\n- a.b\n- {<<: 1}\n- {a: 1, a: 2}\n", "yaml", [
             (1, "keep_host must be true or false, not text: 'perhaps'."),

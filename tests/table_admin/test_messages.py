@@ -11,7 +11,7 @@ from table_admin.cli.reference import verbs
 from tests.support import ROOT
 
 VERBS = dict(verbs())
-_COMMAND = re.compile(r"table-admin ((?:(?:env|access|maintenance) )?[a-z]+)([^.,;()]*)")
+_COMMAND = re.compile(r"table-admin ((?:(?:env|access|maintenance|canary) )?[a-z-]+)([^.,;()]*)")
 
 
 def texts(path: Path) -> Iterator[str]:

@@ -8,6 +8,7 @@ import { explainer } from './path.js';
 import { badgesOf, policyCommands, policyFacts } from './policy.js';
 import { review } from './review.js';
 import { ruleList, ruleNews, rulesEditor } from './rules.js';
+import { secondBadges, secondButtons, secondFacts } from './second.js';
 
 function asked(form, found, rules) {
   const data = new FormData(form);
@@ -84,6 +85,15 @@ function writesOf(domain, found, reload) {
     return { shown: [message, diffTable(change)].filter(Boolean), changes: change.action !== 'unchanged' };
   };
   return {
+    // Of failover the API asks for no revision: in an outage nobody reads first.
+    second: ({ title, action, at, fields, body = () => ({}) }) => review({
+      title,
+      action,
+      fields,
+      preview: (values) => tried('POST', `${path}/${at}`, body(values)),
+      write: ({ note, ...values }) => send('POST', `${path}/${at}`, { ...body(values), note }, { headers }),
+      reload,
+    }),
     touch: () => review({
       title: `Empty the CDN of ${domain}? What it cached is asked for again, at the origin.`,
       action: 'Empty the CDN',
@@ -141,14 +151,15 @@ async function draw(domain, { edge, changed }, isWanted) {
   const facts = found && element('dl', {}, ...SHOWN.flatMap((name) => [
     element('dt', {}, name.replace('_', ' ')), element('dd', {}, shownFact(name, found))]),
   found.rules.length ? element('dt', {}, 'rules') : null, found.rules.length ? element('dd', {}, ruleList(found.rules)) : null,
-  ...policyFacts(found),
+  ...policyFacts(found), ...secondFacts(found),
   element('dt', {}, 'revision'), element('dd', {}, `${found.revision}, ${found.updated_at.slice(0, 16).replace('T', ' ')}Z by ${found.updated_by}`));
   place.replaceChildren(...[
     element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, domain), close),
-    found && element('p', { class: 'badges' }, ...badgesOf(found)),
+    found && element('p', { class: 'badges' }, ...badgesOf(found, secondBadges(found))),
     siteLink(domain, edge, 'Open the site'),
     facts ?? element('p', {}, 'This domain has no route; its history can bring it back.'),
     element('h3', {}, 'How its URL is answered'), explainer(path),
+    found && element('div', { class: 'buttons' }, ...secondButtons(found, { ask: writes.second })),
     found && element('h3', {}, 'Edit'), found && editor(found, changed), found && policyCommands(found),
     found && element('div', { class: 'buttons' },
       element('button', { type: 'button', onclick: writes.touch }, 'Empty the CDN of it'),

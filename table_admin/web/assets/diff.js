@@ -3,6 +3,7 @@
 import { element, time } from './dom.js';
 import { policyChanges } from './policy.js';
 import { ruleChanges } from './rules.js';
+import { secondChanges } from './second.js';
 
 export const SHOWN = ['target', 'environment', 'service', 'owner', 'lifetime', 'expires_at', 'managed', 'source', 'note'];
 
@@ -27,7 +28,7 @@ export function diffTable({ before, after }) {
   const names = [...SHOWN, 'origin', 'generation'].filter((name) => value(name, before) !== value(name, after)
     && (name !== 'note' || after?.note));
   const rules = ruleChanges(before, after).map(([pattern, old, now]) => [`rule ${pattern}`, old ?? '(none)', now ?? '(none)']);
-  const policy = policyChanges(before, after);
+  const policy = [...policyChanges(before, after), ...secondChanges(before, after)];
   if (!names.length && !rules.length && !policy.length) return element('p', { class: 'message' }, 'Nothing changes.');
   return table('Attribute', [...names.map((name) => [name, value(name, before), value(name, after)]), ...rules, ...policy]);
 }

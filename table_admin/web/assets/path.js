@@ -7,7 +7,8 @@ function step(title, text, kind = '') {
   return element('li', { class: kind }, element('b', {}, title), element('code', {}, text));
 }
 
-const TITLES = { who: 'Who gets an answer', maintenance: 'Maintenance', noindex: 'Search engines are told to keep away', headers: 'Response headers' };
+const TITLES = { who: 'Who gets an answer', maintenance: 'Maintenance', noindex: 'Search engines are told to keep away', headers: 'Response headers',
+  canary: 'Canary', standby: 'Standby' };
 
 function drawnPath(found) {
   const steps = [step('Browser asks', found.url), step('Routing table', found.reason, found.row ? '' : 'bad')];
@@ -32,6 +33,11 @@ function drawnPath(found) {
       }
       steps.push(step('Origin', `is asked as Host ${origin.host}${origin.forwarded_prefix ? `, with x-forwarded-prefix ${origin.forwarded_prefix}` : ''}`, 'end'));
     }
+  }
+  if (found.of_canary) {
+    const { viewer_request: stamped, origin_request: asks } = found.of_canary;
+    steps.push(step('On the canary\u2019s side viewer-request stamps', stamped.stamp ? `x-route: ${stamped.stamp}` : `${stamped.status}`));
+    if (asks) steps.push(step('and origin-request sets the origin', asks.status ? `answers ${asks.status}` : `${asks.origin}${asks.uri}`, 'end'));
   }
   return element('ol', { class: 'path', 'aria-label': 'How this URL is answered' }, ...steps);
 }

@@ -15,12 +15,12 @@ const WORDS = {
 
 // A word for each thing that is said, as the list and a title have room for.
 export function badges(words) {
-  return words.map((word) => element('span', { class: `badge ${word}` }, word));
+  return words.map((word) => element('span', { class: `badge ${word.split(' ')[0]}` }, word));
 }
 
-export function badgesOf(found) {
+export function badgesOf(found, more = []) {
   const said = [found.private && 'private', found.allow.length && 'allow', found.maintenance && 'maintenance',
-    found.noindex != null && (found.noindex ? 'noindex' : 'index'), Object.keys(found.headers).length && 'headers'];
+    found.noindex != null && (found.noindex ? 'noindex' : 'index'), Object.keys(found.headers).length && 'headers', ...more];
   return badges(said.filter(Boolean));
 }
 

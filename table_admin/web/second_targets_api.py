@@ -1,0 +1,148 @@
+"""The HTTP API's resources of second targets: a canary that is begun, weighed, promoted, aborted; failover."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+
+from table_admin import canary
+from table_admin.changes import Change
+from table_admin.documents import ChangeDocument, change_document
+from table_admin.failover import fail_back, fail_over
+from table_admin.ownership import OnLeft
+from table_admin.routing_table import RoutingTable
+from table_admin.web.idempotency import once
+from table_admin.web.models import Changes, Domain, DryRun, IfMatch, Key, Name, Note, StartCanary, Weight
+from table_admin.web.problems import responses
+
+Write = Callable[[str, str | None, Callable[[RoutingTable], Sequence[Change]]], Response[Any]]
+"""Makes a write of a domain once, given its idempotency key; returns the answer."""
+_RESPONSES = responses(200, 400, 404, 409, 412)
+
+
+def add(
+    app: APIGatewayHttpResolver,
+    table: Callable[..., RoutingTable],
+    asked: Callable[[str | None], str],
+    write: Write,
+    if_revision: Callable[[str | None], int | None],
+) -> None:
+    """Add the resources to an API."""
+    _add_canary(app, write, if_revision)
+    _add_failover(app, write)
+    _add_failover_of_all(app, table, asked)
+
+
+def _add_canary(app: APIGatewayHttpResolver, write: Write, if_revision: Callable[[str | None], int | None]) -> None:
+    @app.post(
+        "/routes/<domain>/canary",
+        summary="Begin a canary: give a share of a domain's viewers a second target",
+        tags=["second targets"],
+        responses=_RESPONSES,
+    )
+    def start_canary(
+        domain: Domain, body: StartCanary, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
+    ) -> Response[ChangeDocument]:
+        options: dict[str, Any] = {"if_revision": if_revision(if_match), "dry_run": dry_run}
+        options |= {"weight": body.weight, "cookie": body.cookie, "keep_host": body.keep_host, "note": body.note}
+        target, of = body.target or "", body.from_domain or ""
+        return write(domain, key, lambda rows: [canary.start(rows, domain, target, of=of, **options)])
+
+    @app.post(
+        "/routes/<domain>/canary/weight",
+        summary="Give a domain's canary another share",
+        tags=["second targets"],
+        responses=_RESPONSES,
+    )
+    def weigh_canary(
+        domain: Domain, body: Weight, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
+    ) -> Response[ChangeDocument]:
+        options: dict[str, Any] = {"note": body.note, "if_revision": if_revision(if_match), "dry_run": dry_run}
+        return write(domain, key, lambda rows: [canary.weigh(rows, domain, body.weight, **options)])
+
+    @app.post(
+        "/routes/<domain>/canary/promote",
+        summary="Give all viewers what the canary's get",
+        tags=["second targets"],
+        responses=_RESPONSES,
+    )
+    def promote_canary(
+        domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
+    ) -> Response[ChangeDocument]:
+        options: dict[str, Any] = {"note": body.note, "if_revision": if_revision(if_match), "dry_run": dry_run}
+        return write(domain, key, lambda rows: [canary.promote(rows, domain, **options)])
+
+    @app.post(
+        "/routes/<domain>/canary/abort",
+        summary="Give all viewers the domain's own target again",
+        tags=["second targets"],
+        responses=_RESPONSES,
+    )
+    def abort_canary(
+        domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
+    ) -> Response[ChangeDocument]:
+        options: dict[str, Any] = {"note": body.note, "if_revision": if_revision(if_match), "dry_run": dry_run}
+        return write(domain, key, lambda rows: [canary.abort(rows, domain, **options)])
+
+
+def _add_failover(app: APIGatewayHttpResolver, write: Write) -> None:
+    # A second run changes nothing, and in an outage nobody reads first: no If-Match.
+    @app.post(
+        "/routes/<domain>/fail-over",
+        summary="Move a domain to its standby",
+        tags=["second targets"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def fail_over_route(
+        domain: Domain, body: Note, dry_run: DryRun = False, key: Key = None
+    ) -> Response[ChangeDocument]:
+        return moved(fail_over, domain, body, dry_run, key)
+
+    @app.post(
+        "/routes/<domain>/fail-back",
+        summary="Move a domain back from its standby",
+        tags=["second targets"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def fail_back_route(
+        domain: Domain, body: Note, dry_run: DryRun = False, key: Key = None
+    ) -> Response[ChangeDocument]:
+        return moved(fail_back, domain, body, dry_run, key)
+
+    def moved(
+        move: Callable[..., list[Change]], domain: str, body: Note, dry_run: bool, key: str | None
+    ) -> Response[ChangeDocument]:
+        return write(domain, key, lambda rows: move(rows, [domain], note=body.note, dry_run=dry_run))
+
+
+def _add_failover_of_all(
+    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
+) -> None:
+    @app.post(
+        "/environments/<name>/fail-over",
+        summary="Move all that it manages and that have one to their standbys",
+        tags=["second targets"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def fail_over_environment(name: Name, body: Note, dry_run: DryRun = False, key: Key = None) -> Changes:
+        return moved(fail_over, name, body, dry_run, key)
+
+    @app.post(
+        "/environments/<name>/fail-back",
+        summary="Move all that it manages back from their standbys",
+        tags=["second targets"],
+        responses=responses(200, 400, 404, 409),
+    )
+    def fail_back_environment(name: Name, body: Note, dry_run: DryRun = False, key: Key = None) -> Changes:
+        return moved(fail_back, name, body, dry_run, key)
+
+    def moved(move: Callable[..., list[Change]], name: str, body: Note, dry_run: bool, key: str | None) -> Changes:
+        request = asked(key)
+        rows = table(request)
+        left: list[str] = []
+        on_left: OnLeft = lambda domain, why: left.append(f"{domain}: {why}")  # noqa: E731
+
+        def make() -> Sequence[Change]:
+            return move(rows, environment=name, note=body.note, dry_run=dry_run, on_left=on_left)
+
+        return Changes(list(map(change_document, once(rows, request, make, environment=name))), left)
