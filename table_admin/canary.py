@@ -14,7 +14,7 @@ from edge_handler.routes.route import Route, Standby, encode_route
 from table_admin.changes import Change, is_live, promoted_from, same_but_note, unchanged
 from table_admin.contention import replanned
 from table_admin.deployments.former import former_of
-from table_admin.errors import InvalidInput, NotFound, Overtaken, RevisionConflict
+from table_admin.errors import InvalidInput, NotFound, RevisionConflict
 from table_admin.inputs import parse_domain
 from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import KEEP_HOST, bare_target
@@ -35,8 +35,6 @@ def start(
     of: str = "",
     cookie: str | None = None,
     keep_host: bool = False,
-    instead: bool = False,
-    if_canary: int | None = None,
     note: str = "",
     if_revision: int | None = None,
     dry_run: bool = False,
@@ -51,8 +49,6 @@ def start(
         weight: of a hundred viewers, how many.
         cookie: one of the application's whose value says who a viewer is; it stays as it was, none at first.
         keep_host: see `TargetResolver.resolve`.
-        instead: also over a canary with another target, whose viewers get this one then.
-        if_canary: only where the canary is what it was then, see `generation_of_canary`, or has this target.
         note: why, for people.
         if_revision: write only over this revision. Where all is so already, it does not matter.
         dry_run: say what would be done.
@@ -60,7 +56,6 @@ def start(
     Raises:
         InvalidInput, TargetRefused, NotFound: nothing was written.
         RevisionConflict: it is another revision than `if_revision`; nothing was written.
-        Overtaken: it is another canary than `if_canary`; nothing was written.
     """
     domain = parse_domain(domain)
     if bool(target) == bool(of):
@@ -71,13 +66,7 @@ def start(
     said |= {"weight": weight} | ({"cookie": cookie} if cookie is not None else {})
     said = _parsed(said)
     item, route = _read(table, domain)
-    if if_canary not in (None, generation_of_canary(route)) and not _has(route, said["target"]):
-        raise Overtaken(
-            f"The canary of {domain} was changed while this was on its way, by {route.updated_by} at "
-            f"{route.updated_at} (revision {route.revision}); it stays so. Run the same command again where this is "
-            "what it shall be nevertheless."
-        )
-    if route.canary is not None and not instead and not _has(route, said["target"]):
+    if route.canary is not None and not _has(route, said["target"]):
         raise InvalidInput(
             f"{domain} has a canary already, {route.canary.target}; end it first: table-admin canary abort {domain}"
         )
@@ -146,11 +135,6 @@ def abort(
     if route.canary is None:
         return unchanged(route, "it has no canary, so there is nothing to abort")
     return _write(table, item, route, None, note, if_revision, dry_run)
-
-
-def generation_of_canary(route: Route | None) -> int:
-    """Return what changes with what a canary's viewers get; 0 where there is none."""
-    return route.canary.generation if route is not None and route.canary is not None else 0
 
 
 def _parsed(said: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from edge_handler.routes.route import encode_route
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, TableAdminError, environments, upkeep
+from table_admin.changes import Change
 from table_admin.explain import explain
+from table_admin.failover import fail_over
 from table_admin.promotions import promote
 from tests.support import Clock, route
 from tests.table_admin.test_targets import balancer
@@ -128,3 +130,62 @@ def test_no_row_makes_anything_raise_but_a_sentence(table: RoutingTable, aws: Em
             attempt()
         except TableAdminError as error:
             assert "\n" not in str(error)  # noqa: PT017
+
+
+def other_name(fresh: RoutingTable, old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a load balancer answer under another name, as one does that was made again."""
+    resolve = fresh.targets.resolve
+
+    def changed(target: str, **options: Any) -> Any:
+        found: Any = resolve(target, **options)
+        return found._replace(domain_name="new.elb.amazonaws.com") if target == old else found
+
+    monkeypatch.setattr(fresh.targets, "resolve", changed)
+
+
+@pytest.mark.parametrize("part", ["canary", "standby"])
+def test_a_second_targets_load_balancer_is_looked_up_again_too(
+    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    moved = balancer(aws, f"moved-{part}", [("HTTP", 80)])
+    table.put(HOST, A, canary={"target": moved, "weight": 5} if part == "canary" else None)
+    table.put(HOST, A, standby=moved if part == "standby" else None)
+    fresh = RoutingTable(table.stack, client=aws.client)
+    other_name(fresh, moved, monkeypatch)
+    assert [found.domain for found in upkeep.refresh(fresh)] == [HOST]
+    assert getattr(table.get(HOST), part).origin.domain_name == "new.elb.amazonaws.com"
+    assert list(upkeep.refresh(fresh)) == []
+
+
+def test_a_standby_in_service_is_looked_up_again_and_stays_in_service(
+    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = balancer(aws, "serving", [("HTTP", 80)])
+    table.put(HOST, A, standby=moved)
+    fail_over(table, [HOST])
+    fresh = RoutingTable(table.stack, client=aws.client)
+    other_name(fresh, moved, monkeypatch)
+    assert [found.domain for found in upkeep.refresh(fresh)] == [HOST]
+    route = table.get(HOST)
+    assert route.standby is not None
+    assert (route.target, route.standby.target, route.standby.failed_over) == (moved, A, True)
+    assert getattr(route.origin, "domain_name", "") == "new.elb.amazonaws.com"
+
+
+@pytest.mark.parametrize("part", ["canary", "standby"])
+def test_a_second_target_that_is_gone_is_reported_and_holds_up_no_other(
+    table: RoutingTable, aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    gone, moved = balancer(aws, f"lost-{part}", [("HTTP", 80)]), balancer(aws, f"found-{part}", [("HTTP", 80)])
+    canary, standby = (gone, A) if part == "canary" else (A, gone)
+    table.put(HOST, moved, canary={"target": canary, "weight": 5}, standby=f"{standby}-2" if standby == A else standby)
+    aws.client("elbv2").delete_load_balancer(LoadBalancerArn=gone)
+    fresh = RoutingTable(table.stack, client=aws.client)
+    other_name(fresh, moved, monkeypatch)
+    orphan, change = upkeep.refresh(fresh)
+    assert isinstance(orphan, upkeep.Orphan)
+    assert (orphan.domain, orphan.target) == (HOST, gone)
+    assert isinstance(change, Change)
+    assert change.action == "updated"
+    assert getattr(table.get(HOST), part) == getattr(change.before, part)
+    assert [found.target for found in upkeep.orphans(RoutingTable(table.stack, client=aws.client))].count(gone) == 1

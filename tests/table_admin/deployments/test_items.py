@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from table_admin import NotFound, RoutingTable, TargetRefused
+from table_admin import InvalidInput, NotFound, RoutingTable, TargetRefused
 from table_admin.deployments.items import Begun, Deployments, NoDeployments, NotReady
 from table_admin.tables import TRANSACTION_ROWS, Write
+from table_admin.transactions import commit_in_turn
 
 BUCKET, REGION = "acme-static-sites", "us-east-1"
 ONE, OTHER = "1" * 32, "2" * 32
@@ -148,3 +149,40 @@ def test_a_stack_without_the_table_says_so_and_does_all_that_names_no_deployment
     assert table.put("www.example.com", f"s3://{BUCKET}/env-a").revision == 1
     assert table.touch("www.example.com").revision == 2
     assert table.delete("www.example.com").revision == 3
+
+
+def ready(table: RoutingTable, number: int) -> str:
+    one = f"{number:032x}"
+    Deployments(table).begin(BUCKET, REGION, one, 1, 1)
+    Deployments(table).ready(BUCKET, one, 0)
+    return one
+
+
+def with_three(table: RoutingTable, domain: str, number: int) -> Write:
+    """Return the write of a row with a deployment, one as its canary and one as its standby."""
+    own, canary, standby = (naming(ready(table, 3 * number + each), domain) for each in range(3))
+    beside = {
+        name: {"M": {"origin": write.row["origin"]}} for name, write in (("canary", canary), ("standby", standby))
+    }
+    return replace(own, row={**own.row, **beside})
+
+
+def test_rows_with_several_deployments_each_are_written_in_as_many_transactions_as_it_takes(
+    table: RoutingTable,
+) -> None:
+    domains = [f"site-{number}.example.com" for number in range(TRANSACTION_ROWS)]
+    writes = [with_three(table, domain, number) for number, domain in enumerate(domains)]
+    with pytest.raises(InvalidInput, match="33 routes at once; at most 20 with as many deployments"):
+        table.commit(writes)
+    assert not table.tables.read(domains)
+    assert len([*commit_in_turn(table, writes, False)]) == TRANSACTION_ROWS
+    assert len(table.tables.read(domains)) == TRANSACTION_ROWS
+
+
+def test_a_row_that_names_a_deployment_already_goes_on_naming_it(table: RoutingTable) -> None:
+    first = naming(ready(table, 1))
+    table.tables.commit([first])
+    condemn(Deployments(table), f"{1:032x}")
+    item = table.tables.read([first.domain])[first.domain]
+    table.tables.commit([replace(first, before=item, revision=2)])
+    assert table.tables.read([first.domain])[first.domain]["revision"] == {"N": "2"}

@@ -10,6 +10,7 @@ import pytest
 from edge_handler.website.listing import Listing, blob_key, list_key
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable, TargetRefused
+from table_admin.canary import abort, start
 from table_admin.changes import Change
 from table_admin.deployments import blobs, naming, retention
 from table_admin.deployments.blobs import versions_of
@@ -110,6 +111,25 @@ def test_pages_that_are_open_have_their_files_for_a_week_then_the_row_names_them
     assert (after.former, after.origin, after.generation) == ((), route.origin, route.generation)
     assert after.generation > generation
     assert world.sweep(0) == []
+
+
+def test_what_a_canary_and_a_standby_name_is_kept_and_what_they_named_for_as_long_as_a_rollback_leads_there(
+    world: World,
+) -> None:
+    sites = [{"/index.html": b"second %d" % number} for number in range(3)]
+    own, canary, standby = (send(world.table, world.bucket, site) for site in sites)
+    world.table.put(HOST, own, standby=standby)
+    start(world.table, HOST, canary, weight=5)
+    for days in (8, 8, 2):
+        assert world.sweep(days) == []
+    abort(world.table, HOST)
+    world.table.put(HOST, own, standby="none")
+    assert world.sweep(8) == [("updated", HOST)]  # of which pages are open no more
+    for days in (8, 2):
+        assert world.sweep(days) == []
+    rollback(world.table, [HOST], to=2)
+    assert world.table.get(HOST).canary is not None
+    assert not lost(world.table)
 
 
 def test_the_last_ten_of_a_domain_are_kept_however_old(world: World) -> None:
