@@ -22,11 +22,8 @@ def test_a_release_becomes_production_by_degrees(production: GitHub) -> None:
     tag = f"v2.{production.number}"
     well(production.canary(tag))
     production.still_shows(production.production, "this is c2")
-    weights = [
-        None if change.after is None or change.after.canary is None else change.after.canary.weight
-        for change in production.edge.table.history(production.production)
-        if change.note == tag
-    ]
+    states = [entry.state for entry in production.edge.table.history(production.production) if entry.note == tag]
+    weights = [state.canary.weight if state and state.canary else None for state in states]
     assert weights[::-1] == [10, 50, None]
 
 
