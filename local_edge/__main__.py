@@ -203,6 +203,8 @@ The local edge answers. Open:
   http://office.localhost:{port}/    is for {OFFICE_NETWORK} only, and says where you ask from
   http://maintenance.localhost:{port}/  is being mended, and says when to come back
   http://headers.localhost:{port}/   has headers of its own, and search engines are told to keep away
+  http://canary.localhost:{port}/    is two versions of a site, by visitor; /.well-known/edge-canary lets you choose
+  http://failover.localhost:{port}/  has a standby, and says how it is moved there and back
   http://{CONSOLE_HOST}:{port}/    the console: search, edit, history, rollback
 
 Change a route from a second terminal; the edge sees it within 10 seconds:

@@ -6,6 +6,7 @@ from typing import Any
 from edge_handler.access.guard import Guard
 from edge_handler.access.keys import KEYS, AccessTable, Entry
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.canary import Canary
 from edge_handler.routes.origin import CustomOrigin, DeploymentOrigin, S3Origin
 from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.policy import Maintenance, Policy
@@ -60,6 +61,13 @@ ROUTES = {
             policy=Policy(private=2),
         ),
         route("office.localhost", policy=Policy(allow=("203.0.113.0/24",))),
+        route(
+            "canary.localhost",
+            S3Origin(OWN_BUCKET, "us-east-1", "/canary"),
+            revision=3,
+            generation=1,
+            canary=Canary(S3Origin(OWN_BUCKET, "us-east-1", "/canary-next"), 50, 2, 3, "visitor"),
+        ),
         route("maintenance.localhost", policy=Policy(maintenance=Maintenance(1, 1_800, "Orders are safe."))),
     )
 }

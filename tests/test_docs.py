@@ -115,6 +115,13 @@ def test_the_commands_and_the_python_of_the_page_on_routing_run(edge: LocalEdge,
     assert edge.get("web-env-88.localhost").status == 403
     row = edge.table.get("shop.localhost")
     assert [rule.pattern for rule in row.rules] == ["/api/*"]
+    site, other = (f"s3://acme-static-sites/{name}" for name in ("env-123", "env-456"))
+    assert (row.target, row.canary, row.standby and row.standby[::2]) == (site, None, (other, False))
+    states = [entry.state for entry in edge.table.history("shop.localhost") if entry.state is not None][::-1]
+    moves = [(state.target, state.canary.weight if state.canary else None) for state in states]
+    cut_over = [(site, 10), (site, 50), (other, None), (other, 5), (other, None)]
+    failover = [(site, None), (other, None), (site, None)]
+    assert moves[moves.index((site, 10)) :] == [*cut_over, *failover, (site, None)]  # the last one is Python's
     moved = edge.get("old-shop.localhost", "/a?x=1")
     assert (moved.status, moved.headers["location"]) == (308, "https://shop.example.com/a?x=1")
     assert moved.headers["cache-control"] in ROUTING

@@ -6,6 +6,7 @@ from cachetools import TTLCache
 
 from edge_handler.errors import BrokenListing, BrokenRow, StorageUnreachable, TableUnreachable
 from edge_handler.log import log
+from edge_handler.routes.destination import Destination
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.resolver import Table
 from edge_handler.routes.stamp import Stamp
@@ -28,10 +29,10 @@ class Deployments:
     """Deployments as an instance knows them."""
 
     def __init__(self, lists: Lists, table: Table | None) -> None:
-        """`table` is asked for rows that are newer than a request's stamp; without it there are none."""
+        """`table` is asked for what a row names besides a request's stamp; without it there is nothing."""
         self._lists = lists
         self._table = table
-        self._rows: TTLCache[str, tuple[int, DeploymentOrigin | None]] = TTLCache(1_000, _ROW_EVERY_SECONDS)
+        self._rows: TTLCache[str, Destination | None] = TTLCache(1_000, _ROW_EVERY_SECONDS)
 
     def look_up(
         self, stamp: Stamp, origin: DeploymentOrigin, uri: str, query: str, seconds: float
@@ -49,7 +50,7 @@ class Deployments:
             raise StorageUnreachable("the site's list is gone", _GONE_SECONDS)
 
         def elsewhere(path: str) -> Serve | None:
-            return self._in_former(stamp, origin, path, deadline) or self._in_newer(stamp, origin, path, deadline)
+            return self._in_former(stamp, origin, path, deadline) or self._in_row(stamp, origin, path, deadline)
 
         try:
             found = resolve(uri, query, site.find, site.options, elsewhere)
@@ -77,29 +78,34 @@ class Deployments:
                 return Serve(200, file, "I" if file.immutable else "N", path)
         return None
 
-    def _in_newer(self, stamp: Stamp, origin: DeploymentOrigin, path: str, deadline: float) -> Serve | None:
-        """Look in what the row names by now: another instance, or region, may know it already."""
-        known = self._rows.get(stamp.host)
-        if known is None:
-            known = self._rows[stamp.host] = self._row(stamp.host, deadline)
-        generation, newer = known
-        if newer is None or generation <= stamp.generation or newer.domain_name != origin.domain_name:
-            return None
-        site = self._lists.site(newer, newer.deployment, deadline)
-        file = site.find(path) if site is not None else None
-        return Serve(200, file, "X", path) if file else None
+    def _in_row(self, stamp: Stamp, origin: DeploymentOrigin, path: str, deadline: float) -> Serve | None:
+        """Look in what the row names by now: another instance, or region, may know it already.
 
-    def _row(self, host: str, deadline: float) -> tuple[int, DeploymentOrigin | None]:
+        And in its canary: a page may be of that side, when its viewer is on the other since.
+        """
+        if stamp.host not in self._rows:
+            self._rows[stamp.host] = self._row(stamp.host, deadline)
+        row = self._rows[stamp.host]
+        if row is None:
+            return None
+        newer = row.origin if row.generation > stamp.generation else None
+        for named in (newer, row.canary and row.canary.origin):
+            if not isinstance(named, DeploymentOrigin) or named.domain_name != origin.domain_name:
+                continue
+            site = self._lists.site(named, named.deployment, deadline)
+            if site is not None and (file := site.find(path)):
+                return Serve(200, file, "X", path)
+        return None
+
+    def _row(self, host: str, deadline: float) -> Destination | None:
         seconds = min(_ROW_SECONDS, deadline - time.monotonic())
         if self._table is None or seconds <= 0:
-            return 0, None
+            return None
         try:
             rows = self._table.read(candidates(host), seconds)
         except TableUnreachable:
-            return 0, None
+            return None
         row = next((rows[domain] for domain in candidates(host) if domain in rows), None)
-        if row is None or isinstance(row, BrokenRow) or not isinstance(row.origin, DeploymentOrigin):
-            return 0, None
-        if row.expires_at is not None and time.time() >= row.expires_at:
-            return 0, None
-        return row.generation, row.origin
+        if row is None or isinstance(row, BrokenRow):
+            return None
+        return None if row.expires_at is not None and time.time() >= row.expires_at else row

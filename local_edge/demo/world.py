@@ -23,6 +23,9 @@ MARKET, OLD_MARKET, TENANTS = "market.localhost", "old-market.localhost", "*.ten
 PRIVATE, OFFICE, MAINTENANCE, HEADERS = (
     f"{name}.localhost" for name in ("private", "office", "maintenance", "headers")
 )
+CANARY, CANARY_NEXT, FAILOVER, STANDBY = (
+    f"{name}.localhost" for name in ("canary", "canary-next", "failover", "standby")
+)
 OFFICE_NETWORK = "203.0.113.0/24"
 """For examples (RFC 5737): no viewer of a demo is in it."""
 KEY = Key("de300000", b"a demo's key, known to everybody")
@@ -70,6 +73,7 @@ def create_demo_world(aws: EmbeddedAws, port: int) -> DemoWorld:
     for host in ingress_rules():
         table.put(_local(host), balancer["LoadBalancerArn"], note="the containerised service of the demo")
     link = _put_policies(aws, table, api, port)
+    _put_second_targets(table)
     name: str = balancer["DNSName"]
     _record_stack(aws, name)
     return DemoWorld(name, link)
@@ -94,6 +98,13 @@ def _put_policies(aws: EmbeddedAws, table: RoutingTable, api: Mapping[str, str],
     known = SigningKey(KEY, "2026-01-01T00:00:00Z")
     AccessTable(STACK, aws.client("dynamodb")).change_keys(lambda before: before or [known], repair=False)
     return Access(table).link(PRIVATE, edge=f"http://{{domain}}:{port}").url
+
+
+def _put_second_targets(table: RoutingTable) -> None:
+    """Write the routes that have another target besides: for some of their viewers, or for a bad day."""
+    canary = {"target": _deploy(table, CANARY_NEXT), "weight": 50, "cookie": "visitor"}
+    table.put(CANARY, _deploy(table, CANARY), canary=canary, note="half of the visitors get the next version")
+    table.put(FAILOVER, _deploy(table, FAILOVER), standby=_deploy(table, STANDBY), note="with a standby")
 
 
 def _record_stack(aws: EmbeddedAws, domains: str) -> None:

@@ -98,6 +98,25 @@ def test_a_sample_s_session_opens_no_other_host() -> None:
     assert run(GUARDED, sample)["status"] == "503"
 
 
+@pytest.mark.parametrize(
+    ("name", "stamp", "cookie"),
+    [
+        # By its address it would be the canary's.
+        ("cookie", f"1;canary.localhost;1;s3;{OWN_BUCKET};us-east-1;/canary", "theme=dark; visitor=1000"),
+        ("choice", f"1;canary.localhost;3;s3;{OWN_BUCKET};us-east-1;/canary-next", "theme=dark; visitor=1000"),
+    ],
+)
+def test_a_sample_of_a_canary_is_stamped_with_the_side_that_its_cookies_say(name: str, stamp: str, cookie: str) -> None:
+    result = run(GUARDED, event(f"viewer-request-canary-{name}"))
+    assert (header(result, "x-route"), header(result, "cookie")) == (stamp, cookie)
+
+
+def test_a_sample_of_a_canary_without_cookies_is_on_the_side_that_its_address_says() -> None:
+    sample = event("viewer-request-canary-cookie")
+    del sample["Records"][0]["cf"]["request"]["headers"]["cookie"]
+    assert str(header(run(GUARDED, sample), "x-route")).endswith("/canary-next")
+
+
 DEPLOYMENT = DeploymentOrigin(OWN_BUCKET, "us-east-1", "0" * 32, "files", "")
 SITES: dict[str, Origin] = {
     "plain.localhost": STATIC,

@@ -113,6 +113,7 @@ class Pipelines:
             "BASE": "localhost",
             "PRODUCTION": self.production,
             "PAUSE": self.pause,
+            "WATCH": "0.1",
             "EDGE_PORT": str(self.edge.port),
             "FORGE": str(self.forge),
             "TABLE_ADMIN_ACTOR": "pipeline",
@@ -131,6 +132,10 @@ class GitHub(Pipelines):
 
     def release(self, tag: str, broken: Breakdown = NOTHING_BREAKS) -> Run:
         return self.run("release", tag, broken)
+
+    def canary(self, tag: str, broken: Breakdown = NOTHING_BREAKS) -> Run:
+        """Run what is run for a tag that becomes production by degrees."""
+        return self.run("canary", tag, broken)
 
     def sweep(self) -> Run:
         return self.run("sweep", "main")

@@ -10,7 +10,7 @@ import pytest
 from tests.examples.steps import EXAMPLES, GITHUB, GITLAB, load, scripts
 from tests.support import ROOT, need
 
-WORKFLOWS = [*map(GITHUB.format, ("preview", "release", "sweep"))]
+WORKFLOWS = [*map(GITHUB.format, ("preview", "release", "canary", "sweep"))]
 
 
 def jobs() -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -61,7 +61,7 @@ def test_nothing_waits_for_ever(name: str) -> None:
 
 
 def test_a_waiting_run_is_not_dropped_for_another() -> None:
-    for name in ("preview", "release"):
+    for name in ("preview", "release", "canary"):
         assert load(GITHUB.format(name))["concurrency"]["queue"] == "max"
 
 

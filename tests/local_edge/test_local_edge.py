@@ -111,6 +111,27 @@ def test_the_demo_has_a_site_with_headers_of_its_own(edge: LocalEdge) -> None:
     assert "x-robots-tag" not in edge.get("env-123.localhost").headers
 
 
+def test_the_demo_s_canary_is_shown_to_who_its_cookies_say(edge: LocalEdge) -> None:
+    seen = {visitor: edge.get("canary.localhost", Cookie=f"visitor={visitor}").text for visitor in range(1000, 1006)}
+    for visitor, text in seen.items():
+        assert ("The bakery, as it was" in text) != ("The bakery, as it will be" in text)
+        assert edge.get("canary.localhost", Cookie=f"visitor={visitor}").text == text
+    assert [visitor for visitor, text in seen.items() if "as it will be" in text] == [1002, 1003]
+    # The samples say the same, of the demo's row.
+    for name, title in (("cookie", "as it was"), ("choice", "as it will be")):
+        request = event(f"viewer-request-canary-{name}")["Records"][0]["cf"]["request"]
+        cookie = request["headers"]["cookie"][0]["value"]
+        assert title in edge.get("canary.localhost", request["uri"], Cookie=cookie).text
+
+
+def test_the_demo_has_a_site_with_a_standby_that_has_a_url_of_its_own(edge: LocalEdge) -> None:
+    row = edge.table.get("failover.localhost")
+    assert row.standby is not None
+    assert (row.standby.target, row.standby.failed_over) == (edge.table.get("standby.localhost").target, False)
+    assert "This is the <strong>primary</strong>" in edge.get("failover.localhost").text
+    assert "This is the <strong>standby</strong>" in edge.get("standby.localhost").text
+
+
 def test_the_second_request_is_a_hit(edge: LocalEdge) -> None:
     host = make_site(edge, "hit")
     first, second = (edge.get(host, method="HEAD") for _ in range(2))

@@ -13,6 +13,7 @@ import pytest
 from edge_handler.answers import MISSING
 from edge_handler.aws.server import Server
 from edge_handler.origin_request import make_handler
+from edge_handler.routes.canary import Canary
 from edge_handler.routes.kind import MAX_BYTES, MAX_SITE_BYTES
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.stamp import encode_stamp
@@ -232,6 +233,19 @@ def test_an_instance_that_lags_finds_a_new_pages_files_in_the_row_and_keeps_them
         assert run(handler, asking(before, "/assets/none.js", generation=1))["status"] == "404"
     assert world.rows.reads == 1
     assert run(handler, asking(before, "/assets/new.0a1b.js", generation=2))["status"] == "404"
+
+
+@pytest.mark.parametrize("generation", [1, 3])
+def test_a_page_of_the_canary_finds_its_files_where_its_viewer_is_on_the_stable_side_since(
+    world: World, generation: int
+) -> None:
+    stable, other = world.deploy(ENOUGH), world.deploy({**ENOUGH, "/assets/new.0a1b.js": "new"})
+    row = route(HOST, stable, revision=3, generation=generation, canary=Canary(other, 10, 2, 2))
+    handler = make_handler(world.s3.meta.endpoint_url, Rows(row))
+    # Also where the row's own target has changed since the canary began.
+    result = run(handler, asking(stable, "/assets/new.0a1b.js", generation=generation))
+    assert (result["uri"], told(result)[1]["cache-control"]) == (f"/_blobs/{blob('new')}", "no-store")
+    assert run(handler, asking(stable, "/assets/none.js", generation=generation))["status"] == "404"
 
 
 @pytest.mark.parametrize("what", ["expired", "another bucket", "no deployment", "unreachable", "gone"])
