@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from edge_handler import debug
 from edge_handler.access.session import COOKIE, Key, Kind, Use, encode_token
 from edge_handler.debug import HEADER as DEBUG
+from edge_handler.routes.destination import Former
+from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.policy import Maintenance, Policy
 from edge_handler.routes.redirect import Redirect
 from edge_handler.routes.resolver import KNOWN_HOST_SECONDS
+from edge_handler.routes.route import Route
 from edge_handler.time_left import HEADER as TIME_LEFT
 from tests.edge_handler.access.test_guard import APP, KEYS, LATER, PREFIX, Edge, Items, asking, keys_item, session
-from tests.support import NOW, Clock, header, route, run
+from tests.support import NOW, OWN_BUCKET, Clock, Rows, header, route, run
 
 HOST = "env-123.localhost"
 WILD = "*.tenant.localhost"
@@ -304,3 +307,62 @@ def _texts(remembered: Any) -> dict[str, tuple[Any, ...]]:
         else (one.status, one.fresh_from)
         for host, one in remembered.items()
     }
+
+
+# From where, and how old.
+
+
+def test_what_is_remembered_but_not_what_the_row_says_now_claims_no_revision() -> None:
+    edge = Edge(route(HOST, APP, revision=7))
+    ask(edge)
+    edge.rows.items[HOST] = Rows(route(HOST, APP, revision=8)).items[HOST]
+    says(ask(edge), known_from="memory", revision=8, remembered_is_newest=True)  # a note, say: viewers get the same
+    edge.rows.items[HOST] = Rows(route(HOST, APP, revision=9, generation=9)).items[HOST]
+    says(ask(edge), known_from="memory", revision=None, generation=1, remembered_is_newest=False)
+    edge.clock.now += 60
+    says(ask(edge), known_from="table", revision=9, generation=9, remembered_is_newest=True)
+
+
+def test_of_a_row_with_rules_the_revision_is_remembered() -> None:
+    rules = (Rule("/api/*", APP, 1),)
+    edge = Edge(route(HOST, APP, revision=7, rules=rules))
+    ask(edge)
+    edge.rows.items[HOST] = Rows(route(HOST, APP, revision=8, rules=rules)).items[HOST]
+    says(ask(edge), revision=7, remembered_is_newest=False)
+
+
+@pytest.mark.parametrize(
+    "after", [None, route(HOST, APP), route("*.tenant.localhost")], ids=["gone", "made", "wildcard"]
+)
+def test_a_refusal_that_is_remembered_is_held_against_the_row_too(after: Route | None) -> None:
+    host = HOST if after is None or after.domain == HOST else "a.tenant.localhost"
+    edge = Edge()
+    says(ask(edge, host=host), status=404, known_from="table", remembered_is_newest=True)
+    if after is not None:
+        edge.rows.items |= Rows(after).items
+    expected = {"status": 404, "known_from": "memory", "domain": None, "revision": None}
+    says(ask(edge, host=host), **expected, remembered_is_newest=after is None)
+
+
+def test_a_former_deployment_that_is_named_for_a_while_makes_no_other_row_of_it() -> None:
+    deployment = DeploymentOrigin(OWN_BUCKET, "us-east-1", "0" * 32, "files", "")
+    edge = Edge(route(HOST, deployment, former=(Former("1" * 32, int(NOW) + 5),)))
+    assert "1" * 32 in ask(edge)["stamp"]
+    edge.clock.now += 6
+    says(ask(edge), known_from="memory", remembered_is_newest=True, revision=1)
+
+
+def test_in_an_outage_what_was_known_is_told_with_its_age() -> None:
+    edge = Edge(route(HOST, APP))
+    ask(edge)
+    edge.clock.now += 100
+    edge.rows.reachable = False
+    says(ask(edge), status=None, known_from="memory", age_seconds=100.0, revision=None, remembered_is_newest=None)
+    says(ask(edge, host="none.localhost"), status=503, known_from=None, age_seconds=None, remembered_is_newest=None)
+
+
+def test_the_largest_answer_is_one_that_cloudfront_takes() -> None:
+    to = Redirect("https://www.example.com/" + "a" * 200, 308)
+    edge = Edge(route(HOST, to, rules=(Rule(f"/{chr(0x65E5) * 27}/*", to, 1),)))
+    said = ask(edge, "/" + "<" * 4000, query='"' * 4100)
+    assert len(said["location"]) > 20_000
