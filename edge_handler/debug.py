@@ -222,8 +222,8 @@ def _knowledge(resolver: Resolver, route: Answers, known_from: KnownFrom) -> dic
     """Return from where this instance knows the route, and how well it is informed."""
     now, following, source = resolver.clock(), resolver.following, known_from.source(route)
     pointer = following.pointer if following is not None else None
-    since: float | None = route.since() or None
-    if following is not None and since is not None and source != "table" and following.trusted_from <= since:
+    since = route.since()
+    if following is not None and source != "table" and following.trusted_from <= since:
         # With the feed a route is as good as its last news; while it is silent, as what was read meanwhile.
         since = following.known_at if following.fresh_until() else max(since, following.known_at)
     good_at = following.good_at if following is not None and pointer is not None else None

@@ -361,6 +361,14 @@ def test_in_an_outage_what_was_known_is_told_with_its_age() -> None:
     says(ask(edge, host="none.localhost"), status=503, known_from=None, age_seconds=None, remembered_is_newest=None)
 
 
+def test_in_an_outage_what_has_expired_meanwhile_is_known_from_memory() -> None:
+    edge = Edge(route(HOST, APP, expires_at=int(NOW) + 5))
+    ask(edge)
+    edge.clock.now += 10
+    edge.rows.reachable = False
+    says(ask(edge), status=410, known_from="memory", remembered_is_newest=None)
+
+
 def test_the_largest_answer_is_one_that_cloudfront_takes() -> None:
     to = Redirect("https://www.example.com/" + "a" * 200, 308)
     edge = Edge(route(HOST, to, rules=(Rule(f"/{chr(0x65E5) * 27}/*", to, 1),)))
