@@ -14,6 +14,7 @@ from benchmarks.test_rules import HOST, asking
 from edge_handler.access.guard import Guard
 from edge_handler.access.keys import KEYS, AccessTable, Entry, hash_password
 from edge_handler.access.session import COOKIE, Key, encode_token
+from edge_handler.debug import HEADER, SINCE
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.policy import Policy
 from edge_handler.routes.resolver import Resolver
@@ -92,3 +93,27 @@ def test_an_attempt_at_a_password(figures: Figures) -> None:
 
     least = min(took() for _ in range(20))
     figures.add("hash of a password, CPU / 15 ms", least, 15, "ms", least / 15, least / 15, 1.0)
+
+
+@pytest.mark.parametrize("what", ["unsigned", "signed"])
+def test_a_hit_that_asks_the_edge(figures: Figures, what: str) -> None:
+    """Without a signature it costs the look at the header; with one, what is told."""
+    handler, plain = guarding(Policy(noindex=True)), guarding(Policy(noindex=True))
+    given = asking(RULED_PATH)
+    token = encode_token("debug", "debug", HOST, SINCE, int(NOW) + 3600, ALL_KEYS[1])
+    asks = [{"key": HEADER, "value": token if what == "signed" else token.replace("debug", "view")}]
+    mine, others = copy.deepcopy(given), copy.deepcopy(given)
+    headers = mine["Records"][0]["cf"]["request"]["headers"]
+
+    def again() -> object:
+        headers[HEADER] = asks  # it is taken out
+        return handler(mine, None)
+
+    assert ("status" in copy.deepcopy(again())) == (what == "signed")  # type: ignore[operator]
+    figures.ratio(
+        f"hit that asks the edge, {what}, less one that does not / JSON round trip of the event",
+        again,
+        lambda: json.loads(json.dumps(given)),
+        less=lambda: plain(others, None),
+        count=COUNT,
+    )

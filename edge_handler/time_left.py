@@ -5,6 +5,7 @@ left would have pages of a site be missing for everybody.
 """
 
 from math import inf
+from typing import Any
 
 HEADER = "x-route-time-left"
 KNOWN_HOST_SECONDS = 0.95
@@ -26,6 +27,20 @@ def encode_time_left(request_id: str, waited: float, *, was_known: bool) -> str:
     """
     left = (KNOWN_HOST_SECONDS if was_known else UNKNOWN_HOST_SECONDS) - waited
     return f"{request_id} {max(left, _LEAST_SECONDS):.2f}"
+
+
+def seconds_left(headers: dict[str, Any], request_id: str) -> float:
+    """Return how long what has to be read for a request's host, which is known, may still take both functions."""
+    told = headers.get(HEADER)
+    # Who waited for the row already has what is left of the time for both.
+    return min(KNOWN_HOST_SECONDS, decode_time_left(told and told[0]["value"], request_id))
+
+
+def tell_waited(headers: dict[str, Any], request_id: str, left: float, waited: float) -> None:
+    """Tell origin-request of a wait since `seconds_left` was `left`, where it is long enough to be noticed."""
+    if waited >= NOTICED_SECONDS:
+        told = encode_time_left(request_id, KNOWN_HOST_SECONDS - left + waited, was_known=True)
+        headers[HEADER] = [{"key": HEADER, "value": told}]
 
 
 def decode_time_left(value: str | None, request_id: str) -> float:

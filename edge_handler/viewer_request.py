@@ -51,24 +51,31 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
             guard = Guard.from_settings(resolver.settings, clock)
         return guard
 
-    def handler(event: dict[str, Any], _context: object) -> Result:
+    def handler(event: dict[str, Any], _context: object) -> Result:  # noqa: C901  # see above
         try:
             cf = event["Records"][0]["cf"]
             request: Request = cf["request"]
             headers = request["headers"]
-            try:
-                route: Known | Ruled | Refusal = known[headers["host"][0]["value"]]
-            except (LookupError, TypeError):
-                route = _resolve(resolver, headers, cf["config"])
+            if "x-route-debug" in headers:  # a name of its own would cost more
+                asked = _asked(resolver, request, cf["config"], guarding)
+                if isinstance(asked, dict):
+                    return asked
+                route = asked
             else:
-                if not route.fresh_from <= clock() < route.fresh_until:
+                try:
+                    route = known[headers["host"][0]["value"]]
+                except (LookupError, TypeError):
                     route = _resolve(resolver, headers, cf["config"])
-            if route.__class__ is not Known:
+                else:
+                    if not route.fresh_from <= clock() < route.fresh_until:
+                        route = _resolve(resolver, headers, cf["config"])
+            website = route.website
+            if website < 0:
                 found = _answering(route, request, cf["config"]["requestId"], guarding)
                 if not isinstance(found, Known):
                     return found
-                route = found
-            if route.website:
+                route, website = found, found.website
+            if website:
                 if request["method"] not in ("GET", "HEAD"):
                     return _other_method(route, request, cf["config"]["requestId"])
                 request["querystring"] = request["querystring"] and _kept_query(route, request)
@@ -99,6 +106,25 @@ def _resolve(resolver: Resolver, headers: dict[str, Any], config: dict[str, Any]
         told = encode_time_left(config["requestId"], waited, was_known=was_known)
         headers[TIME_LEFT] = [{"key": TIME_LEFT, "value": told}]
     return route
+
+
+def _asked(
+    resolver: Resolver, request: Request, config: dict[str, Any], guarding: Callable[[], "Guard"]
+) -> Known | Ruled | Refusal | Result:
+    """Return what answers for a host; where somebody asks why, and shows the right to, the answer to that."""
+    from edge_handler.debug import explained  # noqa: PLC0415  # what nobody asks starts without it
+
+    def resolve() -> Known | Ruled | Refusal:
+        return _resolve(resolver, request["headers"], config)
+
+    def answering(route: Known | Ruled | Refusal, sample: Request) -> Known | Result:
+        request_id = config["requestId"]
+        found = route if isinstance(route, Known) else _answering(route, sample, request_id, guarding)
+        if isinstance(found, Known) and found.website and sample["method"] not in ("GET", "HEAD"):
+            return _other_method(found, sample, request_id)
+        return found
+
+    return explained(request, config["requestId"], resolver, lambda: guarding().access, resolve, answering)
 
 
 def _answering(

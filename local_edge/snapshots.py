@@ -6,6 +6,7 @@ from typing import Any
 
 from edge_handler.errors import MalformedHost
 from edge_handler.routes.host import normalise_host
+from edge_handler.routes.known_from import KnownFrom
 from edge_handler.routes.resolver import Resolver
 from local_edge.embedded_aws import REGION, EmbeddedAws
 from local_edge.functions import Function
@@ -51,22 +52,15 @@ class SnapshotSchedule:
 def telling_source(handler: Function, resolver: Resolver, tell: Callable[[str, str], None]) -> Function:
     """Return a viewer-request handler that tells, by request id, from where the host's route was known.
 
-    `memory`, `snapshot`, `feed` (announced since the snapshot), or `table`, for which the viewer waited.
+    See `edge_handler.routes.known_from`.
     """
 
     def invoke(event: dict[str, Any], context: object) -> dict[str, Any]:
         cf = event["Records"][0]["cf"]
         host = _host(cf["request"])
-        known, reads, following = resolver.known.get(host), resolver.reads, resolver.following
-        was_fresh = known is not None and known.fresh_from <= resolver.clock() < known.fresh_until
+        known_from = KnownFrom(resolver, host)
         result = handler(event, context)
-        if resolver.reads > reads:
-            source = "table"
-        elif was_fresh or following is None or resolver.known.get(host) is known is not None:
-            source = "memory"
-        else:
-            source = "feed" if following.was_announced(host) else "snapshot"
-        tell(cf["config"]["requestId"], source)
+        tell(cf["config"]["requestId"], known_from.source(resolver.memory.get(host)) or "nowhere")
         return result
 
     return invoke

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from table_admin.access import Access, Link, Password, Rotation
     from table_admin.changes import Change, Put, Revision
     from table_admin.deployments.deploy import Deployed, deploy
+    from table_admin.edge_answer import EdgeAnswer, ask_edge
     from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
     from table_admin.routing_table import RoutingTable
 
@@ -18,6 +19,7 @@ __all__ = [
     "CustomOrigin",
     "Deployed",
     "DeploymentOrigin",
+    "EdgeAnswer",
     "InvalidInput",
     "Link",
     "NotFound",
@@ -31,12 +33,14 @@ __all__ = [
     "S3Origin",
     "TableAdminError",
     "TargetRefused",
+    "ask_edge",
     "deploy",
 ]
 _HOMES = {
     "edge_handler.routes.origin": ("CustomOrigin", "DeploymentOrigin", "S3Origin"),
     "edge_handler.routes.route": ("Route",),
     "table_admin.access": ("Access", "Link", "Password", "Rotation"),
+    "table_admin.edge_answer": ("EdgeAnswer", "ask_edge"),
     "table_admin.changes": ("Change", "Put", "Revision"),
     "table_admin.deployments.deploy": ("Deployed", "deploy"),
     "table_admin.errors": ("InvalidInput", "NotFound", "RevisionConflict", "TableAdminError", "TargetRefused"),

@@ -14,6 +14,7 @@ from table_admin.changes import Change, Revision, differences
 from table_admin.deployments.items import Deployment
 from table_admin.deployments.retention import Swept
 from table_admin.documents import change_document, revision_document, route_document
+from table_admin.edge_answer import EdgeAnswer
 from table_admin.environments import Environment
 from table_admin.explain import Explanation
 from table_admin.finding import Finding
@@ -219,6 +220,24 @@ def print_explanation(found: Explanation) -> None:
         echo(f"  of the canary   {_step(found.of_canary.viewer_request)}")
         if found.of_canary.origin_request is not None:
             echo(f"  {'':<15} {_step(found.of_canary.origin_request)} (on a cache miss)")
+
+
+def print_edge_answer(found: EdgeAnswer) -> None:
+    """Print what the edge says, a name a line."""
+    shown = {**found.said, **found.headers}
+    width = max(map(len, shown)) + 2
+    for name, value in shown.items():
+        echo(f"{name:<{width}}{_edge_value(value)}")
+
+
+def _edge_value(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_edge_value(one)}" for name, one in value.items())
+    return str(value)
 
 
 def print_swept(swept: Iterable[Swept], dry_run: bool) -> None:

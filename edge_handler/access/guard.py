@@ -21,9 +21,7 @@ from edge_handler.routes.policy import Policy, parse_network
 from edge_handler.routes.resolver import KNOWN_HOST_SECONDS
 from edge_handler.settings import Settings
 from edge_handler.table.reader import ReplicatedTable
-from edge_handler.time_left import HEADER as TIME_LEFT
-from edge_handler.time_left import KNOWN_HOST_SECONDS as TIME_FOR_ALL
-from edge_handler.time_left import NOTICED_SECONDS, decode_time_left, encode_time_left
+from edge_handler.time_left import seconds_left, tell_waited
 
 _MOST_SESSIONS = 4
 """So many of a request's are looked at: a browser sends one."""
@@ -34,7 +32,8 @@ class Guard:
 
     def __init__(self, access: AccessTable, clock: Callable[[], float], attempts: Attempts | None = None) -> None:
         """`clock` is the time of day."""
-        self._access = access
+        self.access = access
+        """What tokens are verified with; one for all who verify some."""
         self._clock = clock
         self._sign_in = SignIn(access, attempts or Attempts())
 
@@ -56,9 +55,7 @@ class Guard:
         if policy.allow and not is_in(request["clientIp"], policy.allow):
             reason = f"the address {request['clientIp']} may not see this"
             return page(NETWORK, reason, request, request_id)
-        told = request["headers"].get(TIME_LEFT)
-        # Who waited for the row already has what is left of the time for both.
-        left = min(TIME_FOR_ALL, decode_time_left(told and told[0]["value"], request_id))
+        left = seconds_left(request["headers"], request_id)
         started = time.monotonic()
         deadline = started + min(KNOWN_HOST_SECONDS, left)
         try:
@@ -70,10 +67,7 @@ class Guard:
             return page(UNKNOWN, "the table of keys does not answer", request, request_id, retry_after)
         if not passes:
             return _refusal(policy, request, request_id)
-        waited = time.monotonic() - started
-        if waited >= NOTICED_SECONDS:
-            more = encode_time_left(request_id, TIME_FOR_ALL - left + waited, was_known=True)
-            request["headers"][TIME_LEFT] = [{"key": TIME_LEFT, "value": more}]
+        tell_waited(request["headers"], request_id, left, time.monotonic() - started)
         return None
 
     def _passes(self, sessions: list[str], domain: str, policy: Policy, deadline: float) -> bool:
@@ -86,7 +80,7 @@ class Guard:
             if token is None or now >= token.expires_at or (policy.maintenance and token.kind != "bypass"):
                 continue
             since = since_of(policy, token.kind)
-            if since and is_signed(token, "session", domain, since, self._access.keys(token.key_id, deadline), now):
+            if since and is_signed(token, "session", domain, since, self.access.keys(token.key_id, deadline), now):
                 return True
         return False
 

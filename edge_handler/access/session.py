@@ -1,7 +1,8 @@
 """What lets somebody in: signed tokens, in a link or in the session's cookie. One codec for the edge and its writer.
 
 A token is good for one row's domain, and for one time of its being private: it is signed for the revision since which
-that is so. A link's token is none of a session's: what is in a cookie opens nothing anew.
+that is so. A link's token is none of a session's: what is in a cookie opens nothing anew. One that asks the edge why it
+answers as it does (`edge_handler.debug`) opens nothing at all: it is for a host, whatever answers for it.
 """
 
 import hmac
@@ -10,15 +11,15 @@ from binascii import b2a_base64
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-Use = Literal["link", "session"]
-Kind = Literal["view", "bypass"]
+Use = Literal["link", "session", "debug"]
+Kind = Literal["view", "bypass", "debug"]
 COOKIE = "__Host-edge-access"
 """The prefix has browsers keep other hosts from setting it, siblings under one domain included."""
 SIDE_COOKIE = "__Host-edge-side"
 """What a tester chose, and of which canary: `canary.12`, see `edge_handler.canary`. Likewise no origin's."""
 # A table, not binascii's own: with it the text has one form, and `is_signed` compares texts.
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_TOKEN = re.compile(r"(view|bypass)\.([1-9][0-9]{0,11})\.([0-9a-f]{8})\.([A-Za-z0-9_-]{43})")
+_TOKEN = re.compile(r"(view|bypass|debug)\.([1-9][0-9]{0,11})\.([0-9a-f]{8})\.([A-Za-z0-9_-]{43})")
 _KEY_ID = re.compile(r"[0-9a-f]{8}")
 SECRET_BYTES = 32
 
@@ -39,7 +40,7 @@ class Token(NamedTuple):
     """See above."""
 
     kind: Kind
-    """`view`: what is private; `bypass`: that too, and past maintenance."""
+    """`view`: what is private; `bypass`: that too, and past maintenance; `debug`: nothing, see above."""
     expires_at: int
     key_id: str
     mac: str
@@ -49,10 +50,10 @@ def encode_token(use: Use, kind: Kind, domain: str, since: int, expires_at: int,
     """Sign a token.
 
     Args:
-        use: `link` for what people get, `session` for what is in a cookie.
-        kind: see `Token`.
-        domain: the row's; a wildcard's token opens all its names.
-        since: `Policy.private` for `view`, `Maintenance.since` for `bypass`.
+        use: `link` for what people get, `session` for what is in a cookie, `debug` for what asks.
+        kind: see `Token`; `debug` goes with the use of that name, and with no other.
+        domain: the row's; a wildcard's token opens all its names. For `debug` the host's.
+        since: `Policy.private` for `view`, `Maintenance.since` for `bypass`, 1 for `debug`.
         expires_at: epoch seconds.
         key: the newest.
 
@@ -60,8 +61,8 @@ def encode_token(use: Use, kind: Kind, domain: str, since: int, expires_at: int,
         ValueError: nothing that `read_token` would read.
     """
     text = f"{kind}.{expires_at}.{key.id}.{_mac(use, kind, domain, since, expires_at, key)}"
-    if since < 1 or len(key.secret) != SECRET_BYTES or read_token(text) is None:
-        raise ValueError(f"no token can be made of {kind}, {expires_at}, since {since} and {key}")
+    if (use == "debug") != (kind == "debug") or since < 1 or len(key.secret) != SECRET_BYTES or not read_token(text):
+        raise ValueError(f"no token can be made of {use}, {kind}, {expires_at}, since {since} and {key}")
     return text
 
 

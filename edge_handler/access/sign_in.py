@@ -103,7 +103,7 @@ def since_of(policy: Policy, kind: Kind) -> int:
     """Return what a token of a kind is signed for, 0 where none of it is of use."""
     if kind == "view":
         return policy.private
-    return policy.maintenance.since if policy.maintenance is not None else 0
+    return policy.maintenance.since if kind == "bypass" and policy.maintenance is not None else 0
 
 
 def _session(kind: Kind, domain: str, since: int, expires_at: int, key: Key, now: float) -> dict[str, str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _ANSWERS_UNDER_WILDCARD = 4
 """So many of a row's rules are kept ready for each name under a wildcard; there may be thousands of names."""
 _NETWORKS_OF_A_RULE = 6
+NO_ROUTE = -1
+"""In place of a route's `website`: what answers is not one route for all paths and everybody."""
 TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
 
 
@@ -70,7 +72,6 @@ class Ruled:
         "_canary",
         "_default",
         "_host",
-        "_revision",
         "_table",
         "canary",
         "domain",
@@ -79,7 +80,9 @@ class Ruled:
         "fresh_until",
         "policy",
         "read_at",
+        "revision",
     )
+    website = NO_ROUTE
 
     def __init__(self, host: str, route: Destination, now: float, fresh_until: float) -> None:
         self.fresh_from = now
@@ -92,7 +95,7 @@ class Ruled:
         self.policy = route.policy
         self.canary = route.canary
         self._canary = _canary_of(host, route, now, fresh_until)
-        self._revision = route.revision
+        self.revision = route.revision
         self._table = _table_of(route)
         self._default = route.origin if isinstance(route.origin, Redirect) else Known(host, route, now, fresh_until)
         self._answers: dict[int, Known] = {}
@@ -138,7 +141,7 @@ class Ruled:
             if self.domain != self._host and len(self._answers) >= _ANSWERS_UNDER_WILDCARD:
                 del self._answers[next(iter(self._answers))]
             said = Destination(
-                self.domain, rule.origin, self.expires_at, self._revision, rule.generation, policy=self.policy
+                self.domain, rule.origin, self.expires_at, self.revision, rule.generation, policy=self.policy
             )
             known = self._answers[number] = Known(self._host, said, self.fresh_from, self.fresh_until, rule.prefix)
         return known, rule
@@ -159,6 +162,7 @@ class Refusal:
     __slots__ = ("fresh_from", "fresh_until", "reason", "retry_after", "status")
     expires_at = None
     lasts = True
+    website = NO_ROUTE
 
     def __init__(
         self, status: int, reason: str, now: float = 0, fresh_until: float = 0, retry_after: int | None = None

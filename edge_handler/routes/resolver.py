@@ -36,6 +36,10 @@ UNKNOWN_READS_AT_ONCE = 20
 UNKNOWN_READS_A_SECOND = 5.0
 
 
+Row = Destination | BrokenRow
+"""What there is of a domain: its row, or why that is broken."""
+
+
 class Table(Protocol):
     """What the resolver reads from."""
 
@@ -115,6 +119,28 @@ class Resolver:
             if row is not None:
                 return row
         return None
+
+    def followed_row(self, host: str) -> tuple[str, Row | None] | None:
+        """Return the row that answers for a host, and its domain, as the feed has it now; None where it has to be read.
+
+        Nothing of it is remembered.
+        """
+        if self.following is None or not self.following.fresh_until():
+            return None
+        domain, row = _found(host, self.following)
+        return None if isinstance(row, str) else (domain, row)
+
+    def read_row(self, host: str, deadline: float) -> tuple[str, Row | None]:
+        """Return the same of the table's. Raises TableUnreachable."""
+        domains = candidates(host)
+        rows = self._table.read(domains, deadline - time.monotonic())
+        for domain in domains:
+            row = rows.get(domain)
+            if self.following is not None:
+                row = self.following.newest(domain, row)
+            if row is not None:
+                return domain, row
+        return host, None
 
     def is_in_snapshot(self, host: str) -> bool:
         """Tell whether there is a row for a host, as far as is known without asking."""

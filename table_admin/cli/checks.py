@@ -1,16 +1,20 @@
-"""doctor, refresh, sweep."""
+"""doctor, ask-edge, refresh, sweep."""
 
 import itertools
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import click
 
 from table_admin import output, upkeep
 from table_admin.changes import Change
 from table_admin.cli.options import AS_JSON, DRY_RUN, NOTE, warn
+from table_admin.cli.policies import EDGE, edge_of
 from table_admin.deployments.retention import Swept, sweep_deployments
 from table_admin.doctor import doctor as examine
 from table_admin.documents import change_document
+from table_admin.edge_answer import METHODS
+from table_admin.edge_answer import ask_edge as ask
 from table_admin.errors import TableAdminError
 from table_admin.routing_table import RoutingTable
 
@@ -35,6 +39,22 @@ def doctor(table: RoutingTable, domain: str, edge: str | None, as_json: bool) ->
         raise TableAdminError(
             f"{wrong} of {output.counted(len(findings), 'step')} {'is' if wrong == 1 else 'are'} wrong."
         )
+
+
+@click.command("ask-edge")
+@click.argument("address", metavar="HOST[/PATH]")
+@click.option("--method", type=click.Choice(METHODS, case_sensitive=False), default="GET", help="GET by default.")
+@click.option("--cookie", "cookies", multiple=True, metavar="NAME=VALUE", help="Send it, a session say. Several times.")
+@EDGE
+@AS_JSON
+@click.pass_obj
+def ask_edge(table: RoutingTable, /, address: str, edge: str | None, as_json: bool, **options: Any) -> None:
+    """Ask the edge itself what a request would get and why: row, rule, revision, age, stamp. A URL does, too."""
+    found = ask(table, address, edge=edge_of(table, edge), **options)
+    if as_json:
+        output.print_json({**found.said, **found.headers})
+        return
+    output.print_edge_answer(found)
 
 
 @click.command()
@@ -106,4 +126,4 @@ def _fail_if(lost: Sequence[upkeep.Lost]) -> None:
         raise TableAdminError(f"{output.counted(len(lost), 'promoted route')} {verb} nowhere; viewers get errors.")
 
 
-COMMANDS = [doctor, refresh, sweep]
+COMMANDS = [doctor, ask_edge, refresh, sweep]

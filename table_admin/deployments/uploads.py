@@ -6,9 +6,7 @@ of 20,000 files that is a minute.
 
 import base64
 import hashlib
-import os
 import re
-import urllib.request
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -20,9 +18,9 @@ from urllib.parse import urlsplit
 import urllib3
 from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.httpsession import get_cert_path
 
 from edge_handler.aws.sigv4 import Credentials, Signer
+from table_admin.connecting import pool_for
 from table_admin.errors import TableAdminError
 
 THREADS = 24
@@ -80,7 +78,7 @@ class Uploader:
         self._credentials = _credentials(s3)
         self._frozen: Any = None
         self._signer: Signer | None = None
-        self._pool = _pool(self._base)
+        self._pool = pool_for(self._base, THREADS)
 
     def send(self, uploads: Iterable[Upload]) -> Iterator[tuple[Upload, bool]]:
         """Send them all; yield each when it is there, and whether it was sent for that.
@@ -208,14 +206,3 @@ def _changed(upload: Upload) -> FileChanged:
     return FileChanged(
         f"{upload.source!s:.300} was changed while it was being deployed; nothing was published. Deploy again."
     )
-
-
-def _pool(url: str) -> urllib3.PoolManager:
-    parts = urlsplit(url)
-    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE") or get_cert_path(verify=True)
-    proxy = None
-    if not urllib.request.proxy_bypass(parts.hostname or ""):
-        proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy:
-        return urllib3.ProxyManager(proxy, num_pools=2, maxsize=THREADS, ca_certs=bundle)
-    return urllib3.PoolManager(num_pools=2, maxsize=THREADS, ca_certs=bundle)

@@ -117,6 +117,15 @@ def test_a_sample_of_a_canary_without_cookies_is_on_the_side_that_its_address_sa
     assert str(header(run(GUARDED, sample), "x-route")).endswith("/canary-next")
 
 
+def test_a_sample_that_may_ask_is_told_why_and_no_other_host_is() -> None:
+    sample = event("viewer-request-ask-edge")
+    said = json.loads(run(GUARDED, sample)["body"])
+    assert (said["host"], said["rule"], said["status"]) == ("market.localhost", "/api/*", None)
+    assert said["stamp"] == f"2;market.localhost;3;;/api;custom;{INGRESS};http;80;;viewer;application"
+    sample["Records"][0]["cf"]["request"]["headers"]["host"][0]["value"] = "old-market.localhost"
+    assert run(GUARDED, sample)["status"] == "308"
+
+
 DEPLOYMENT = DeploymentOrigin(OWN_BUCKET, "us-east-1", "0" * 32, "files", "")
 SITES: dict[str, Origin] = {
     "plain.localhost": STATIC,

@@ -101,6 +101,14 @@ def test_the_demo_s_key_is_the_one_that_the_sample_of_a_session_is_signed_with(e
     assert edge.get(host, request["uri"], Cookie=cookie).status == 200
 
 
+def test_the_sample_of_who_asks_the_edge_is_answered(edge: LocalEdge) -> None:
+    request = event("viewer-request-ask-edge")["Records"][0]["cf"]["request"]
+    host, token = (request["headers"][name][0]["value"] for name in ("host", "x-route-debug"))
+    answer = edge.get(host, request["uri"], X_Route_Debug=token)
+    assert json.loads(answer.body)["rule"] == "/api/*"
+    assert answer.x_cache == "LambdaGeneratedResponse"
+
+
 def test_the_demo_has_a_site_with_headers_of_its_own(edge: LocalEdge) -> None:
     for path, status in (("/", 200), ("/style.css", 200), ("/nothing.js", 404)):
         answer = edge.get("headers.localhost", path)

@@ -46,6 +46,8 @@ GOOD: dict[str, list[str]] = {
     "gone_rules": ["/api/*", "/a"],
     "services": [TARGET, f"web={TARGET}", "web=/env-a", "api=https://api.localhost"],
     "url": ["https://a.localhost/", "a.localhost/docs/", "http://env-1.localhost:8080/x?y=1"],
+    "address": ["a.localhost", "b.localhost/docs/?x=y", "https://127.0.0.1:9/"],
+    "cookies": ["a=b", "theme=dark"],
     "name": ["env-1", "env-2"],
     "environment": ["env-1", "a"],
     "base": ["localhost", "example.com"],
@@ -103,7 +105,7 @@ class CommandLines:
         if chance.random() < 0.05:
             words = words[: chance.randrange(len(words) + 1)]
         words = [word.replace("\0", "") for word in words]
-        if verb == "doctor":
+        if verb in ("doctor", "ask-edge"):
             words += ["--edge", "http://127.0.0.1:9"]
         return CommandLine(words, self._environ(), self._content(), verb)
 

@@ -93,7 +93,8 @@ class Edge:
         self.rows = Rows(*routes)
         self.items = Items(keys_item(*KEYS), password_item()) if items is None else items
         guard = Guard(AccessTable(self.items, self.clock), self.clock, Attempts(self.monotonic))
-        self.handler = make_handler(Resolver(self.rows, SETTINGS, self.clock), guard)
+        self.resolver = Resolver(self.rows, SETTINGS, self.clock)
+        self.handler = make_handler(self.resolver, guard)
 
     def ask(self, uri: str = "/", **changes: Any) -> dict[str, Any]:
         return run(self.handler, asking(uri, **changes))

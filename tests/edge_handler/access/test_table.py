@@ -75,7 +75,7 @@ def test_a_handler_finds_the_stacks_own_table_when_it_is_asked_for_the_first_gua
 ) -> None:
     # This machine may be slow: what is tested is what is answered.
     monkeypatch.setattr("edge_handler.access.guard.KNOWN_HOST_SECONDS", SECONDS)
-    monkeypatch.setattr("edge_handler.access.guard.TIME_FOR_ALL", SECONDS)
+    monkeypatch.setattr("edge_handler.time_left.KNOWN_HOST_SECONDS", SECONDS)
     rows = Rows(route(HOST, policy=Policy(private=7)))
     handler = make_handler(Resolver(rows, settings(endpoint), Clock()))
     assert run(handler, asking())["status"] == "403"

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from edge_handler.access.guard import Guard
+from edge_handler.access.keys import AccessTable
 from edge_handler.errors import BrokenRow, TableUnreachable
 from edge_handler.feed import replica
 from edge_handler.feed.audit import AUDIT_SECONDS, Audit
@@ -24,10 +26,13 @@ from edge_handler.settings import Settings
 from edge_handler.snapshot.buckets import SnapshotBuckets
 from edge_handler.snapshot.loader import Loader
 from edge_handler.table.reader import RoutesTable
+from edge_handler.viewer_request import make_handler
 from local_edge.embedded_aws import EmbeddedAws
 from table_admin import RoutingTable
 from table_admin.snapshots.places import Bucket
 from table_admin.snapshots.writer import take_snapshot
+from tests.edge_handler.access.test_guard import Edge as Viewer
+from tests.edge_handler.test_debug import ask, says
 from tests.support import NOBODY, OWN_BUCKET, SETTINGS, Clock, make_tables, route, wait_until
 
 HOST, OTHER = "web.example.com", "other.example.com"
@@ -388,3 +393,37 @@ def test_a_broken_row_is_that_hosts_and_nobody_elses(edge: Edge) -> None:
     assert isinstance(found, Refusal)
     assert found.status == 502
     assert fresh.site(HOST) == "/env-a"
+
+
+# Who asks the edge.
+
+
+def viewer_of(edge: Edge) -> Viewer:
+    """Return what asks an instance as viewers do."""
+    found = Viewer()
+    found.clock, found.resolver = edge.clock, edge.resolver
+    found.handler = make_handler(edge.resolver, Guard(AccessTable(found.items, found.clock), found.clock))
+    return found
+
+
+def test_who_asks_is_told_snapshot_memory_and_feed_apart(edge: Edge) -> None:
+    item = encode_route(route(OTHER))  # by hand, so nothing announces it
+    edge.table.tables.dynamodb.put_item(TableName=edge.table.tables.routes, Item=item)
+    edge.snapshot()
+    edge = instance(edge.table, edge.buckets, edge.settings)
+    edge.follower.start(60, 60)
+    viewer, pointer = viewer_of(edge), edge.follower.pointer
+    assert pointer is not None
+    said = ask(viewer, host=OTHER)
+    says(said, known_from="snapshot", revision=1, remembered_is_newest=True)
+    assert said["snapshot"] == {"epoch": pointer.epoch, "taken_at": pointer.taken_at}
+    edge.clock.now += 1
+    says(ask(viewer, host=OTHER), known_from="memory", revision=1, age_seconds=1.0, feed_age_seconds=1.0)
+    says(ask(viewer, host=HOST), known_from="feed", revision=1, generation=1, remembered_is_newest=True)
+    assert edge.reader.asked == [], "what is followed needs no read"
+
+
+def test_who_asks_of_what_was_made_a_moment_ago_is_told_what_was_read(edge: Edge) -> None:
+    edge.table.put(OTHER, MOVED)
+    said = ask(viewer_of(edge), host=OTHER)
+    says(said, known_from="table", revision=1, remembered_is_newest=True, age_seconds=0.0)
