@@ -51,7 +51,7 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
             guard = Guard.from_settings(resolver.settings, clock)
         return guard
 
-    def handler(event: dict[str, Any], _context: object) -> Result:  # noqa: C901  # see above
+    def handler(event: dict[str, Any], _context: object) -> Result:  # noqa: C901, PLR0912  # see above
         try:
             cf = event["Records"][0]["cf"]
             request: Request = cf["request"]
@@ -69,13 +69,15 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
                 else:
                     if not route.fresh_from <= clock() < route.fresh_until:
                         route = _resolve(resolver, headers, cf["config"])
-            website = route.website
-            if website < 0:
-                found = _answering(route, request, cf["config"]["requestId"], guarding)
-                if not isinstance(found, Known):
-                    return found
-                route, website = found, found.website
-            if website:
+            if route.website:  # of an application there is nothing more to do
+                if route.__class__ is not Known:
+                    found = _answering(route, request, cf["config"]["requestId"], guarding)
+                    if not isinstance(found, Known):
+                        return found
+                    route = found
+                    if not found.website:
+                        headers[HEADER] = route
+                        return request
                 if request["method"] not in ("GET", "HEAD"):
                     return _other_method(route, request, cf["config"]["requestId"])
                 request["querystring"] = request["querystring"] and _kept_query(route, request)

@@ -17,7 +17,8 @@ _ANSWERS_UNDER_WILDCARD = 4
 """So many of a row's rules are kept ready for each name under a wildcard; there may be thousands of names."""
 _NETWORKS_OF_A_RULE = 6
 NO_ROUTE = -1
-"""In place of a route's `website`: what answers is not one route for all paths and everybody."""
+"""In place of `Known.website`: what answers is not one route for all paths and everybody. True, so that of an
+application one look is enough."""
 TIMES = ("expires_at", "fresh_from", "fresh_until", "read_at")
 
 
