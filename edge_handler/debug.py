@@ -14,7 +14,8 @@ goes on as if it had not been there. The answer is JSON, with these names and no
 | `rule` | the pattern of the rule that answers for the path; null for the row's own target |
 | `revision` | the row's; null where nobody can tell |
 | `generation` | of what the row or the rule says to viewers; part of the stamp |
-| `side` | null; where a row has two sides, which of them |
+| `side` | `stable` or `canary` where the row has a canary, this viewer's; else null. A rule's paths are the same on both |
+| `side_from` | what that follows from: `choice`, `cookie` or `address` |
 | `known_from` | from where this request knew the route: `memory`, `snapshot`, `feed` (announced since the snapshot) or `table`; null where nothing is known |
 | `age_seconds` | how long ago that was last known to be so |
 | `fresh_seconds` | how long this instance goes on without asking |
@@ -90,7 +91,7 @@ def explained(
     said = {
         "host": host,
         **_outcome(answering(route, sample)),
-        **_row(resolver, host, route, request["uri"], deadline),
+        **_row(resolver, host, route, request, deadline),
         **_knowledge(resolver, route, known_from),
         "request_id": request_id,
     }
@@ -98,8 +99,17 @@ def explained(
 
 
 NAMES = (
-    *("host", "status", "reason", "location", "domain", "rule", "revision", "generation", "side", "known_from"),
-    *("age_seconds", "fresh_seconds", "remembered_is_newest", "stamp", "region", "snapshot", "feed_age_seconds"),
+    *("host", "status", "reason", "location", "domain", "rule", "revision", "generation", "side", "side_from"),
+    *(
+        "known_from",
+        "age_seconds",
+        "fresh_seconds",
+        "remembered_is_newest",
+        "stamp",
+        "region",
+        "snapshot",
+        "feed_age_seconds",
+    ),
     "request_id",
 )
 """In the order of the answer."""
@@ -143,9 +153,10 @@ def _outcome(found: Known | Result) -> dict[str, Any]:
     }
 
 
-def _row(resolver: Resolver, host: str, route: Answers, uri: str, deadline: float) -> dict[str, Any]:
+def _row(resolver: Resolver, host: str, route: Answers, request: Request, deadline: float) -> dict[str, Any]:
     """Return what is known of the row that answers, and of its rule for a path."""
-    answers, rule = _answer_for(route, uri)
+    side, side_from = _side(route, request)
+    answers, rule = _answer_for(route, request["uri"], side)
     stamp = decode_stamp(answers.stamp) if isinstance(answers, Known) else None
     is_newest, found = _newest(resolver, host, route, deadline)
     domain, row = found if is_newest and found else (None, None)
@@ -163,22 +174,31 @@ def _row(resolver: Resolver, host: str, route: Answers, uri: str, deadline: floa
         "rule": rule.pattern if rule is not None else None,
         "revision": revision,
         "generation": stamp.generation if stamp is not None else generation,
-        "side": None,
+        "side": side,
+        "side_from": side_from,
         "remembered_is_newest": is_newest,
         "stamp": answers.stamp if isinstance(answers, Known) else None,
     }
 
 
-def _answer_for(route: Answers, uri: str) -> tuple[Known | Redirect | None, Rule | None]:
+def _side(route: Answers, request: Request) -> tuple[str | None, str | None]:
+    """Return on which side of a canary a viewer is, and what that follows from."""
+    if not isinstance(route, Ruled) or route.canary is None:
+        return None, None
+    from edge_handler.canary.side import side_of  # noqa: PLC0415  # what has no canary does without it
+
+    return side_of(route.domain, route.canary, {**request, "headers": {**request["headers"]}})
+
+
+def _answer_for(route: Answers, uri: str, side: str | None) -> tuple[Known | Redirect | None, Rule | None]:
     """Return what answers for a path, whoever may see it, and the rule that says so."""
     if not isinstance(route, Ruled):
         return (route if isinstance(route, Known) else None), None
-    if route.only is not None:
-        return route.only, None
     try:
-        return route.find(comparable_path(uri))
+        found, rule = (route.only, None) if route.only is not None else route.find(comparable_path(uri))
     except MalformedPath:
         return None, None
+    return (route.of_canary if side == "canary" and rule is None else found), rule
 
 
 def _newest(

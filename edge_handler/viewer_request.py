@@ -80,7 +80,8 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
                         return request
                 if request["method"] not in ("GET", "HEAD"):
                     return _other_method(route, request, cf["config"]["requestId"])
-                request["querystring"] = request["querystring"] and _kept_query(route, request)
+                if request["querystring"]:
+                    request["querystring"] = _kept_query(route, request)
                 if "authorization" in headers:
                     del headers["authorization"]
             headers[HEADER] = route
