@@ -197,6 +197,13 @@ def test_an_application_does_not_see_the_session_of_a_host_that_was_private() ->
     assert header(run(handler, given_event), "cookie") == "theme=dark; lang=en"
 
 
+def test_an_application_does_not_see_what_a_tester_chose_of_a_canary_that_has_ended() -> None:
+    given_event = event("origin-request-elb")
+    sent = given_event["Records"][0]["cf"]["request"]["headers"]
+    sent["cookie"] = [{"key": "Cookie", "value": "theme=dark; __Host-edge-side=canary.7; lang=en"}]
+    assert header(run(handler, given_event), "cookie") == "theme=dark; lang=en"
+
+
 def test_googles_storage_gets_its_own_name_and_the_index_document() -> None:
     result = run(handler, event("origin-request-google-storage"))
     assert header(result, "host") == "storage.googleapis.com"

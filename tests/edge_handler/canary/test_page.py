@@ -17,6 +17,7 @@ from tests.support import SETTINGS, STATIC, Clock, Rows, header, route, run
 
 PAGE = "/.well-known/edge-canary"
 CANARY = Canary(NEXT, 0, 7, 9, "uid")
+RULES = (Rule("/.well-known/*", APPLICATION, 1), Rule(PAGE, APPLICATION, 1))
 HANDLER = make_handler(
     Resolver(
         Rows(

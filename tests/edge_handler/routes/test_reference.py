@@ -1,6 +1,7 @@
 """Hosts and paths against a reference that is slow and says the rules once more, in lists of what is tried."""
 
 import contextlib
+import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from edge_handler.routes.attributes import Item
+from edge_handler.routes.canary import Canary
 from edge_handler.routes.origin import CustomOrigin, S3Origin
 from edge_handler.routes.path_rules import Rule
 from edge_handler.routes.policy import Maintenance, Policy
@@ -48,6 +50,7 @@ WILDCARDS = ["*.x.io", "*.a.x.io", "*.b.a.x.io", "*.g.h", f"*.{DEEP}", f"*.z.{DE
 SEGMENTS = ["api", "apis", "API", "v1", "caf\u00e9", "cafe\u0301", "a b", "a%b", "v;1", "~x"]
 segments = st.sampled_from([*["api", "v1"] * 5, *SEGMENTS])
 VIEWER = "192.0.2.1"
+AGENT = "Mozilla/5.0"
 Table = dict[str, Route | None]
 """None for a row that is broken."""
 
@@ -75,12 +78,23 @@ def compared(uri: str) -> str | None:
     return unicodedata.normalize("NFC", re.sub("/+", "/", path))
 
 
-def answers(table: Table, host: str, uri: str, query: str) -> list[tuple[Any, ...]]:  # noqa: PLR0911  # one for each kind of answer
+def is_on_canary(domain: str, canary: Canary, cookies: dict[str, str]) -> bool:
+    chosen = cookies.get("__Host-edge-side", "")
+    if chosen in (f"canary.{canary.since}", f"stable.{canary.since}"):
+        return chosen.startswith("canary")
+    said = ["cookie", cookies[canary.cookie]] if cookies.get(canary.cookie) else ["address", VIEWER, AGENT]
+    text = "\n".join([domain, str(canary.since), *said])
+    return int(hashlib.blake2b(text.encode(), digest_size=4).hexdigest(), 16) / 2**32 < canary.weight / 100
+
+
+def answers(  # noqa: PLR0911  # one for each kind of answer
+    table: Table, host: str, uri: str, query: str, cookies: dict[str, str]
+) -> list[tuple[Any, ...]]:
     """Return what a request gets: a status, what is stamped, or where it is sent to. Two, where either is right."""
-    row_of = [table[domain] for domain in rows_for(host) if domain in table]
-    if not row_of:
+    domains = [domain for domain in rows_for(host) if domain in table]
+    if not domains:
         return [(404,)]
-    row = row_of[0]
+    row = table[domains[0]]
     if row is None:
         return [(502,)]
     if row.expires_at is not None and row.expires_at <= NOW:
@@ -88,6 +102,8 @@ def answers(table: Table, host: str, uri: str, query: str) -> list[tuple[Any, ..
     refused = guarded(row.policy)
     if refused is not None:
         return [(refused,)]
+    if row.canary is not None and is_on_canary(domains[0], row.canary, cookies):
+        row = row._replace(origin=row.canary.origin, generation=row.canary.generation)
     if not row.rules and not isinstance(row.origin, Redirect):
         return [("stamp", host, row.generation, row.origin, "")]
     path = compared(uri)
@@ -133,8 +149,11 @@ def observed(result: dict[str, Any]) -> tuple[Any, ...]:
     return ("sent", int(result["status"]), to.netloc, compared(to.path), to.query)
 
 
-def asking(host: str, uri: str, query: str) -> dict[str, Any]:
-    headers = {"host": [{"key": "Host", "value": host}]}
+def asking(host: str, uri: str, query: str, cookies: dict[str, str] | None = None) -> dict[str, Any]:
+    said = {"host": host, "user-agent": AGENT}
+    if cookies:
+        said["cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    headers = {name: [{"key": name, "value": value}] for name, value in said.items()}
     request = {"headers": headers, "method": "GET", "uri": uri, "querystring": query, "clientIp": VIEWER}
     return {"Records": [{"cf": {"config": {"requestId": "id", "eventType": "viewer-request"}, "request": request}}]}
 
@@ -203,22 +222,45 @@ said_of_one = st.builds(
     headers=st.just(()),
 ).map(lambda policy: policy if policy != Policy() else None)
 policies = st.integers(0, 3).flatmap(lambda number: st.none() if number else said_of_one)
+canaries = st.builds(
+    Canary,
+    origins.filter(lambda origin: not isinstance(origin, Redirect)),
+    st.sampled_from([0, 1, 30, 50, 90, 100]),
+    st.integers(1, 3),
+    st.integers(1, 9),
+    st.sampled_from(["", "uid"]),
+)
 routes = st.builds(
-    lambda origin, rules, expires_at, generation, policy: route(
-        "", origin, rules=rules, expires_at=expires_at, generation=generation, policy=policy
+    lambda origin, rules, expires_at, generation, policy, canary: route(
+        "",
+        origin,
+        rules=rules,
+        expires_at=expires_at,
+        generation=generation,
+        policy=policy,
+        canary=None if isinstance(origin, Redirect) else canary,
     ),
     origins,
     rules_of_one,
     unlike,
     st.integers(1, 9),
     policies,
+    st.none() | canaries,
 )
 rows = st.integers(0, 9).flatmap(lambda number: routes if number else st.none())
 domains = st.sampled_from([*HOSTS, *WILDCARDS, *WILDCARDS])
 tables = st.dictionaries(domains, rows, max_size=10)
 """Rows do not say their domain yet; see `said`."""
 writes = st.lists(st.tuples(domains, rows | st.just("delete")), max_size=4)
-asked = st.lists(st.tuples(uris(), st.sampled_from(["", "a=1&b=%2F"])), min_size=1, max_size=5)
+said_cookies = st.fixed_dictionaries(
+    {},
+    optional={
+        "uid": st.sampled_from(["", "1", "2", "3"]),
+        "__Host-edge-side": st.sampled_from(["canary.1", "stable.1", "canary.2", "canary", ""]),
+    },
+)
+asked = st.lists(st.tuples(uris(), st.sampled_from(["", "a=1&b=%2F"]), said_cookies), min_size=1, max_size=5)
+Question = tuple[str, str, dict[str, str]]
 
 
 def said(domain: str, row: Route | None, revision: int) -> Item:
@@ -228,18 +270,18 @@ def said(domain: str, row: Route | None, revision: int) -> Item:
     return encode_route(row._replace(domain=domain, revision=revision))
 
 
-def check(table: Table, handler: Callable[[Any, Any], Any], questions: list[tuple[str, str]]) -> None:
+def check(table: Table, handler: Callable[[Any, Any], Any], questions: list[Question]) -> None:
     for host in HOSTS:
-        for uri, query in questions:
-            result = run(handler, asking(host, uri, query))
-            got, allowed = observed(result), answers(table, host, uri, query)
+        for uri, query, cookies in questions:
+            result = run(handler, asking(host, uri, query, cookies))
+            got, allowed = observed(result), answers(table, host, uri, query, cookies)
             event(str(got[0]))
             assert got in allowed, (host, uri, table)
 
 
 @settings(max_examples=150)
 @given(tables, writes, asked)
-def test_rows_that_are_read(table: Table, changes: list[Any], questions: list[tuple[str, str]]) -> None:
+def test_rows_that_are_read(table: Table, changes: list[Any], questions: list[Question]) -> None:
     read, clock = Rows(), Clock()
     read.items = {domain: said(domain, row, 1) for domain, row in table.items()}
     handler = make_handler(Resolver(read, SETTINGS, clock))
@@ -258,7 +300,7 @@ def test_rows_that_are_read(table: Table, changes: list[Any], questions: list[tu
 @settings(max_examples=40)
 @given(tables, writes, asked, st.integers(0, 2**32))
 def test_rows_that_the_snapshot_and_the_feed_say(
-    table: Table, changes: list[Any], questions: list[tuple[str, str]], seed: int
+    table: Table, changes: list[Any], questions: list[Question], seed: int
 ) -> None:
     with contextlib.ExitStack() as patches:
         # What has expired stays in the table, as it does in DynamoDB for hours.

@@ -1,0 +1,54 @@
+"""What a hit costs of a host with a canary: the side is worked out anew each time."""
+
+import copy
+import json
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks.conftest import Figures
+from benchmarks.test_hit import COUNT, Handler, knowing
+from benchmarks.test_rules import HOST, asking
+from edge_handler.routes.canary import Canary
+from edge_handler.routes.origin import S3Origin
+from tests.support import STATIC, route
+
+NEXT = S3Origin(STATIC.domain_name, STATIC.region, "/next")
+# Some 20 us; see `test_rules`.
+THE_ROUND_TRIP = 1.0
+
+
+@pytest.mark.parametrize(
+    ("by", "cookie", "address"),
+    [
+        ("address", "", "203.0.113.9"),
+        ("address of IPv6", "", "2001:db8:1:2:3:4:5:6"),
+        ("cookie", f"theme=dark; uid=42; session={'x' * 64}", "203.0.113.9"),
+        ("choice", f"theme=dark; __Host-edge-side=canary.7; session={'x' * 64}", "203.0.113.9"),
+    ],
+)
+def test_a_hit_of_a_host_with_a_canary(figures: Figures, by: str, cookie: str, address: str) -> None:
+    canary = Canary(NEXT, 50, 7, 7, "uid" if by == "cookie" else "")
+    split, plain = knowing([route(HOST, canary=canary)]), knowing([route(HOST)])
+    given = asking("/")
+    given["Records"][0]["cf"]["request"]["clientIp"] = address
+    said = [{"key": "Cookie", "value": cookie}] if cookie else []
+
+    def ask(handler: Handler) -> Callable[[], None]:
+        mine = copy.deepcopy(given)
+        headers = mine["Records"][0]["cf"]["request"]["headers"]
+
+        def again() -> None:
+            headers["cookie"] = said  # a choice is taken out
+            handler(mine, None)
+
+        return again
+
+    figures.ratio(
+        f"hit of a host with a canary, by {by}, less one without / JSON round trip of the event",
+        ask(split),
+        lambda: json.loads(json.dumps(given)),
+        less=ask(plain),
+        count=COUNT,
+        limit=THE_ROUND_TRIP,
+    )
