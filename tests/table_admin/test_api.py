@@ -175,20 +175,21 @@ def second_of(route: Any) -> dict[str, Any]:
 
 
 def test_a_canary_and_a_standby_are_said_left_and_taken_away(ask: Ask) -> None:
-    said = {"canary": {"target": B, "weight": 10, "cookie": "session"}, "standby": "https://standby.example.net"}
+    canary = {"target": B, "weight": 10, "cookie": "session"}
+    said = {"canary": canary, "standby": "https://standby.example.net"}
     shown = {"target": A, **said, "failed_over": False}
     status, _, change = ask("PUT", f"/routes/{HOST}", {"target": A, **said})
     assert (status, second_of(change["after"])) == (201, shown)
     nothing = {"target": A, "canary": None, "standby": None}
     assert ask("PUT", f"/routes/{HOST}", nothing)[2]["action"] == "unchanged"
     change = ask("PUT", f"/routes/{HOST}", {"target": A, "canary": {"weight": 20}})[2]
-    assert second_of(change["after"]) == {**shown, "canary": {**said["canary"], "weight": 20}}
+    assert second_of(change["after"]) == {**shown, "canary": {**canary, "weight": 20}}
     found = ask("GET", "/explain", query={"url": HOST, "cookie": "session=ann; a=b", "address": "192.0.2.1"})[2]
     assert found["policy"]["canary"].endswith(", by its cookie session")
     change = ask("PUT", f"/routes/{HOST}", {"target": A, "canary": "none", "standby": "none"})[2]
     assert second_of(change["after"]) == {"target": A, "canary": None, "standby": None, "failed_over": False}
     differences = ask("GET", f"/routes/{HOST}/diff", query={"from": "1", "to": "2"})[2]["differences"]
-    assert differences == {"canary": [said["canary"], {**said["canary"], "weight": 20}]}
+    assert differences == {"canary": [canary, {**canary, "weight": 20}]}
 
 
 def test_a_canary_is_begun_weighed_promoted_and_aborted(ask: Ask) -> None:
