@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_handler.access.session import take_sessions
+from edge_handler.access.session import SIDE_COOKIE, take_sessions
 from edge_handler.answers import Request
-from edge_handler.canary.side import COOKIE, choice, side_of
+from edge_handler.canary.side import choice, side_of
 from edge_handler.routes.canary import Canary, Side
 from edge_handler.routes.route import Route
 from table_admin.errors import InvalidInput
@@ -42,7 +42,7 @@ def parse_viewer(cookies: Sequence[str], address: str | None, user_agent: str | 
 
 def of_side(side: Side, canary: Canary) -> Viewer:
     """Return a viewer who chose a side."""
-    return Viewer((f"{COOKIE}={choice(side, canary)}",))
+    return Viewer((f"{SIDE_COOKIE}={choice(side, canary)}",))
 
 
 def headers_of(viewer: Viewer) -> dict[str, Any]:
