@@ -11,7 +11,7 @@ from table_admin import RoutingTable
 from table_admin.documents import explanation_document
 from table_admin.errors import InvalidInput
 from table_admin.explain import explain
-from table_admin.viewers import Viewer, parse_viewer
+from table_admin.viewers import Viewer, headers_of, parse_viewer
 from tests.table_admin.conftest import Command
 from tests.table_admin.test_second_target_documents import fail_over
 
@@ -147,8 +147,9 @@ def test_what_is_no_viewer_is_refused(cookies: list[str], address: str | None) -
 
 def test_a_session_of_the_command_lets_nobody_in(table: RoutingTable) -> None:
     table.put(HOST, A, policy={"private": True})
-    found = explain(table, HOST, parse_viewer(["__Host-edge-session=1.2.3"], None, None))
-    assert found.viewer_request == {"status": 403}
+    viewer = Viewer(("__Host-edge-access=1.2.3",))
+    assert headers_of(viewer) == {}
+    assert explain(table, HOST, viewer).viewer_request == {"status": 403}
 
 
 # ---- doctor
