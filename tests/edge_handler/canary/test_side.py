@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from edge_handler.canary.side import is_on_canary, side_of
@@ -250,6 +250,11 @@ SIDES = DEPLOYMENTS | st.sampled_from([NEXT, STATIC, APPLICATION])
 
 
 @given(SIDES, SIDES, FORMER)
+@example(
+    DeploymentOrigin(OWN_BUCKET, "us-east-1", IDS[0], "files", ""),
+    DeploymentOrigin(OWN_BUCKET, "us-east-1", IDS[1], "files", ""),
+    [Former(IDS[2], int(NOW) - 9), Former(IDS[3], int(NOW) + 9)],
+)
 def test_a_promotion_keeps_what_is_cached(stable: Origin, origin: Origin, former: list[Former]) -> None:
     assume(stable != origin)
     ran = stable.deployment if isinstance(stable, DeploymentOrigin) else None
