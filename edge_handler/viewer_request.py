@@ -41,7 +41,7 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
     `guard` is for hosts that do not answer everybody; without one the stack's is made when the first of them is asked
     for.
     """
-    known, clock = resolver.known, resolver.clock
+    known, clock, stamp_header = resolver.known, resolver.clock, HEADER
 
     def guarding() -> "Guard":
         nonlocal guard
@@ -76,7 +76,7 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
                         return found
                     route = found
                     if not found.website:
-                        headers[HEADER] = route
+                        headers[stamp_header] = route
                         return request
                 if request["method"] not in ("GET", "HEAD"):
                     return _other_method(route, request, cf["config"]["requestId"])
@@ -84,7 +84,7 @@ def make_handler(resolver: Resolver, guard: "Guard | None" = None) -> Handler:  
                     request["querystring"] = _kept_query(route, request)
                 if "authorization" in headers:
                     del headers["authorization"]
-            headers[HEADER] = route
+            headers[stamp_header] = route
             return request
         except Exception as error:
             return _give_up(error)
