@@ -19,7 +19,7 @@ goes on as if it had not been there. The answer is JSON, with these names and no
 | `known_from` | from where this request knew the route: `memory`, `snapshot`, `feed` (announced since the snapshot) or `table`; null where nothing is known |
 | `age_seconds` | how long ago that was last known to be so |
 | `fresh_seconds` | how long this instance goes on without asking |
-| `remembered_is_newest` | whether what answers is what this instance's feed, or else the nearest replica, now has as the row; null where neither says |
+| `remembered_is_newest` | whether what answers is what the nearest replica, or else this instance's feed, now has as the row; null where neither says |
 | `stamp` | the value of `x-route`, and so what of the cache key the row decides; null for a redirect, or without a route |
 | `region` | where this instance runs |
 | `snapshot` | `epoch` and `taken_at` of the snapshot from which changes are followed; null where hosts are read one by one |
@@ -211,13 +211,14 @@ def _newest(
     if isinstance(route, Refusal) and route.status not in _OF_ROWS:
         return None, None
     now = resolver.clock()
-    found = resolver.followed_row(host)
-    if found is None or not _says(found[1], host, route, now):
-        # What was read a moment ago may not have been announced yet.
-        try:
-            found = resolver.read_row(host, deadline)
-        except TableUnreachable:
+    # Read first: what was written a moment ago has not been announced here yet.
+    try:
+        found = resolver.read_row(host, deadline)
+    except TableUnreachable:
+        followed = resolver.followed_row(host)
+        if followed is None:
             return None, None
+        found = followed
     return _says(found[1], host, route, now), found
 
 

@@ -62,13 +62,19 @@ def start(
         raise InvalidInput("Say which target, or which domain's: one of them.")
     if keep_host and not target.startswith("https://"):
         raise InvalidInput("--keep-host goes with an https:// target: load balancers get the viewer's host anyway.")
-    said: dict[str, Any] = {"target": KEEP_HOST * keep_host + target if target else _target_of(table, of)}
+    said: dict[str, Any] = {"target": KEEP_HOST * keep_host + target if target else _target_of(table, of, domain)}
     said |= {"weight": weight} | ({"cookie": cookie} if cookie is not None else {})
     said = _parsed(said)
     item, route = _read(table, domain)
     if route.canary is not None and not _has(route, said["target"]):
         raise InvalidInput(
             f"{domain} has a canary already, {route.canary.target}; end it first: table-admin canary abort {domain}"
+        )
+    if route.canary is not None and said.get("cookie", route.canary.cookie) != route.canary.cookie:
+        by = f"the cookie {route.canary.cookie}" if route.canary.cookie else "address"
+        raise InvalidInput(
+            f"{domain} has this canary already, by {by}; by another cookie viewers would change sides. End it first: "
+            f"table-admin canary abort {domain}"
         )
     canary = planned_canary(route.canary, said, route.origin, table.targets)
     return _write(table, item, route, canary, note, if_revision, dry_run)
@@ -142,11 +148,20 @@ def _parsed(said: dict[str, Any]) -> dict[str, Any]:
     return dict(found) if isinstance(found, Mapping) else {}
 
 
-def _target_of(table: RoutingTable, domain: str) -> str:
-    route = table.get(domain)
+def _target_of(table: RoutingTable, of: str, domain: str) -> str:
+    route = table.get(of)
+    if _keeps_out(route) and not _keeps_out(table.get(domain)):
+        raise InvalidInput(
+            f"{route.domain} is not for everybody, and {domain} is: its viewers would get what is private there. Where "
+            f"they shall, name the target itself: {route.target}"
+        )
     if not is_live(route, table.clock()):
         raise NotFound(f"{route.domain} has expired; nothing was written.")
     return written_target(route.target, route.origin)
+
+
+def _keeps_out(route: Route) -> bool:
+    return route.policy is not None and bool(route.policy.private or route.policy.allow)
 
 
 def _read(table: RoutingTable, domain: str) -> tuple[Item | None, Route]:

@@ -10,7 +10,7 @@ from edge_handler.routes.route import Route, decode_route
 from table_admin.errors import Overtaken
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
 from table_admin.policies import asked_policy, lasting_policy, parse_policy, policy_document
-from table_admin.second_targets import NONE, aside, asked_canary, second_targets_document
+from table_admin.second_targets import NONE, aside, asked_canary, is_failed_over, second_targets_document
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -118,6 +118,8 @@ def change_of(write: Write) -> Change:
 
 def unchanged(route: Route, message: str = "") -> Change:
     """Return what is said of a route that is already as it shall be."""
+    if not message and is_failed_over(route):
+        message = "it is failed over to its standby until fail-back, and its canary and standby stay as they are"
     return Change("unchanged", route.domain, route.revision, route, route, message)
 
 

@@ -135,7 +135,10 @@ def _asked(url: str, method: str, headers: dict[str, str]) -> tuple[int, Any, by
             finally:
                 answer.close()
     except (urllib3.exceptions.HTTPError, ValueError) as error:
-        raise TableAdminError(f"{url} cannot be asked: {error}") from error
+        why = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+        raise TableAdminError(
+            f"{url} does not answer ({str(why).rpartition(': ')[2]}); say where sites are: --edge, or TABLE_ADMIN_EDGE."
+        ) from error
 
 
 def _said(content: bytes) -> dict[str, Any] | None:

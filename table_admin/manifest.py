@@ -27,8 +27,20 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 NEVER = "never"
 """What `expires_at` is of a permanent route."""
 _TYPES = {
-    "yaml": {"object": "a mapping", "array": "a list", "string": "text", "boolean": "true or false"},
-    "json": {"object": "an object", "array": "an array", "string": "text", "boolean": "true or false"},
+    "yaml": {
+        "object": "a mapping",
+        "array": "a list",
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "a number",
+    },
+    "json": {
+        "object": "an object",
+        "array": "an array",
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "a number",
+    },
 }
 
 
@@ -198,7 +210,8 @@ def complaint(error: Any, form: str = "yaml") -> str:
     error = _deepest(error)
     field = ".".join(map(str, error.absolute_path)) or "the file"
     if error.validator == "type":
-        wanted = _TYPES["yaml" if form == "yaml" else "json"].get(error.validator_value, error.validator_value)
+        names, kinds = _TYPES["yaml" if form == "yaml" else "json"], error.validator_value
+        wanted = " or ".join(names.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
         return f"{field} must be {wanted}, not {_shown(error.instance, form)}"
     if error.validator == "required":
         name = next(name for name in error.validator_value if name not in error.instance)

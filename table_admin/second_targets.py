@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from edge_handler.access.session import COOKIE as SESSION_COOKIE
+from edge_handler.access.session import SIDE_COOKIE
 from edge_handler.routes.canary import MAX_WEIGHT, NEW, Canary, is_cookie_name
 from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.redirect import Answering, Redirect
@@ -41,6 +43,8 @@ def parse_canary(said: Mapping[str, Any] | str | None, bucket: str = "") -> Mapp
     cookie = found.get("cookie") or ""
     if cookie and not is_cookie_name(cookie):
         raise InvalidInput(f"{cookie[:60]!r} is no name of a cookie.")
+    if cookie in (SIDE_COOKIE, SESSION_COOKIE):
+        raise InvalidInput(f"{cookie} is the edge's own cookie; name one that the application sets.")
     if "cookie" in found:
         found["cookie"] = cookie
     return found
@@ -85,7 +89,9 @@ def planned_canary(
     if canary is None or canary.origin == origin:
         return None
     if isinstance(origin, Redirect):
-        raise wrong("canary", "A domain that is redirected has no canary; end it first: table-admin canary abort.")
+        raise wrong(
+            "canary", "A domain that is redirected has no canary. Where one goes on, end it: table-admin canary abort."
+        )
     return canary
 
 

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_handler import debug
-from edge_handler.access.session import COOKIE, Key, Kind, Use, encode_token
+from edge_handler.access.session import COOKIE, SIDE_COOKIE, Key, Kind, Use, encode_token
 from edge_handler.debug import HEADER as DEBUG
+from edge_handler.routes.canary import Canary
 from edge_handler.routes.destination import Former
 from edge_handler.routes.origin import DeploymentOrigin
 from edge_handler.routes.path_rules import Rule
@@ -307,6 +308,24 @@ def _texts(remembered: Any) -> dict[str, tuple[Any, ...]]:
         else (one.status, one.fresh_from)
         for host, one in remembered.items()
     }
+
+
+# Which side.
+
+
+@pytest.mark.parametrize(("chosen", "generation"), [("stable", 3), ("canary", 5)])
+def test_of_a_canary_the_viewers_side_is_told_with_its_key(chosen: str, generation: int) -> None:
+    canary = Canary(APP._replace(path="/next"), 50, 4, 5, "visitor")
+    edge = Edge(route(HOST, APP, revision=7, generation=3, canary=canary, rules=(Rule("/api/*", APP, 2),)))
+    cookie = f"visitor=ann; {SIDE_COOKIE}={chosen}.4"
+    asked = {"side": chosen, "side_from": "choice", "revision": 7}
+    for _ in range(2):
+        stamp = header(edge.ask(cookie=cookie), "x-route")
+        says(ask(edge, cookie=cookie), **asked, rule=None, generation=generation, stamp=stamp)
+    says(ask(edge, "/api/", cookie=cookie), **asked, rule="/api/*", generation=2)
+    by_cookie = ask(edge, cookie="visitor=ann")
+    assert (by_cookie["side_from"], ask(edge)["side_from"]) == ("cookie", "address")
+    assert by_cookie["stamp"] == header(edge.ask(cookie="visitor=ann"), "x-route")
 
 
 # From where, and how old.

@@ -167,7 +167,8 @@ def test_where_nobody_answers_a_line_says_so(table: RoutingTable, command: Comma
     Access(table).rotate()
     status, _, err = command("ask-edge", HOST, "--edge", "http://127.0.0.1:9")
     assert (status, err.count("\n")) == (1, 1)
-    assert "cannot be asked" in err
+    assert "does not answer (" in err
+    assert "--edge" in err
     assert "debug." not in err
 
 

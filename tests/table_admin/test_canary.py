@@ -97,6 +97,34 @@ def test_another_target_is_refused_until_it_is_aborted(table: RoutingTable) -> N
     assert (canary(table).target, canary(table).since) == (C, 4)
 
 
+def test_another_cookie_is_refused_for_viewers_would_change_sides(table: RoutingTable) -> None:
+    table.put(HOST, A)
+    start(table, HOST, B, weight=10, cookie="visitor")
+    assert start(table, HOST, B, weight=20).action == "updated"
+    with pytest.raises(InvalidInput, match=r"by the cookie visitor; .*canary abort"):
+        start(table, HOST, B, weight=20, cookie="session")
+    assert canary(table).cookie == "visitor"
+
+
+@pytest.mark.parametrize("cookie", ["__Host-edge-side", "__Host-edge-access"])
+def test_a_cookie_of_the_edges_own_says_nothing_of_a_viewer(table: RoutingTable, cookie: str) -> None:
+    table.put(HOST, A)
+    with pytest.raises(InvalidInput, match="the edge's own cookie"):
+        start(table, HOST, B, weight=10, cookie=cookie)
+
+
+@pytest.mark.parametrize("said", [{"private": True}, {"allow": ["192.0.2.0/24"]}])
+def test_what_is_not_for_everybody_is_not_given_to_everybody_by_another_domains_name(
+    table: RoutingTable, said: dict[str, Any]
+) -> None:
+    table.put(HOST, A)
+    table.put(OTHER, B, policy=said)
+    with pytest.raises(InvalidInput, match=f"{OTHER} is not for everybody"):
+        start(table, HOST, of=OTHER, weight=10)
+    table.put(HOST, A, policy={"private": True})
+    assert start(table, HOST, of=OTHER, weight=10).action == "updated"
+
+
 def test_what_cannot_be_is_refused_and_nothing_is_written(table: RoutingTable) -> None:
     table.put(HOST, A)
     said: dict[str, Any]

@@ -309,7 +309,8 @@ def test_the_commands(command: Command, table: RoutingTable) -> None:
     assert (status, err) == (0, "")
     assert out.startswith(f"updated {HOST} -> {B} (revision 2")
     assert command("fail-over", HOST)[:2][0] == 0
-    assert command("put", HOST, C)[1].rstrip().endswith("after fail-back")
+    assert f"leads to {C} after fail-back\n" in command("put", HOST, C)[1]
+    assert "it is failed over to its standby until fail-back" in command("put", HOST, C)[1]
     assert command("fail-back", HOST)[0] == 0
     assert served(table) == (C, B, False)
     assert command("put", HOST, C, "--no-standby")[0] == 0
