@@ -420,7 +420,8 @@ def test_who_asks_is_told_snapshot_memory_and_feed_apart(edge: Edge) -> None:
     edge.clock.now += 1
     says(ask(viewer, host=OTHER), known_from="memory", revision=1, age_seconds=1.0, feed_age_seconds=1.0)
     says(ask(viewer, host=HOST), known_from="feed", revision=1, generation=1, remembered_is_newest=True)
-    assert edge.reader.asked == [], "what is followed needs no read"
+    assert edge.reader.asked == [OTHER, OTHER, HOST], "each time to tell whether that is the newest"
+    assert edge.resolver.reads == 0, "what is followed needs no read"
 
 
 def test_who_asks_of_what_was_made_a_moment_ago_is_told_what_was_read(edge: Edge) -> None:
