@@ -130,11 +130,6 @@ def take_cookie(headers: dict[str, Any], cookie: str) -> list[str]:
     return found
 
 
-def set_cookie(token: str, seconds: int) -> str:
-    """Return the value of `Set-Cookie` that begins a session."""
-    return cookie_set(COOKIE, token, seconds)
-
-
-def cookie_set(name: str, value: str, seconds: int) -> str:
+def set_cookie(name: str, value: str, seconds: int) -> str:
     """Return the value of `Set-Cookie` that gives a browser a cookie of the edge's own; for no seconds it takes it."""
     return f"{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}"

@@ -21,7 +21,7 @@ from edge_handler.access.pages import (
     checking,
     page,
 )
-from edge_handler.access.session import Key, Kind, encode_token, is_signed, read_token, set_cookie
+from edge_handler.access.session import COOKIE, Key, Kind, encode_token, is_signed, read_token, set_cookie
 from edge_handler.answers import NOINDEX, Request, Result, header, no_content, redirect
 from edge_handler.log import log
 from edge_handler.routes.policy import Policy
@@ -108,7 +108,7 @@ def since_of(policy: Policy, kind: Kind) -> int:
 
 def _session(kind: Kind, domain: str, since: int, expires_at: int, key: Key, now: float) -> dict[str, str]:
     token = encode_token("session", kind, domain, since, expires_at, key)
-    return {**_HEADERS, "set-cookie": set_cookie(token, ceil(expires_at - now))}
+    return {**_HEADERS, "set-cookie": set_cookie(COOKIE, token, ceil(expires_at - now))}
 
 
 def _credentials(authorization: str) -> tuple[str, str] | None:

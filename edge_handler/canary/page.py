@@ -5,7 +5,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from edge_handler.access.going_on import going_on
-from edge_handler.access.session import SIDE_COOKIE, cookie_set
+from edge_handler.access.session import SIDE_COOKIE, set_cookie
 from edge_handler.answers import NOINDEX, Request, Result, answer, header, redirect
 from edge_handler.canary.side import PAGE, Reason, choice, side_of
 from edge_handler.routes.canary import CANARY, STABLE, Canary, Side
@@ -56,7 +56,7 @@ def _wanted(query: str) -> _Wanted | None:
 
 def _chosen(wanted: _Wanted, canary: Canary, to: str | None) -> Result:
     value, seconds = ("", 0) if wanted == "none" else (choice(wanted, canary), SECONDS)
-    cookie = cookie_set(SIDE_COOKIE, value, seconds)
+    cookie = set_cookie(SIDE_COOKIE, value, seconds)
     headers = {"location": to or PAGE, "cache-control": "no-store", "set-cookie": cookie, **NOINDEX}
     return redirect(303, headers)
 

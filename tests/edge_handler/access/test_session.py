@@ -174,4 +174,4 @@ def test_a_request_without_cookies_stays_without() -> None:
 
 
 def test_the_cookie_is_for_this_host_alone_and_no_script_reads_it() -> None:
-    assert set_cookie("t", 60) == f"{COOKIE}=t; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=60"
+    assert set_cookie(COOKIE, "t", 60) == f"{COOKIE}=t; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=60"
