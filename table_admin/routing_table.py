@@ -13,7 +13,7 @@ from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.canary import NEW
 from edge_handler.routes.redirect import Answering
-from edge_handler.routes.route import Route, Standby, decode_route, encode_route
+from edge_handler.routes.route import Route, decode_route, encode_route
 from table_admin.changes import (
     Change,
     Put,
@@ -342,7 +342,7 @@ class RoutingTable:
         standby = planned_standby(had[1], wanted.standby, self.targets)
         if standby is not None:
             if standby.origin == origin:
-                raise wrong("standby", _both(wanted.domain, standby))
+                raise wrong("standby", f"{wanted.domain} leads to its standby already; a standby is another target.")
             if wanted.failed_over is not None:
                 standby = standby._replace(failed_over=wanted.failed_over)
         return {"canary": planned_canary(had[0], wanted.canary, origin, self.targets), "standby": standby}
@@ -448,15 +448,6 @@ def _source(wanted: Put, before: Route | None, origin: Answering) -> str:
     if wanted.source is not None or before is None:
         return parse_note(wanted.source or "")
     return "" if promoted_from(before) and before.origin != origin else before.source
-
-
-def _both(domain: str, standby: Standby) -> str:
-    if standby.failed_over:
-        return (
-            f"{domain} is failed over, and that is the target that stands in; for it to stay make it so with "
-            f"table-admin fail-back {domain} and then put, or name another."
-        )
-    return f"{domain} leads to its standby already; a standby is another target."
 
 
 def _refuse_another(domain: str, item: Item | None, if_revision: int | None) -> None:

@@ -16,7 +16,7 @@ from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route, Standby
 from table_admin.errors import InvalidInput, TableAdminError
 from table_admin.rule_targets import KEEP_HOST, RuleTarget, bare_target, parse_rule_target
-from table_admin.targets import TargetResolver
+from table_admin.targets import TargetResolver, same_target
 
 if TYPE_CHECKING:
     from table_admin.changes import Put
@@ -134,12 +134,14 @@ def _resolved(text: str, resolver: TargetResolver, part: str) -> Answering:
 def served_first(wanted: "Put", before: Route | None) -> "Put":
     """Return what is wanted in terms of who is served: while a domain is failed over, its target is the other.
 
-    Whoever puts a domain then says where it leads once it is well, and takes no viewer off the standby. Raises
-    InvalidInput where the standby shall go meanwhile.
+    Whoever puts a domain then says where it leads once it is well, and takes no viewer off the standby; or that it
+    shall stay where it is. Raises InvalidInput where the standby shall go meanwhile.
     """
     standby = before.standby if before is not None else None
     if wanted.failed_over is not None or before is None or standby is None or not standby.failed_over:
         return replace(wanted, standby=wanted.standby or NONE) if wanted.declared else wanted
+    if same_target(wanted.target, before.target):
+        return replace(wanted, standby=wanted.standby or (NONE if wanted.declared else None), failed_over=False)
     if wanted.declared:
         wanted = replace(wanted, standby=None, canary=None)
     if wanted.standby == NONE:
@@ -171,12 +173,16 @@ def aside(before: Route | None, after: Route | None) -> str:
         return ""
     said, standby = [], after.standby
     if is_failed_over(before) != is_failed_over(after):
-        said.append("it is failed over to its standby" if is_failed_over(after) else "it is failed back")
+        said.append("it is failed over to its standby" if is_failed_over(after) else _back(before, after))
     elif standby is not None and standby.failed_over and before.standby != standby:
         said.append(f"it is failed over, and leads to {standby.target} after fail-back")
     if before.canary is not None and after.canary is None and before.canary.origin != after.origin:
         said.append(f"its canary {before.canary.target} ended")
     return "; ".join(said)
+
+
+def _back(before: Route, after: Route) -> str:
+    return "it is failed back" if after.origin != before.origin else "it stays where it was failed over to"
 
 
 def is_failed_over(route: Route | None) -> bool:

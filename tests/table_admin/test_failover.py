@@ -136,6 +136,20 @@ def test_what_is_put_meanwhile_is_where_it_leads_afterwards_and_that_is_said(tab
     assert served(table) == (C, None, False)
 
 
+def test_it_may_stay_where_it_is(table: RoutingTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    table.put(HOST, A, standby=B)
+    (moved,) = fail_over(table, [HOST])
+    change = table.put(HOST, B)
+    assert change.message == "it stays where it was failed over to"
+    route = table.get(HOST)
+    assert (route.target, route.generation) == (B, moved.revision)
+    assert route.standby == Standby(A, table.targets.resolve(A))
+    assert table.put(HOST, B).action == "unchanged"
+    (change,) = fail_over(table, [HOST])
+    assert change.after is not None
+    assert change.after.target == A
+
+
 def test_what_has_none_is_refused_and_nothing_is_written(table: RoutingTable) -> None:
     table.clock = clock = Clock()
     table.put(HOST, A, standby=B)

@@ -257,6 +257,19 @@ def test_no_declaration_moves_viewers_while_a_domain_is_failed_over(table: Routi
     assert applied(table, {**body, "private": True, "target": "https://new.example.net"}) == 0
 
 
+@pytest.mark.parametrize("standby", [None, A])
+def test_a_declaration_says_that_a_domain_stays_where_it_was_failed_over_to(
+    table: RoutingTable, standby: str | None
+) -> None:
+    assert applied(table, {"target": A, "standby": B}) == 1
+    fail_over(table)
+    generation = table.get(HOST).generation
+    body = {"target": B} | ({"standby": standby} if standby else {})
+    assert (applied(table, body), applied(table, body)) == (1, 0)
+    assert said(table) == {"target": B, "canary": None, "standby": standby, "failed_over": False}
+    assert table.get(HOST).generation == generation
+
+
 def test_a_standby_that_does_not_keep_the_host_is_said_so_while_it_serves(table: RoutingTable) -> None:
     table.put(HOST, A, standby=INGRESS)
     fail_over(table)
