@@ -74,7 +74,9 @@ class SaidOfCanary:
         str | None,
         Field(min_length=1, description="Before it may stand keep-host:. One begins with target and weight."),
     ] = None
-    weight: Annotated[int | None, Field(ge=0, le=100, description="Of a hundred viewers, how many.")] = None
+    weight: Annotated[int | None, Field(ge=0, le=100, strict=True, description="Of a hundred viewers, how many.")] = (
+        None
+    )
     cookie: Annotated[
         str | None,
         Field(
@@ -167,7 +169,7 @@ class Note:
 class StartCanary:
     """A canary to begin: a target, or a domain whose target it is."""
 
-    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    weight: Annotated[int, Field(ge=0, le=100, strict=True, description="Of a hundred viewers, how many.")]
     target: Annotated[str | None, Field(min_length=1, description="As a route's; no redirect.")] = None
     from_domain: Annotated[
         str | None, Field(min_length=1, description="What this domain leads to, a preview say, is the target.")
@@ -183,7 +185,7 @@ class StartCanary:
 class Weight:
     """Another share for a canary."""
 
-    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    weight: Annotated[int, Field(ge=0, le=100, strict=True, description="Of a hundred viewers, how many.")]
     note: Why = ""
 
 

@@ -78,12 +78,23 @@ def add_problems(app: APIGatewayHttpResolver) -> None:
         kind = re.sub(r"(?<!^)(?=[A-Z])", "-", type(error).__name__).lower()
         return _problem(status, f"urn:table-admin:{kind}", str(error), **more)
 
+    def unreadable(error: RecursionError | ValueError) -> Response[str]:
+        # What json says of a body that is too deep, or of a number that is too long; of anything else it is a mistake.
+        if isinstance(error, RecursionError) or "integer string conversion" in str(error):
+            return _problem(
+                400,
+                "urn:table-admin:invalid-request",
+                "The body cannot be read: it nests too deeply, or has a number of thousands of digits.",
+            )
+        raise error
+
     def service(error: ServiceError) -> Response[str]:
         return _problem(error.status_code, "about:blank", str(error.msg))
 
     app.exception_handler(RequestValidationError)(invalid)
     app.exception_handler(TableAdminError)(refused)
     app.exception_handler(ServiceError)(service)
+    app.exception_handler([RecursionError, ValueError])(unreadable)
 
 
 def _problem(status: int, kind: str, detail: str, **more: Any) -> Response[str]:

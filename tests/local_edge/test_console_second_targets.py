@@ -107,3 +107,17 @@ def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
     page.add_script_tag(path=str(AXE))
     found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+
+
+def test_of_a_row_that_cannot_be_read_the_console_says_so_and_shows_no_other(console: Console, edge: LocalEdge) -> None:
+    edge.table.put("whole.localhost", A)
+    edge.table.put("broken.localhost", A, canary=CANARY)
+    tables = edge.table.tables
+    item = tables.read(["broken.localhost"])["broken.localhost"]
+    item = {**item, "canary": {"M": {**item["canary"]["M"], "weight": {"N": "1000"}}}}
+    tables.dynamodb.put_item(TableName=tables.routes, Item=item)
+    console.show("#/whole.localhost", ".path")
+    console.page.evaluate("location.hash = '#/broken.localhost'")
+    expect(console.page.locator("#detail-title")).to_have_text("broken.localhost")
+    expect(console.page.locator("#detail").get_by_role("alert")).to_contain_text("is broken")
+    expect(console.page.locator("#detail")).not_to_contain_text("whole.localhost")

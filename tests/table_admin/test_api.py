@@ -711,3 +711,15 @@ def test_a_failure_of_the_table_is_a_problem_and_no_traceback_for_the_caller(aws
     result = api.resolve(gateway_event("GET", f"/routes/{HOST}"), {})  # type: ignore[arg-type]
     assert result["statusCode"] == 500
     assert "tables do not exist" in json.loads(result["body"])["detail"]
+
+
+@pytest.mark.parametrize("body", ["[" * 50_000, '{"note": ' + "9" * 5_000 + "}", '{"a": ' * 20_000])
+@pytest.mark.parametrize(("method", "path"), [("PUT", f"/routes/{HOST}"), ("POST", f"/routes/{HOST}/fail-over")])
+def test_a_body_that_no_parser_takes_is_a_problem_of_who_sends_it(ask: Ask, method: str, path: str, body: str) -> None:
+    assert ask(method, path, body)[0] in (400, 422)
+
+
+@pytest.mark.parametrize("weight", [True, "10", 1.5, None, 101, -1])
+def test_a_weight_is_a_whole_number_of_per_cent(ask: Ask, weight: Any) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": A, "canary": {"target": B, "weight": 10}})
+    assert ask("POST", f"/routes/{HOST}/canary/weight", {"weight": weight})[0] == 422

@@ -129,12 +129,26 @@ let turn = 0;
 export async function showDetail(domain, options) {
   const mine = ++turn;
   byId('detail').inert = true;
-  try { await draw(domain, options, () => mine === turn); } finally { if (mine === turn) byId('detail').inert = false; }
+  try { await draw(domain, options, () => mine === turn); } catch (error) {
+    if (mine === turn) drawFailed(domain, error);
+  } finally { if (mine === turn) byId('detail').inert = false; }
+}
+
+const closeButton = () => element('button', { type: 'button', id: 'close', 'aria-label': 'Close', onclick: () => { location.hash = '#'; } }, '\u00d7');
+
+// Not what was shown before: that is of another domain.
+function drawFailed(domain, error) {
+  const place = byId('detail');
+  place.replaceChildren(
+    element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, domain), closeButton()),
+    element('p', { class: 'message bad', role: 'alert' }, error.message),
+  );
+  place.hidden = false;
 }
 
 async function draw(domain, { edge, changed }, isWanted) {
   const place = byId('detail');
-  const close = element('button', { type: 'button', id: 'close', 'aria-label': 'Close', onclick: () => { location.hash = '#'; } }, '\u00d7');
+  const close = closeButton();
   if (!domain) {
     place.replaceChildren(element('div', { class: 'top' }, element('h2', { id: 'detail-title' }, 'New route'), close), editor(null, changed));
     place.hidden = place.inert = false;
