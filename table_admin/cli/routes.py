@@ -10,6 +10,7 @@ from table_admin.access import Link
 from table_admin.changes import Change
 from table_admin.cli.options import (
     AS_JSON,
+    DOMAINS,
     DRY_RUN,
     EXPIRES_IN,
     IF_REVISION,
@@ -223,7 +224,7 @@ def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_
 
 
 @click.command()
-@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+@DOMAINS
 @click.option("--to", type=NUMBER, help="To this revision; by default to before the last change.")
 @click.option("--further", is_flag=True, help="Where the last change is a rollback: one step back from there.")
 @click.option("--if-target", metavar="TARGET", help="Only what has this target, to before it had it; with * a pattern.")
