@@ -39,10 +39,10 @@ from table_admin.documents import explanation_document, revision_document, route
 from table_admin.environment_rollback import rollback_environment
 from table_admin.explain import explain as explain_url
 from table_admin.history import diff as diff_revisions
+from table_admin.policies import NONE
 from table_admin.removal import delete_many
 from table_admin.rollback import rollback as rollback_domains
 from table_admin.routing_table import RoutingTable
-from table_admin.second_targets import NONE
 from table_admin.viewers import parse_viewer
 
 _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")

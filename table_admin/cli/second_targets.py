@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from edge_handler.routes.canary import MAX_WEIGHT
 from table_admin import canary as canaries
 from table_admin import failover, output
 from table_admin.changes import Change
@@ -22,7 +23,7 @@ from table_admin.cli.options import (
 )
 from table_admin.routing_table import RoutingTable
 
-WEIGHT = click.IntRange(0, 100)
+WEIGHT = click.IntRange(0, MAX_WEIGHT)
 
 
 @click.group()

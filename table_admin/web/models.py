@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator, Field
 
+from edge_handler.routes.canary import MAX_WEIGHT
 from table_admin.documents import ChangeDocument, RevisionDocument, RouteDocument
 from table_admin.policies import FIELDS, ONLY_HEADERS, RETRY_AFTER, said_of
 
@@ -74,7 +75,7 @@ class SaidOfCanary:
         str | None,
         Field(min_length=1, description="Before it may stand keep-host:. One begins with target and weight."),
     ] = None
-    weight: Annotated[int | None, Field(ge=0, le=100, description="Of a hundred viewers, how many.")] = None
+    weight: Annotated[int | None, Field(ge=0, le=MAX_WEIGHT, description="Of a hundred viewers, how many.")] = None
     cookie: Annotated[
         str | None,
         Field(
@@ -167,7 +168,7 @@ class Note:
 class StartCanary:
     """A canary to begin: a target, or a domain whose target it is."""
 
-    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT, description="Of a hundred viewers, how many.")]
     target: Annotated[str | None, Field(min_length=1, description="As a route's; no redirect.")] = None
     from_domain: Annotated[
         str | None, Field(min_length=1, description="What this domain leads to, a preview say, is the target.")
@@ -183,7 +184,7 @@ class StartCanary:
 class Weight:
     """Another share for a canary."""
 
-    weight: Annotated[int, Field(ge=0, le=100, description="Of a hundred viewers, how many.")]
+    weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT, description="Of a hundred viewers, how many.")]
     note: Why = ""
 
 
