@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from table_admin import output
+from table_admin import output, output_edge
 from table_admin.access import Link
 from table_admin.changes import Change
 from table_admin.cli.options import (
@@ -289,7 +289,7 @@ def explain(
     if as_json:
         output.print_json(explanation_document(found))
     else:
-        output.print_explanation(found)
+        output_edge.print_explanation(found)
 
 
 def _show(
