@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.conftest import Figures
 from benchmarks.rows import RULED_PATH, rules
-from benchmarks.test_hit import Handler, knowing
+from benchmarks.test_hit import Handler, asking_again, knowing
 from benchmarks.test_rules import HOST, asking
 from edge_handler.access.guard import Guard
 from edge_handler.access.keys import KEYS, AccessTable, Entry, hash_password
@@ -64,22 +64,11 @@ def test_a_hit_of_a_host_that_does_not_answer_everybody(figures: Figures, what: 
     request["clientIp"] = "203.0.113.9"
     assert "status" not in guarded(copy.deepcopy(given), None)
     cookies = request["headers"]["cookie"]
-
-    def ask(handler: Handler) -> Callable[[], None]:
-        mine = copy.deepcopy(given)
-        headers = mine["Records"][0]["cf"]["request"]["headers"]
-
-        def again() -> None:
-            headers["cookie"] = cookies  # the session is taken out
-            handler(mine, None)
-
-        return again
-
     figures.ratio(
         f"hit of a {what}, less one of a public host / JSON round trip of the event",
-        ask(guarded),
+        asking_again(guarded, given, cookies),
         lambda: json.loads(json.dumps(given)),
-        less=ask(public),
+        less=asking_again(public, given, cookies),
         count=COUNT,
         limit=THIRTY_MICROSECONDS,
     )

@@ -1,13 +1,11 @@
 """What a hit costs of a host with a canary: the side is worked out anew each time."""
 
-import copy
 import json
-from collections.abc import Callable
 
 import pytest
 
 from benchmarks.conftest import Figures
-from benchmarks.test_hit import COUNT, Handler, knowing
+from benchmarks.test_hit import COUNT, asking_again, knowing
 from benchmarks.test_rules import HOST, asking
 from edge_handler.routes.canary import Canary
 from edge_handler.routes.origin import S3Origin
@@ -33,22 +31,11 @@ def test_a_hit_of_a_host_with_a_canary(figures: Figures, by: str, cookie: str, a
     given = asking("/")
     given["Records"][0]["cf"]["request"]["clientIp"] = address
     said = [{"key": "Cookie", "value": cookie}] if cookie else []
-
-    def ask(handler: Handler) -> Callable[[], None]:
-        mine = copy.deepcopy(given)
-        headers = mine["Records"][0]["cf"]["request"]["headers"]
-
-        def again() -> None:
-            headers["cookie"] = said  # a choice is taken out
-            handler(mine, None)
-
-        return again
-
     figures.ratio(
         f"hit of a host with a canary, by {by}, less one without / JSON round trip of the event",
-        ask(split),
+        asking_again(split, given, said),
         lambda: json.loads(json.dumps(given)),
-        less=ask(plain),
+        less=asking_again(plain, given, said),
         count=COUNT,
         limit=TWELVE_MICROSECONDS,
     )

@@ -39,6 +39,18 @@ def knowing(routes: Iterable[Route]) -> Handler:
     return make_handler(resolver)
 
 
+def asking_again(handler: Handler, given: dict[str, Any], cookies: list[dict[str, str]]) -> Callable[[], None]:
+    """Return what asks each time with the cookies of which the handler takes some out."""
+    mine = copy.deepcopy(given)
+    headers = mine["Records"][0]["cf"]["request"]["headers"]
+
+    def ask() -> None:
+        headers["cookie"] = cookies
+        handler(mine, None)
+
+    return ask
+
+
 def viewer() -> Handler:
     """Return a handler that knows the sample hosts."""
     return knowing((route("env-123.localhost"), route("env-789.localhost", ELB)))

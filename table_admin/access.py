@@ -18,12 +18,11 @@ from edge_handler.routes.policy import NEW
 from edge_handler.routes.route import Route, encode_route
 from edge_handler.routes.wildcards import candidates, is_wildcard
 from table_admin.access_table import AccessTable, SigningKey, new_key
-from table_admin.changes import Change, is_live
+from table_admin.changes import Change, is_live, refuse_another
 from table_admin.contention import replanned, settled
 from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
 from table_admin.inputs import iso, parse_domain, parse_duration
 from table_admin.routing_table import RoutingTable
-from table_admin.tables import revision_of
 
 EXPIRES_IN = "7d"
 NAME = "preview"
@@ -219,8 +218,7 @@ class Access:
 @replanned
 def _revoke(table: RoutingTable, domain: str, note: str, if_revision: int | None, dry_run: bool) -> Change:
     item = table.tables.read([domain]).get(domain)
-    if if_revision not in (None, revision_of(item)):
-        raise RevisionConflict(domain, revision_of(item), given=True)
+    refuse_another(domain, item, if_revision)
     route = table.existing(domain, item)
     policy = route.policy
     if policy is None or not (policy.private or policy.maintenance):

@@ -11,15 +11,15 @@ from typing import Any
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.canary import Canary
 from edge_handler.routes.route import Route, Standby, encode_route
-from table_admin.changes import Change, is_live, promoted_from, same_but_note, unchanged
+from table_admin.changes import Change, is_live, promoted_from, refuse_another, same_but_note, unchanged
 from table_admin.contention import replanned
 from table_admin.deployments.former import former_of
-from table_admin.errors import InvalidInput, NotFound, RevisionConflict
+from table_admin.errors import InvalidInput, NotFound
 from table_admin.inputs import parse_domain
+from table_admin.policies import keeps_out
 from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import KEEP_HOST, bare_target
 from table_admin.second_targets import parse_canary, planned_canary, written_target
-from table_admin.tables import revision_of
 
 _READ_BACK = 50
 """So many revisions are read to find what was promoted."""
@@ -96,7 +96,7 @@ def weigh(
     """
     item, route = _read(table, parse_domain(domain))
     if route.canary is None:
-        raise NotFound(f"{route.domain} has no canary; begin one: table-admin canary start {route.domain} TARGET")
+        raise _none(route)
     canary = route.canary._replace(weight=_parsed({"weight": weight})["weight"])
     return _write(table, item, route, canary, note, if_revision, dry_run)
 
@@ -150,7 +150,7 @@ def _parsed(said: dict[str, Any]) -> dict[str, Any]:
 
 def _target_of(table: RoutingTable, of: str, domain: str) -> str:
     route = table.get(of)
-    if _keeps_out(route) and not _keeps_out(table.get(domain)):
+    if keeps_out(route.policy) and not keeps_out(table.get(domain).policy):
         raise InvalidInput(
             f"{route.domain} is not for everybody, and {domain} is: its viewers would get what is private there. Where "
             f"they shall, name the target itself: {route.target}"
@@ -158,10 +158,6 @@ def _target_of(table: RoutingTable, of: str, domain: str) -> str:
     if not is_live(route, table.clock()):
         raise NotFound(f"{route.domain} has expired; nothing was written.")
     return written_target(route.target, route.origin)
-
-
-def _keeps_out(route: Route) -> bool:
-    return route.policy is not None and bool(route.policy.private or route.policy.allow)
 
 
 def _read(table: RoutingTable, domain: str) -> tuple[Item | None, Route]:
@@ -195,8 +191,7 @@ def _write(
 def _commit(
     table: RoutingTable, item: Item | None, after: Route, note: str, if_revision: int | None, dry_run: bool
 ) -> Change:
-    if if_revision not in (None, revision_of(item)):
-        raise RevisionConflict(after.domain, revision_of(item), given=True)
+    refuse_another(after.domain, item, if_revision)
     row = encode_route(table.stamped(after, note))
     return table.commit([table.write("put", after.domain, item, row, False)], dry_run=dry_run)[0]
 
@@ -214,4 +209,8 @@ def _promoted_before(table: RoutingTable, route: Route) -> str:
             if entry.state.canary.origin == route.origin:
                 return f"its canary {entry.state.canary.target} was promoted already"
             break
-    raise NotFound(f"{route.domain} has no canary; begin one: table-admin canary start {route.domain} TARGET")
+    raise _none(route)
+
+
+def _none(route: Route) -> NotFound:
+    return NotFound(f"{route.domain} has no canary; begin one: table-admin canary start {route.domain} TARGET")

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from edge_handler.errors import BrokenRow
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, decode_route
-from table_admin.errors import Overtaken
+from table_admin.errors import Overtaken, RevisionConflict
 from table_admin.path_rules import rules_text, same_rules, written_pattern, written_rules
-from table_admin.policies import asked_policy, lasting_policy, parse_policy, policy_document
-from table_admin.second_targets import NONE, aside, asked_canary, is_failed_over, second_targets_document
+from table_admin.policies import NONE, asked_policy, lasting_policy, parse_policy, policy_document
+from table_admin.second_targets import aside, asked_canary, is_failed_over, second_targets_document
 from table_admin.tables import Action, Write, revision_of
 
 PROMOTED = "env:"
@@ -233,6 +233,12 @@ def generation_of(item: Item | None, now: float) -> int:
     return route.generation if route is not None and is_live(route, now) else 0
 
 
+def refuse_another(domain: str, item: Item | None, if_revision: int | None) -> None:
+    """Raise RevisionConflict where a row is not at the revision that somebody wants to write over."""
+    if if_revision not in (None, revision_of(item)):
+        raise RevisionConflict(domain, revision_of(item), given=True)
+
+
 def refuse_overtaken(domain: str, item: Item | None, generation: int | None, target: str, now: float) -> None:
     """Raise Overtaken where viewers get something else than at `generation`, and not what `target` is either."""
     route = decode(item)
@@ -276,15 +282,10 @@ def put_of(route: Route) -> Put:
         only_rules=True,
         policy=parse_policy(policy_document(route.policy)),
         only_policy=True,
-        canary=_canary_of(route),
+        canary=second_targets_document(route)["canary"] or NONE,
         standby=route.standby.target if route.standby is not None else NONE,
-        failed_over=route.standby is not None and route.standby.failed_over,
+        failed_over=is_failed_over(route),
     )
-
-
-def _canary_of(route: Route) -> Mapping[str, Any] | str:
-    canary = second_targets_document(route)["canary"]
-    return canary if canary is not None else NONE
 
 
 def default_environment(domain: str) -> str:

@@ -15,6 +15,7 @@ from table_admin.history import revision_at
 from table_admin.inputs import epoch_text
 from table_admin.origin_secret import verdicts
 from table_admin.path_rules import answering
+from table_admin.policies import keeps_out
 from table_admin.routing_table import RoutingTable
 
 _DAY = 86_400
@@ -27,7 +28,7 @@ def refused_with(route: Route | None) -> frozenset[int]:
     policy = route.policy if route is not None else None
     if policy is None:
         return frozenset()
-    statuses = {403} if policy.private or policy.allow else set()
+    statuses = {403} if keeps_out(policy) else set()
     return frozenset(statuses | ({503} if policy.maintenance else set()))
 
 
@@ -36,7 +37,7 @@ def guarding(table: RoutingTable, route: Route) -> Iterator[Finding]:
     policy = route.policy or Policy()
     if policy.private:
         yield _keys(table, policy.private)
-    if policy.private or policy.allow:
+    if keeps_out(policy):
         yield from _past_the_edge(table, route)
     if policy.maintenance is not None:
         yield _maintenance(table, route, policy.maintenance)

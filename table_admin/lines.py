@@ -12,8 +12,8 @@ from table_admin.files import Format
 from table_admin.inputs import iso
 from table_admin.manifest import NEVER, complaint, route_put, validator
 from table_admin.path_rules import written_rules
-from table_admin.policies import policy_document
-from table_admin.second_targets import NONE, second_targets_document
+from table_admin.policies import NONE, policy_document
+from table_admin.second_targets import second_targets_document
 
 
 def read_rows(stream: TextIO, form: Format, bucket: str = "") -> Iterator[tuple[int, Put | str]]:

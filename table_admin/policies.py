@@ -29,7 +29,7 @@ from table_admin.inputs import parse_duration
 FIELDS = ("private", "allow", "noindex", "headers", "maintenance")
 RETRY_AFTER = "10m"
 NONE = "none"
-"""What a document says that takes away what null cannot: programs write null for what they say nothing of."""
+"""What is said to take away what null cannot, a canary and a standby too: programs write null for no word."""
 ONLY_HEADERS = "only_headers"
 """Beside FIELDS in what is said: headers that are not named are not spoken of any more."""
 _MOST_RETRY_AFTER = 7 * 86_400
@@ -113,6 +113,11 @@ def restored_policy(policy: Policy | None, current: Policy | None) -> Policy | N
     found = renewed_policy(policy, current) or Policy()
     found = found._replace(maintenance=current.maintenance if current is not None else None)
     return found if found != Policy() else None
+
+
+def keeps_out(policy: Policy | None) -> bool:
+    """Tell whether there is somebody whom a policy refuses, maintenance aside."""
+    return policy is not None and bool(policy.private or policy.allow)
 
 
 def policy_of_broken(item: Item | None) -> Policy | None:

@@ -11,6 +11,7 @@ from table_admin.changes import (
     Revision,
     decode,
     is_live,
+    refuse_another,
     revision_from,
     same_but_note,
     same_for_viewers,
@@ -18,7 +19,7 @@ from table_admin.changes import (
 )
 from table_admin.contention import replanned
 from table_admin.deployments.former import former_of
-from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError, TargetRefused
+from table_admin.errors import InvalidInput, NotFound, TableAdminError, TargetRefused
 from table_admin.history import before_first, revision_at, undoing
 from table_admin.inputs import parse_domain
 from table_admin.path_rules import answering, renewed, rules_before
@@ -28,7 +29,7 @@ from table_admin.routing_table import RoutingTable
 from table_admin.rule_targets import targets_of
 from table_admin.second_targets import renewed_canary
 from table_admin.selection import fits
-from table_admin.tables import Write, revision_of
+from table_admin.tables import Write
 from table_admin.targets import same_target
 
 
@@ -177,8 +178,7 @@ def _left(table: RoutingTable, domain: str, item: Item | None, message: str) -> 
 def commit(table: RoutingTable, writes: Sequence[Write], dry_run: bool, if_revision: int | None = None) -> list[Change]:
     """Write, and say of each what it undoes."""
     for write in writes:
-        if if_revision not in (None, revision_of(write.before)):
-            raise RevisionConflict(write.domain, revision_of(write.before), given=True)
+        refuse_another(write.domain, write.before, if_revision)
     changes = table.commit(writes, dry_run=dry_run)
     return [
         replace(change, message=_told(change, undoing(table, write.domain, write.restores or 0, change.revision)))

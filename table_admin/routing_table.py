@@ -27,6 +27,7 @@ from table_admin.changes import (
     is_managed,
     keeps_host,
     promoted_from,
+    refuse_another,
     refuse_overtaken,
     revision_from,
     same_but_note,
@@ -34,7 +35,7 @@ from table_admin.changes import (
 )
 from table_admin.contention import replanned
 from table_admin.deployments.former import former_of
-from table_admin.errors import InvalidInput, NotFound, RevisionConflict, TableAdminError
+from table_admin.errors import InvalidInput, NotFound, TableAdminError
 from table_admin.inputs import (
     iso,
     parse_domain,
@@ -171,7 +172,7 @@ class RoutingTable:
         write = self.plan_put(wanted, item)
         if write is None:
             return unchanged(decode_route(item or {}))
-        _refuse_another(wanted.domain, item, if_revision)
+        refuse_another(wanted.domain, item, if_revision)
         return self.commit([write], dry_run=dry_run)[0]
 
     @replanned
@@ -184,7 +185,7 @@ class RoutingTable:
         item = self._read(domain)
         if if_revision is not None and revision_of(item) == if_revision + 1 and self._was_touched(domain, item):
             return unchanged(self.existing(domain, item))
-        _refuse_another(domain, item, if_revision)
+        refuse_another(domain, item, if_revision)
         row = self.stamped(self.existing(domain, item), note)
         row = row._replace(rules=renewed(row.rules, ()), canary=row.canary and row.canary._replace(generation=NEW))
         return self.commit([self.write("touch", domain, item, encode_route(row), True)], dry_run=dry_run)[0]
@@ -211,7 +212,7 @@ class RoutingTable:
         item = self._read(domain)
         if item is None and not must_exist:
             return self.gone(domain)
-        _refuse_another(domain, item, if_revision)
+        refuse_another(domain, item, if_revision)
         if item is None:
             raise NotFound(f"{domain} has no route.")
         return self.commit([self.plan_delete(domain, item, note)], dry_run=dry_run)[0]
@@ -448,11 +449,6 @@ def _source(wanted: Put, before: Route | None, origin: Answering) -> str:
     if wanted.source is not None or before is None:
         return parse_note(wanted.source or "")
     return "" if promoted_from(before) and before.origin != origin else before.source
-
-
-def _refuse_another(domain: str, item: Item | None, if_revision: int | None) -> None:
-    if if_revision not in (None, revision_of(item)):
-        raise RevisionConflict(domain, revision_of(item), given=True)
 
 
 def _first(*values: str | None) -> str:

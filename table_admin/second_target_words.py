@@ -4,6 +4,7 @@ from typing import Any
 
 from edge_handler.routes.canary import Canary
 from edge_handler.routes.route import Route, Standby
+from table_admin.second_targets import is_failed_over, second_targets_document
 
 FIELDS = ("canary", "standby", "failed_over")
 """As documents have them."""
@@ -11,21 +12,16 @@ FIELDS = ("canary", "standby", "failed_over")
 
 def badges(route: Route | None) -> list[str]:
     """Return what a listing has room for."""
-    if route is None:
-        return []
-    found = [f"canary {route.canary.weight} %"] if route.canary is not None else []
-    return found + ["failed over"] * (route.standby is not None and route.standby.failed_over)
+    found = [f"canary {route.canary.weight} %"] if route is not None and route.canary is not None else []
+    return found + ["failed over"] * is_failed_over(route)
 
 
 def route_words(route: Route) -> dict[str, str]:
     """Return what is to be known of a route's second targets, by field."""
-    canary, standby = route.canary, route.standby
-    since = f", since revision {canary.since}" if canary is not None else ""
-    return {
-        "canary": _canary(canary.weight, canary.target, canary.cookie) + since if canary is not None else "no",
-        "standby": standby.target if standby is not None else "none",
-        "failed_over": "yes" if standby is not None and standby.failed_over else "no",
-    }
+    found = {name: _words(name, value) for name, value in second_targets_document(route).items()}
+    if route.canary is not None:
+        found["canary"] += f", since revision {route.canary.since}"
+    return found
 
 
 def standby_words(standby: Standby, domain: str) -> str:
@@ -51,12 +47,9 @@ def difference_words(name: str, before: Any, after: Any) -> tuple[str, str, str]
 
 
 def _words(name: str, value: Any) -> str:
-    if name == "canary":
-        return _canary(value["weight"], value["target"], value["cookie"]) if value else "no"
     if name == "standby":
         return value or "none"
+    if name == "canary" and value:
+        by = f", by cookie {value['cookie']}" if value["cookie"] else ""
+        return f"{value['weight']} % get {value['target']}{by}"
     return "yes" if value else "no"
-
-
-def _canary(weight: int, target: str, cookie: str) -> str:
-    return f"{weight} % get {target}" + (f", by cookie {cookie}" if cookie else "")

@@ -15,14 +15,12 @@ from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.redirect import Answering, Redirect
 from edge_handler.routes.route import Route, Standby
 from table_admin.errors import InvalidInput, TableAdminError
+from table_admin.policies import NONE
 from table_admin.rule_targets import KEEP_HOST, RuleTarget, bare_target, parse_rule_target
 from table_admin.targets import TargetResolver, same_target
 
 if TYPE_CHECKING:
     from table_admin.changes import Put
-
-NONE = "none"
-"""What is said to end a canary, or to take a standby away."""
 
 
 def parse_canary(said: Mapping[str, Any] | str | None, bucket: str = "") -> Mapping[str, Any] | str | None:
@@ -217,5 +215,5 @@ def second_targets_document(route: Route | None) -> dict[str, Any]:
         if canary is None
         else {"target": canary.target, "weight": canary.weight, "cookie": canary.cookie},
         "standby": standby.target if standby is not None else None,
-        "failed_over": standby is not None and standby.failed_over,
+        "failed_over": is_failed_over(route),
     }

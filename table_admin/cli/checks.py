@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from table_admin import output, upkeep
+from table_admin import output, output_edge, upkeep
 from table_admin.changes import Change
 from table_admin.cli.options import AS_JSON, DRY_RUN, NOTE, warn
 from table_admin.cli.policies import EDGE, edge_of
@@ -54,7 +54,7 @@ def ask_edge(table: RoutingTable, /, address: str, edge: str | None, as_json: bo
     if as_json:
         output.print_json({**found.said, **found.headers})
         return
-    output.print_edge_answer(found)
+    output_edge.print_edge_answer(found)
 
 
 @click.command()

@@ -7,7 +7,7 @@ import click
 from table_admin import maintenance as switches
 from table_admin import output
 from table_admin.changes import Change
-from table_admin.cli.options import AS_JSON, DRY_RUN, NOTE, tell_left
+from table_admin.cli.options import AS_JSON, DOMAINS, DRY_RUN, ENVIRONMENT, NOTE, check_one_of, tell_left
 from table_admin.routing_table import RoutingTable
 
 
@@ -16,13 +16,9 @@ def maintenance() -> None:
     """Have sites answer with a page that says so, for a while."""
 
 
-_DOMAINS = click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-_ENVIRONMENT = click.option("--environment", "-e", help="All domains that an environment manages.")
-
-
 @maintenance.command()
-@_DOMAINS
-@_ENVIRONMENT
+@DOMAINS
+@ENVIRONMENT
 @click.option("--retry-after", metavar="DURATION", help="When to ask again, e.g. 2h; 10m by default.")
 @click.option("--message", help="A line for people.")
 @NOTE
@@ -36,14 +32,14 @@ def on(
 
     Running it twice changes nothing. Neither a file that is applied nor a rollback switches it off or on.
     """
-    _check(domains, environment)
+    check_one_of(domains, environment)
     changes = switches.switch_on(table, domains, environment, on_left=tell_left, **options)
     _show(changes, as_json, options["dry_run"])
 
 
 @maintenance.command()
-@_DOMAINS
-@_ENVIRONMENT
+@DOMAINS
+@ENVIRONMENT
 @NOTE
 @DRY_RUN
 @AS_JSON
@@ -52,14 +48,9 @@ def off(
     table: RoutingTable, /, domains: tuple[str, ...], environment: str | None, as_json: bool, **options: Any
 ) -> None:
     """Let DOMAINs, or an environment, answer again. Running it twice changes nothing."""
-    _check(domains, environment)
+    check_one_of(domains, environment)
     changes = switches.switch_off(table, domains, environment, on_left=tell_left, **options)
     _show(changes, as_json, options["dry_run"])
-
-
-def _check(domains: tuple[str, ...], environment: str | None) -> None:
-    if bool(domains) == bool(environment):
-        raise click.UsageError("Name domains, or an environment with --environment E.")
 
 
 def _show(changes: list[Change], as_json: bool, dry_run: bool) -> None:

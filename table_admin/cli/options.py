@@ -28,6 +28,14 @@ NUMBER_OR_ZERO = click.IntRange(0, _MOST)
 IF_REVISION = click.option("--if-revision", type=NUMBER_OR_ZERO, help="Write only over this revision; 0: only new.")
 EXPIRES_IN = click.option("--expires-in", help="Make it ephemeral, e.g. 12h or 7d.")
 PERMANENT = click.option("--permanent", is_flag=True, help="Take its expiry away.")
+DOMAINS = click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+ENVIRONMENT = click.option("--environment", "-e", help="All domains that an environment manages.")
+
+
+def check_one_of(domains: tuple[str, ...], environment: str | None) -> None:
+    """Raise UsageError where DOMAINS and ENVIRONMENT are both given, or neither."""
+    if bool(domains) == bool(environment):
+        raise click.UsageError("Name domains, or an environment with --environment E.")
 
 
 def warn(domain: str, why: str) -> None:

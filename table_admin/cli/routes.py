@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from table_admin import output
+from table_admin import output, output_edge
 from table_admin.access import Link
 from table_admin.changes import Change
 from table_admin.cli.options import (
     AS_JSON,
+    DOMAINS,
     DRY_RUN,
     EXPIRES_IN,
     IF_REVISION,
@@ -38,10 +39,10 @@ from table_admin.documents import explanation_document, revision_document, route
 from table_admin.environment_rollback import rollback_environment
 from table_admin.explain import explain as explain_url
 from table_admin.history import diff as diff_revisions
+from table_admin.policies import NONE
 from table_admin.removal import delete_many
 from table_admin.rollback import rollback as rollback_domains
 from table_admin.routing_table import RoutingTable
-from table_admin.second_targets import NONE
 from table_admin.viewers import parse_viewer
 
 _LIMIT = click.option("--limit", type=NUMBER, help="So many at the most.")
@@ -223,7 +224,7 @@ def diff(table: RoutingTable, domain: str, old: int | None, new: int | None, as_
 
 
 @click.command()
-@click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
+@DOMAINS
 @click.option("--to", type=NUMBER, help="To this revision; by default to before the last change.")
 @click.option("--further", is_flag=True, help="Where the last change is a rollback: one step back from there.")
 @click.option("--if-target", metavar="TARGET", help="Only what has this target, to before it had it; with * a pattern.")
@@ -288,7 +289,7 @@ def explain(
     if as_json:
         output.print_json(explanation_document(found))
     else:
-        output.print_explanation(found)
+        output_edge.print_explanation(found)
 
 
 def _show(

@@ -4,14 +4,18 @@ from typing import Any
 
 import click
 
+from edge_handler.routes.canary import MAX_WEIGHT
 from table_admin import canary as canaries
 from table_admin import failover, output
 from table_admin.changes import Change
 from table_admin.cli.options import (
     AS_JSON,
+    DOMAINS,
     DRY_RUN,
+    ENVIRONMENT,
     IF_REVISION,
     NOTE,
+    check_one_of,
     full_second_target,
     tell_left,
     tell_missing,
@@ -19,9 +23,7 @@ from table_admin.cli.options import (
 )
 from table_admin.routing_table import RoutingTable
 
-WEIGHT = click.IntRange(0, 100)
-_DOMAINS = click.argument("domains", nargs=-1, metavar="[DOMAIN]...")
-_ENVIRONMENT = click.option("--environment", "-e", help="All domains that an environment manages.")
+WEIGHT = click.IntRange(0, MAX_WEIGHT)
 
 
 @click.group()
@@ -100,8 +102,8 @@ def abort(table: RoutingTable, /, domain: str, as_json: bool, **options: Any) ->
 
 
 @click.command("fail-over")
-@_DOMAINS
-@_ENVIRONMENT
+@DOMAINS
+@ENVIRONMENT
 @NOTE
 @DRY_RUN
 @AS_JSON
@@ -113,14 +115,14 @@ def fail_over(
 
     Nothing is looked up for it, and a canary ends. Running it twice changes nothing.
     """
-    _check(domains, environment)
+    check_one_of(domains, environment)
     changes = failover.fail_over(table, domains, environment, on_left=tell_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
 
 
 @click.command("fail-back")
-@_DOMAINS
-@_ENVIRONMENT
+@DOMAINS
+@ENVIRONMENT
 @NOTE
 @DRY_RUN
 @AS_JSON
@@ -129,14 +131,9 @@ def fail_back(
     table: RoutingTable, /, domains: tuple[str, ...], environment: str | None, as_json: bool, **options: Any
 ) -> None:
     """Move DOMAINs, or all of an environment, back to their own targets. Running it twice changes nothing."""
-    _check(domains, environment)
+    check_one_of(domains, environment)
     changes = failover.fail_back(table, domains, environment, on_left=tell_left, **options)
     output.print_changes(changes, as_json=as_json, dry_run=options["dry_run"])
-
-
-def _check(domains: tuple[str, ...], environment: str | None) -> None:
-    if bool(domains) == bool(environment):
-        raise click.UsageError("Name domains, or an environment with --environment E.")
 
 
 def _show(change: Change, as_json: bool, dry_run: bool) -> None:

@@ -5,7 +5,6 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -18,7 +17,6 @@ from table_admin.documents import (
     ChangeDocument,
     ExplanationDocument,
     RouteDocument,
-    change_document,
     explanation_document,
     revision_document,
     route_document,
@@ -27,12 +25,11 @@ from table_admin.errors import InvalidInput, RevisionConflict
 from table_admin.explain import explain
 from table_admin.feed import Feed
 from table_admin.history import diff
-from table_admin.inputs import parse_domain
 from table_admin.rollback import rollback
 from table_admin.routing_table import RoutingTable
 from table_admin.viewers import parse_viewer
 from table_admin.web import deployments_api, environments_api, second_targets_api, upkeep_api
-from table_admin.web.idempotency import once, request_of
+from table_admin.web.idempotency import request_of
 from table_admin.web.models import (
     ChangesPage,
     Cursor,
@@ -51,6 +48,7 @@ from table_admin.web.models import (
     options_of,
 )
 from table_admin.web.problems import add_problems, responses
+from table_admin.web.writes import Write, domain_writer, environment_writer, if_revision, tagged, write_options
 
 MakeTable = Callable[[str, str], RoutingTable]
 """Returns the table to work on, given who asks and what is kept of the request."""
@@ -70,10 +68,10 @@ def make_api(make_table: MakeTable) -> APIGatewayHttpResolver:
         return request_of(key, event.http_method, event.path, query, event.body or "")
 
     _add_reads(app, table)
-    write = _writer(table, asked)
+    write, write_all = domain_writer(table, asked), environment_writer(table, asked)
     _add_writes(app, write)
-    second_targets_api.add(app, table, asked, write, lambda if_match: _if_revision(if_match, None))
-    environments_api.add(app, table, asked)
+    second_targets_api.add(app, write, write_all)
+    environments_api.add(app, table, write_all)
     deployments_api.add(app, table)
     upkeep_api.add(app, table)
     return app
@@ -110,7 +108,7 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
     @app.get("/routes/<domain>", summary="Show a route", tags=["routes"], responses=responses(200, 400, 404))
     def get_route(domain: Domain) -> Response[RouteDocument]:
         route = table().get(domain)
-        return _tagged(HTTPStatus.OK, route_document(route), route.revision)
+        return tagged(HTTPStatus.OK, route_document(route), route.revision)
 
     @app.get(
         "/routes/<domain>/history",
@@ -168,17 +166,7 @@ def _add_reads(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) 
         )
 
 
-def _writer(table: Callable[..., RoutingTable], asked: Callable[[str | None], str]) -> second_targets_api.Write:
-    def write(domain: str, key: str | None, make: Callable[[RoutingTable], Sequence[Change]]) -> Response[Any]:
-        request = asked(key)
-        rows = table(request)
-        (change,) = once(rows, request, lambda: make(rows), domain=parse_domain(domain))
-        return _changed(change)
-
-    return write
-
-
-def _add_writes(app: APIGatewayHttpResolver, write: second_targets_api.Write) -> None:
+def _add_writes(app: APIGatewayHttpResolver, write: Write) -> None:
     @app.put(
         "/routes/<domain>",
         summary="Create or update a route",
@@ -193,7 +181,7 @@ def _add_writes(app: APIGatewayHttpResolver, write: second_targets_api.Write) ->
         if_none_match: IfNoneMatch = None,
         key: Key = None,
     ) -> Response[ChangeDocument]:
-        options = {**options_of(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
+        options = {**options_of(body), "if_revision": if_revision(if_match, if_none_match), "dry_run": dry_run}
 
         def make(rows: RoutingTable) -> Sequence[Change]:
             change = rows.put(domain, **options)
@@ -214,8 +202,7 @@ def _add_writes(app: APIGatewayHttpResolver, write: second_targets_api.Write) ->
         if_match: IfMatch = None,
         key: Key = None,
     ) -> Response[ChangeDocument]:
-        revision = _if_revision(if_match, None)
-        options: dict[str, Any] = {"note": note, "if_revision": revision, "dry_run": dry_run}
+        options = write_options(note, if_match, dry_run)
         return write(domain, key, lambda rows: [rows.delete(domain, must_exist=True, **options)])
 
     @app.post(
@@ -227,10 +214,8 @@ def _add_writes(app: APIGatewayHttpResolver, write: second_targets_api.Write) ->
     def touch_route(
         domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        revision = _if_revision(if_match, None)
-        return write(
-            domain, key, lambda rows: [rows.touch(domain, note=body.note, if_revision=revision, dry_run=dry_run)]
-        )
+        options = write_options(body.note, if_match, dry_run)
+        return write(domain, key, lambda rows: [rows.touch(domain, **options)])
 
     @app.post(
         "/routes/<domain>/rollback",
@@ -246,7 +231,7 @@ def _add_writes(app: APIGatewayHttpResolver, write: second_targets_api.Write) ->
         if_none_match: IfNoneMatch = None,
         key: Key = None,
     ) -> Response[ChangeDocument]:
-        options = {**dataclasses.asdict(body), "if_revision": _if_revision(if_match, if_none_match), "dry_run": dry_run}
+        options = {**dataclasses.asdict(body), "if_revision": if_revision(if_match, if_none_match), "dry_run": dry_run}
         return write(domain, key, lambda rows: rollback(rows, [domain], **options))
 
 
@@ -272,32 +257,8 @@ def _caller(event: dict[str, Any]) -> str:
     return str(iam.get("userArn", "unknown")).rpartition(":")[2]
 
 
-def _if_revision(if_match: str | None, if_none_match: str | None) -> int | None:
-    if if_none_match is not None:
-        if if_none_match.strip() != "*" or if_match is not None:
-            raise InvalidInput("If-None-Match takes * only, and goes without If-Match.")
-        return 0
-    if if_match is None:
-        return None
-    revision = re.fullmatch(r'\s*(?:W/)?"?([0-9]{1,15})"?\s*', if_match)
-    if not revision:
-        raise InvalidInput('If-Match takes one ETag of a route, which is its revision, e.g. "3".')
-    return int(revision[1])
-
-
 def _plain(value: Any) -> Any:
     return value._asdict() if hasattr(value, "_asdict") else value
-
-
-def _tagged(status: HTTPStatus, document: Any, revision: int, headers: dict[str, str] | None = None) -> Response[Any]:
-    return Response(status, "application/json", document, {"ETag": f'"{revision}"', **(headers or {})})
-
-
-def _changed(change: Change) -> Response[ChangeDocument]:
-    if change.action == "created":
-        location = {"Location": f"/routes/{change.domain}"}
-        return _tagged(HTTPStatus.CREATED, change_document(change), change.revision, location)
-    return _tagged(HTTPStatus.OK, change_document(change), change.revision)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ from table_admin.ownership import OnLeft, routes_of, rows_of
 from table_admin.plan import Plan, apply_plan, make_plan
 from table_admin.promotions import promote
 from table_admin.routing_table import RoutingTable
-from table_admin.web.idempotency import once
 from table_admin.web.models import (
     Changes,
     Declaration,
@@ -41,32 +40,14 @@ from table_admin.web.models import (
     options_of,
 )
 from table_admin.web.problems import responses
+from table_admin.web.writes import WriteAll, changes_of, keeping
 
 
-def add(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]) -> None:
+def add(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], write: WriteAll) -> None:
     """Add the resources to an API."""
-    _add_environments(app, table, asked)
-    _add_moves(app, table, asked)
+    _add_environments(app, table, write)
+    _add_moves(app, table, write)
     _add_declarations(app, table)
-
-
-def _write(
-    table: Callable[..., RoutingTable],
-    request: str,
-    name: str,
-    make: Callable[[RoutingTable, OnLeft], Sequence[Change]],
-) -> Changes:
-    rows = table(request)
-    left: list[str] = []
-    return _shown(once(rows, request, lambda: make(rows, _keeping(left)), environment=name), left)
-
-
-def _keeping(left: list[str]) -> OnLeft:
-    return lambda domain, why: left.append(f"{domain}: {why}")
-
-
-def _shown(changes: Sequence[Change], left: Sequence[str] = ()) -> Changes:
-    return Changes(list(map(change_document, changes)), [*left])
 
 
 def _down(table: RoutingTable, name: str, on_left: OnLeft, **options: Any) -> Sequence[Change]:
@@ -83,9 +64,7 @@ def _down(table: RoutingTable, name: str, on_left: OnLeft, **options: Any) -> Se
     return changes
 
 
-def _add_environments(
-    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
-) -> None:
+def _add_environments(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], write: WriteAll) -> None:
     @app.get("/environments", summary="List environments", tags=["environments"], responses=responses(200))
     def list_environments() -> Environments:
         found = environments.summaries(table())
@@ -115,7 +94,7 @@ def _add_environments(
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
             return environments.up(rows, name, dry_run=dry_run, on_left=left, **options)
 
-        return _write(table, asked(key), name, make)
+        return write(name, key, make)
 
     @app.delete(
         "/environments/<name>",
@@ -137,7 +116,7 @@ def _add_environments(
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
             return _down(rows, name, left, **options)
 
-        return _write(table, asked(key), name, make)
+        return write(name, key, make)
 
     @app.get(
         "/environment-name",
@@ -151,9 +130,7 @@ def _add_environments(
         return EnvironmentName(branches.name_of(table(), branch))
 
 
-def _add_moves(
-    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
-) -> None:
+def _add_moves(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], write: WriteAll) -> None:
     @app.post(
         "/environments/<name>/extend",
         summary="Give all routes that it manages a new expiry",
@@ -168,7 +145,7 @@ def _add_moves(
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
             return environments.extend(rows, name, on_left=left, **options)
 
-        return _write(table, asked(key), name, make)
+        return write(name, key, make)
 
     @app.post(
         "/environments/<name>/adopt",
@@ -180,7 +157,7 @@ def _add_moves(
         def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
             return environments.adopt(rows, name, note=body.note, dry_run=dry_run, on_left=left)
 
-        return _write(table, asked(key), name, make)
+        return write(name, key, make)
 
     @app.post(
         "/environments/<name>/promote",
@@ -190,7 +167,7 @@ def _add_moves(
     )
     def promote_environment(name: Name, body: Promote, dry_run: DryRun = False) -> Changes:
         # A second run changes nothing, so no key is needed.
-        return _shown(promote(table(), name, body.domains, note=body.note, dry_run=dry_run))
+        return changes_of(promote(table(), name, body.domains, note=body.note, dry_run=dry_run))
 
     @app.post(
         "/environments/<name>/rollback",
@@ -202,8 +179,8 @@ def _add_moves(
         rows = table()
         since = rows.since(body.since)
         left: list[str] = []
-        changes = rollback_environment(rows, name, since, note=body.note, dry_run=dry_run, on_left=_keeping(left))
-        return _shown([*changes], left)
+        changes = rollback_environment(rows, name, since, note=body.note, dry_run=dry_run, on_left=keeping(left))
+        return changes_of([*changes], left)
 
 
 def _add_declarations(app: APIGatewayHttpResolver, table: Callable[..., RoutingTable]) -> None:

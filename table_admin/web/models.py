@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler.openapi.params import Header, Path, Query
 from pydantic import AfterValidator, Field
 
+from edge_handler.routes.canary import MAX_WEIGHT
 from table_admin.documents import ChangeDocument, RevisionDocument, RouteDocument
 from table_admin.policies import FIELDS, ONLY_HEADERS, RETRY_AFTER, said_of
 
@@ -66,6 +67,9 @@ class Maintenance:
     message: Annotated[str, Field(description="A line for the page.")] = ""
 
 
+Share = Annotated[int, Field(ge=0, le=MAX_WEIGHT, strict=True, description="Of a hundred viewers, how many.")]
+
+
 @dataclass(frozen=True, slots=True)
 class SaidOfCanary:
     """A second target that some of the viewers get. What is not given stays as it is."""
@@ -74,9 +78,7 @@ class SaidOfCanary:
         str | None,
         Field(min_length=1, description="Before it may stand keep-host:. One begins with target and weight."),
     ] = None
-    weight: Annotated[int | None, Field(ge=0, le=100, strict=True, description="Of a hundred viewers, how many.")] = (
-        None
-    )
+    weight: Share | None = None
     cookie: Annotated[
         str | None,
         Field(
@@ -169,7 +171,7 @@ class Note:
 class StartCanary:
     """A canary to begin: a target, or a domain whose target it is."""
 
-    weight: Annotated[int, Field(ge=0, le=100, strict=True, description="Of a hundred viewers, how many.")]
+    weight: Share
     target: Annotated[str | None, Field(min_length=1, description="As a route's; no redirect.")] = None
     from_domain: Annotated[
         str | None, Field(min_length=1, description="What this domain leads to, a preview say, is the target.")
@@ -185,7 +187,7 @@ class StartCanary:
 class Weight:
     """Another share for a canary."""
 
-    weight: Annotated[int, Field(ge=0, le=100, strict=True, description="Of a hundred viewers, how many.")]
+    weight: Share
     note: Why = ""
 
 

@@ -1,39 +1,30 @@
 """The HTTP API's resources of second targets: a canary that is begun, weighed, promoted, aborted; failover."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
 from table_admin import canary
 from table_admin.changes import Change
-from table_admin.documents import ChangeDocument, change_document
+from table_admin.documents import ChangeDocument
 from table_admin.failover import fail_back, fail_over
 from table_admin.ownership import OnLeft
 from table_admin.routing_table import RoutingTable
-from table_admin.web.idempotency import once
 from table_admin.web.models import Changes, Domain, DryRun, IfMatch, Key, Name, Note, StartCanary, Weight
 from table_admin.web.problems import responses
+from table_admin.web.writes import Write, WriteAll, write_options
 
-Write = Callable[[str, str | None, Callable[[RoutingTable], Sequence[Change]]], Response[Any]]
-"""Makes a write of a domain once, given its idempotency key; returns the answer."""
 _RESPONSES = responses(200, 400, 404, 409, 412)
 
 
-def add(
-    app: APIGatewayHttpResolver,
-    table: Callable[..., RoutingTable],
-    asked: Callable[[str | None], str],
-    write: Write,
-    if_revision: Callable[[str | None], int | None],
-) -> None:
+def add(app: APIGatewayHttpResolver, write: Write, write_all: WriteAll) -> None:
     """Add the resources to an API."""
-    _add_canary(app, write, if_revision)
+    _add_canary(app, write)
     _add_failover(app, write)
-    _add_failover_of_all(app, table, asked)
+    _add_failover_of_all(app, write_all)
 
 
-def _add_canary(app: APIGatewayHttpResolver, write: Write, if_revision: Callable[[str | None], int | None]) -> None:
+def _add_canary(app: APIGatewayHttpResolver, write: Write) -> None:
     @app.post(
         "/routes/<domain>/canary",
         summary="Begin a canary: give a share of a domain's viewers a second target",
@@ -43,8 +34,8 @@ def _add_canary(app: APIGatewayHttpResolver, write: Write, if_revision: Callable
     def start_canary(
         domain: Domain, body: StartCanary, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        options: dict[str, Any] = {"if_revision": if_revision(if_match), "dry_run": dry_run}
-        options |= {"weight": body.weight, "cookie": body.cookie, "keep_host": body.keep_host, "note": body.note}
+        options = write_options(body.note, if_match, dry_run)
+        options |= {"weight": body.weight, "cookie": body.cookie, "keep_host": body.keep_host}
         target, of = body.target or "", body.from_domain or ""
         return write(domain, key, lambda rows: [canary.start(rows, domain, target, of=of, **options)])
 
@@ -57,7 +48,7 @@ def _add_canary(app: APIGatewayHttpResolver, write: Write, if_revision: Callable
     def weigh_canary(
         domain: Domain, body: Weight, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        options: dict[str, Any] = {"note": body.note, "if_revision": if_revision(if_match), "dry_run": dry_run}
+        options = write_options(body.note, if_match, dry_run)
         return write(domain, key, lambda rows: [canary.weigh(rows, domain, body.weight, **options)])
 
     @app.post(
@@ -69,7 +60,7 @@ def _add_canary(app: APIGatewayHttpResolver, write: Write, if_revision: Callable
     def promote_canary(
         domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        options: dict[str, Any] = {"note": body.note, "if_revision": if_revision(if_match), "dry_run": dry_run}
+        options = write_options(body.note, if_match, dry_run)
         return write(domain, key, lambda rows: [canary.promote(rows, domain, **options)])
 
     @app.post(
@@ -81,7 +72,7 @@ def _add_canary(app: APIGatewayHttpResolver, write: Write, if_revision: Callable
     def abort_canary(
         domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        options: dict[str, Any] = {"note": body.note, "if_revision": if_revision(if_match), "dry_run": dry_run}
+        options = write_options(body.note, if_match, dry_run)
         return write(domain, key, lambda rows: [canary.abort(rows, domain, **options)])
 
 
@@ -115,9 +106,7 @@ def _add_failover(app: APIGatewayHttpResolver, write: Write) -> None:
         return write(domain, key, lambda rows: move(rows, [domain], note=body.note, dry_run=dry_run))
 
 
-def _add_failover_of_all(
-    app: APIGatewayHttpResolver, table: Callable[..., RoutingTable], asked: Callable[[str | None], str]
-) -> None:
+def _add_failover_of_all(app: APIGatewayHttpResolver, write: WriteAll) -> None:
     @app.post(
         "/environments/<name>/fail-over",
         summary="Move all that it manages and that have one to their standbys",
@@ -137,12 +126,7 @@ def _add_failover_of_all(
         return moved(fail_back, name, body, dry_run, key)
 
     def moved(move: Callable[..., list[Change]], name: str, body: Note, dry_run: bool, key: str | None) -> Changes:
-        request = asked(key)
-        rows = table(request)
-        left: list[str] = []
-        on_left: OnLeft = lambda domain, why: left.append(f"{domain}: {why}")  # noqa: E731
+        def make(rows: RoutingTable, left: OnLeft) -> Sequence[Change]:
+            return move(rows, environment=name, note=body.note, dry_run=dry_run, on_left=left)
 
-        def make() -> Sequence[Change]:
-            return move(rows, environment=name, note=body.note, dry_run=dry_run, on_left=on_left)
-
-        return Changes(list(map(change_document, once(rows, request, make, environment=name))), left)
+        return write(name, key, make)

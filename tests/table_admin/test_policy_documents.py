@@ -1,6 +1,5 @@
 """Who gets an answer and what goes with it, in files, declarations and the HTTP API."""
 
-import csv
 import io
 import json
 from typing import Any
@@ -11,16 +10,15 @@ from hypothesis import strategies as st
 
 from edge_handler.routes.policy import Maintenance, Policy
 from table_admin import InvalidInput, Put, RoutingTable
-from table_admin.bulk import export_routes, import_routes
-from table_admin.files import FIELDS, FORMATS, Format
+from table_admin.bulk import export_routes
+from table_admin.files import FORMATS, Format
 from table_admin.lines import read_rows
 from table_admin.manifest import load_manifest
 from table_admin.plan import apply_plan, make_plan
 from table_admin.policies import parse_policy, planned_policy
 from tests.support import route
+from tests.table_admin.documents import HOST, A, B, applied, cells, exported, imported, manifest
 
-A, B = "s3://acme-static-sites/env-a", "s3://acme-static-sites/env-b"
-HOST = "www.example.com"
 SAID: dict[str, Any] = {
     "private": True,
     "allow": ["203.0.113.0/24", "2001:db8::/32"],
@@ -29,25 +27,6 @@ SAID: dict[str, Any] = {
     "maintenance": {"retry_after": 600, "message": "Back at noon: tea, then work."},
 }
 EACH = [{name: value} for name, value in SAID.items()] + [{"noindex": True}, {"maintenance": {"retry_after": 1}}]
-
-
-def exported(table: RoutingTable, form: Format) -> str:
-    out = io.StringIO()
-    export_routes(table.list(), out, form)
-    return out.getvalue()
-
-
-def imported(table: RoutingTable, text: str, form: Format) -> tuple[int, int, int, int]:
-    done = import_routes(table, io.StringIO(text, newline=""), form)
-    return done.created, done.updated, done.unchanged, done.rejected
-
-
-def cells(**values: str) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, FIELDS)
-    writer.writeheader()
-    writer.writerow({"domain": HOST, "target": A, **values})
-    return out.getvalue()
 
 
 # ---- In files that are imported
@@ -185,31 +164,24 @@ def test_a_cell_that_cannot_be_is_said_with_its_line(field: str, cell: str, why:
 # ---- In a file that says it all
 
 
-def manifest(said: dict[str, Any]) -> Any:
-    return load_manifest("routes.json", json.dumps({"owner": "shop", "routes": {HOST: said}}))
-
-
 def test_a_declaration_says_all_but_maintenance(table: RoutingTable) -> None:
-    assert len([*apply_plan(table, make_plan(table, manifest({"target": A, **SAID})))]) == 1
+    assert applied(table, {"target": A, **SAID}) == 1
     before = table.get(HOST).policy
     assert before is not None
     assert (before.private, before.allow, before.noindex) == (1, ("2001:db8::/32", "203.0.113.0/24"), False)
     assert make_plan(table, manifest({"target": A, **SAID})).changes == []
 
     # Nothing is said: what a file wishes goes, what somebody on call did stays, until it is said to end.
-    assert len([*apply_plan(table, make_plan(table, manifest({"target": A})))]) == 1
+    assert applied(table, {"target": A}) == 1
     assert table.get(HOST).policy == Policy(maintenance=before.maintenance)
     assert make_plan(table, manifest({"target": A, "maintenance": None})).changes == []
-    assert len([*apply_plan(table, make_plan(table, manifest({"target": A, "maintenance": "none"})))]) == 1
+    assert applied(table, {"target": A, "maintenance": "none"}) == 1
     assert table.get(HOST).policy is None
 
 
 def test_a_declaration_that_stays_private_leaves_its_links_good(table: RoutingTable) -> None:
     for headers in ({"x-a": "1"}, {"x-a": "2"}):
-        assert (
-            len([*apply_plan(table, make_plan(table, manifest({"target": A, "private": True, "headers": headers})))])
-            == 1
-        )
+        assert applied(table, {"target": A, "private": True, "headers": headers}) == 1
     policy = table.get(HOST).policy
     assert policy == Policy(private=1, headers=(("x-a", "2"),))
 

@@ -1,6 +1,5 @@
 """A canary and a standby in files, declarations and the HTTP API."""
 
-import csv
 import io
 import json
 from typing import Any
@@ -14,42 +13,22 @@ from edge_handler.routes.canary import Canary
 from edge_handler.routes.origin import CustomOrigin
 from edge_handler.routes.route import Route, Standby, encode_route
 from table_admin import InvalidInput, Put, RoutingTable
-from table_admin.bulk import export_routes, import_routes
+from table_admin.bulk import export_routes
 from table_admin.errors import TableAdminError
-from table_admin.files import FIELDS, FORMATS, Format
+from table_admin.files import FORMATS, Format
 from table_admin.lines import read_rows
 from table_admin.manifest import load_manifest
-from table_admin.plan import apply_plan, make_plan
+from table_admin.plan import make_plan
 from table_admin.second_targets import second_targets_document, swapped
 from tests.support import route
+from tests.table_admin.documents import HOST, A, B, C, applied, cells, exported, imported
 
-A, B, C = (f"s3://acme-static-sites/env-{name}" for name in "abc")
 INGRESS = "keep-host:https://ingress.example.net"
-HOST = "www.example.com"
 TABLE = RoutingTable(
     client=lambda service, **_: boto3.client(service, region_name="us-east-1", endpoint_url="http://127.0.0.1:1")
 )
 """One that is not asked."""
 CANARY: dict[str, Any] = {"target": B, "weight": 10, "cookie": ""}
-
-
-def exported(table: RoutingTable, form: Format) -> str:
-    out = io.StringIO()
-    export_routes(table.list(), out, form)
-    return out.getvalue()
-
-
-def imported(table: RoutingTable, text: str, form: Format) -> tuple[int, int, int, int]:
-    done = import_routes(table, io.StringIO(text, newline=""), form)
-    return done.created, done.updated, done.unchanged, done.rejected
-
-
-def cells(**values: str) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, FIELDS)
-    writer.writeheader()
-    writer.writerow({"domain": HOST, "target": A, **values})
-    return out.getvalue()
 
 
 def fail_over(table: RoutingTable, domain: str = HOST) -> None:
@@ -203,14 +182,6 @@ def test_a_cell_that_cannot_be_is_said(values: dict[str, str], why: str) -> None
 
 
 # ---- In a file that says it all
-
-
-def manifest(body: Any) -> Any:
-    return load_manifest("routes.json", json.dumps({"owner": "shop", "routes": {HOST: body}}))
-
-
-def applied(table: RoutingTable, body: Any) -> int:
-    return len([*apply_plan(table, make_plan(table, manifest(body)))])
 
 
 def test_a_declaration_says_a_canary_or_leaves_it_alone(table: RoutingTable) -> None:
