@@ -107,12 +107,33 @@ def decode(item: Item | None) -> Route | None:
         return None
 
 
+_PARTS = ("rules", "policy", "canary", "standby", "former")
+"""What a row may be without."""
+
+
+def legible(item: Item | None) -> tuple[Route | None, list[str]]:
+    """Return as much of a row as can be read, and which parts of it cannot: who mends one shall lose nothing else.
+
+    None where what every row has cannot be read; and where the policy cannot, for nobody knows who may get an answer.
+    """
+    route = decode(item)
+    if route is not None or item is None:
+        return route, []
+    read = {name: value for name, value in item.items() if name not in _PARTS}
+    for name in _PARTS:
+        if name in item and decode(more := {**read, name: item[name]}) is not None:
+            read = more
+    lost = [name for name in _PARTS if name in item and name not in read]
+    return (None if "policy" in lost else decode(read)), lost
+
+
 def change_of(write: Write) -> Change:
     """Return what a write does."""
-    before, after = decode(write.before), decode(write.after())
     if write.after() is None:
-        return Change("deleted", write.domain, write.revision, before, None)
-    message = aside(before, after)
+        return Change("deleted", write.domain, write.revision, decode(write.before), None)
+    (before, lost), after = legible(write.before), decode(write.after())
+    unread = f"what it had as {' and '.join(lost)} could not be read" if before is not None and lost else ""
+    message = "; ".join(filter(None, (unread, aside(before, after))))
     return Change("updated" if write.before else "created", write.domain, write.revision, before, after, message)
 
 

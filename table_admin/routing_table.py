@@ -19,13 +19,13 @@ from table_admin.changes import (
     Put,
     Revision,
     change_of,
-    decode,
     default_environment,
     expired,
     first_expiry,
     is_live,
     is_managed,
     keeps_host,
+    legible,
     promoted_from,
     refuse_another,
     refuse_overtaken,
@@ -165,7 +165,7 @@ class RoutingTable:
         )
         item = self._read(wanted.domain)
         refuse_overtaken(wanted.domain, item, if_generation, target, self.clock())
-        before = decode(item)
+        before, _ = legible(item)
         if not (expires_in or permanent or is_live(before, self.clock())):
             inherited = first_expiry(self.list(environment), self.clock()) if environment is not None else None
             wanted = replace(wanted, expires_at=inherited or (default if before is not None else None))
@@ -289,7 +289,7 @@ class RoutingTable:
         """
         if wanted.expires_at is not None and wanted.permanent:
             raise InvalidInput("A route expires or is permanent, not both.")
-        before, now = decode(item), self.clock()
+        (before, lost), now = legible(item), self.clock()
         wanted = served_first(wanted, before if is_live(before, now) else None)
         keep_host = wanted.keep_host
         if keep_host is None and before is not None and wanted.target.startswith("https://"):
@@ -330,10 +330,10 @@ class RoutingTable:
         after = after._replace(policy=policy, rules=renewed(rules, rules_before(before, now)))
         after = after._replace(**self._second_targets(wanted, kept if live else None, origin))
         after = after._replace(former=former_of(before, after, now))
-        if before is not None and same_but_note(before, after) and after.note in ("", before.note):
+        if before is not None and not lost and same_but_note(before, after) and after.note in ("", before.note):
             return None
-        new_generation = not live or before is None or before.origin != origin
-        if live and before is not None and before.canary is not None and before.canary.origin == origin:
+        new_generation = not live or before is None or before.origin != origin or bool(lost)
+        if live and not lost and before is not None and before.canary is not None and before.canary.origin == origin:
             # As a promotion does: what its viewers have in the CDN is what all get.
             after, new_generation = after._replace(generation=before.canary.generation), False
         return self.write("put", wanted.domain, item, encode_route(after), new_generation)

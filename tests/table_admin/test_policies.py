@@ -292,6 +292,33 @@ def test_who_mends_a_broken_row_does_not_open_it_to_everybody(table: RoutingTabl
     assert change.after.policy == Policy(private=change.revision, allow=("203.0.113.0/24",))
 
 
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("canary", {"M": {"weight": {"N": "1000"}}}),
+        ("standby", {"N": "1"}),
+        ("rules", {"L": [{"M": {}}]}),
+        ("former", {"S": "x"}),
+    ],
+)
+def test_who_mends_a_row_loses_of_it_what_cannot_be_read_and_no_more(
+    table: RoutingTable, name: str, broken: dict[str, Any]
+) -> None:
+    said: dict[str, Any] = {"policy": {"private": True}, "rules": {"/api/*": A}, "environment": "shop"}
+    canary = {"target": "https://canary.example.net", "weight": 5}
+    table.put(HOST, A, **said, canary=canary, standby="https://standby.example.net", expires_in="7d")
+    before = table.get(HOST)
+    _damage(table, HOST, **{name: broken})
+    change = table.put(HOST, A)
+    assert change.message == f"what it had as {name} could not be read"
+    route = table.get(HOST)
+    assert route.generation == change.revision
+    for kept in {"policy", "rules", "canary", "standby", "expires_at", "environment", "managed"} - {name}:
+        assert getattr(route, kept) == getattr(before, kept), kept
+    assert not getattr(route, name)
+    assert table.put(HOST, A).action == "unchanged"
+
+
 def test_a_row_whose_policy_is_what_is_broken_is_not_put_over(table: RoutingTable) -> None:
     table.put("env-9.example.com", "https://app.example.net", policy={"private": True})
     _damage(table, "env-9.example.com", policy={"M": {"private": {"S": "yes"}}})
