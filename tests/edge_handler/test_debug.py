@@ -53,8 +53,9 @@ def test_the_header_is_one_that_the_documents_name() -> None:
 def test_an_applications_row_is_told_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     edge = Edge(route(HOST, APP, revision=7, generation=3))
+    first = ask(edge)
     says(
-        ask(edge),
+        first,
         host=HOST,
         status=None,
         reason=None,
@@ -74,13 +75,15 @@ def test_an_applications_row_is_told_with_its_key(monkeypatch: pytest.MonkeyPatc
         request_id="id",
     )
     edge.clock.now += 5
-    says(ask(edge), known_from="memory", age_seconds=5.0)
+    left = pytest.approx(first["fresh_seconds"] - 5)
+    says(ask(edge), known_from="memory", age_seconds=5.0, fresh_seconds=left)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])
 def test_it_is_answered_whatever_the_method(method: str) -> None:
     said = ask(Edge(route(HOST)), method=method)
     assert said["status"] == (None if method in ("GET", "HEAD") else 405)
+    assert ask(Edge(route(HOST, APP)), method=method)["status"] is None
 
 
 def test_what_a_plain_request_gets_is_what_is_told_of_it() -> None:
@@ -348,6 +351,8 @@ def test_of_a_row_with_rules_the_revision_is_remembered() -> None:
     ask(edge)
     edge.rows.items[HOST] = Rows(route(HOST, APP, revision=8, rules=rules)).items[HOST]
     says(ask(edge), revision=7, remembered_is_newest=False)
+    edge.rows.items[HOST] = Rows(route(HOST, APP, revision=6, rules=rules)).items[HOST]
+    says(ask(edge), revision=7, remembered_is_newest=True)  # a replica is behind
 
 
 @pytest.mark.parametrize(
@@ -361,6 +366,18 @@ def test_a_refusal_that_is_remembered_is_held_against_the_row_too(after: Route |
         edge.rows.items |= Rows(after).items
     expected = {"status": 404, "known_from": "memory", "domain": None, "revision": None}
     says(ask(edge, host=host), **expected, remembered_is_newest=after is None)
+
+
+def test_a_missing_row_and_a_broken_one_are_told_apart() -> None:
+    broken = {"domain": {"S": HOST}}
+    edge = Edge()
+    ask(edge)
+    edge.rows.items[HOST] = broken
+    says(ask(edge), status=404, remembered_is_newest=False)
+    edge.clock.now += 60
+    says(ask(edge), status=502, known_from="table", remembered_is_newest=True)
+    del edge.rows.items[HOST]
+    says(ask(edge), status=502, known_from="memory", remembered_is_newest=False)
 
 
 def test_a_former_deployment_that_is_named_for_a_while_makes_no_other_row_of_it() -> None:

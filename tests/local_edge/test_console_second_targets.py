@@ -61,6 +61,19 @@ def test_a_canary_is_weighed_and_promoted_after_a_look(console: Console, edge: L
     assert [write[2] for write in console.writes] == ['"1"', '"1"', '"2"', '"2"']
 
 
+def test_a_canary_is_aborted_after_a_look(console: Console, edge: LocalEdge) -> None:
+    host = "aborted.localhost"
+    edge.table.put(host, A, canary=CANARY)
+    console.show(f"#/{host}", ".path")
+    console.press("Abort the canary")
+    rows = console.dialog.locator(".diff tbody tr")
+    expect(rows).to_have_text([f"canary10 % get {B}, by cookie sessionno"])
+    console.confirm("Abort the canary")
+    expect(console.page.locator("#detail .badge")).to_have_count(0)
+    found = edge.table.get(host)
+    assert (found.target, found.canary, found.revision) == (A, None, 2)
+
+
 def test_a_domain_fails_over_and_back_after_a_look(console: Console, edge: LocalEdge) -> None:
     host = "over.localhost"
     edge.table.put(host, A, canary=CANARY, standby=STANDBY)

@@ -210,6 +210,12 @@ def test_a_canary_is_begun_weighed_promoted_and_aborted(ask: Ask) -> None:
     assert second_of(ask("POST", f"{path}/abort", {"note": "worse"})[2]["after"])["canary"] is None
     assert ask("POST", f"{path}/abort", {})[2]["action"] == "unchanged"
     assert ask("POST", f"{path}/weight", {"weight": 5})[0] == 404
+    service = "https://ingress.example.net"
+    said = {"target": service, "weight": 5, "keep_host": True, "note": "slowly"}
+    after = ask("POST", path, said)[2]["after"]
+    assert (after["canary"]["target"], after["note"]) == (f"keep-host:{service}", "slowly")
+    for move in ("promote", "abort"):
+        assert ask("POST", f"{path}/{move}", {}, if_match='"1"')[0] == 412
 
 
 def test_a_domain_and_an_environment_fail_over_and_back(ask: Ask) -> None:
@@ -218,7 +224,13 @@ def test_a_domain_and_an_environment_fail_over_and_back(ask: Ask) -> None:
     assert second_of(ask("POST", f"/routes/{HOST}/fail-over", {"note": "outage"})[2]["after"]) == over
     assert ask("POST", f"/routes/{HOST}/fail-over", {})[2]["action"] == "unchanged"
     assert ask("POST", f"/routes/{HOST}/fail-back", {})[2]["after"]["target"] == A
-    changes = ask("POST", "/environments/env-1/fail-over", {}, idempotency_key="k-2")[2]["changes"]
+    ask("PUT", "/routes/other.example.com", {"target": A, "environment": "env-1"})
+    everything = "/environments/env-1/fail-over"
+    assert ask("POST", everything, {}, query={"dry_run": "true"})[2]["changes"][0]["action"] == "updated"
+    assert ask("GET", f"/routes/{HOST}")[2]["failed_over"] is False
+    found = ask("POST", everything, {}, idempotency_key="k-2")[2]
+    assert found["left"] == ["other.example.com: it has no standby"]
+    changes = found["changes"]
     assert [second_of(change["after"]) for change in changes] == [over]
     assert ask("POST", "/environments/env-1/fail-back", {})[2]["changes"][0]["after"]["target"] == A
     ask("PUT", f"/routes/{HOST}", {"target": A, "standby": "none"})

@@ -11,6 +11,7 @@ import pytest
 
 from edge_handler.debug import HEADER, NAMES
 from table_admin import Access, EdgeAnswer, InvalidInput, RoutingTable, TableAdminError, ask_edge
+from table_admin.access_table import AccessTable
 from table_admin.cli.program import run
 from tests.local_edge.running import LocalEdge, local_edge
 from tests.table_admin.conftest import Command
@@ -161,6 +162,17 @@ def test_an_answer_about_another_host_is_none(table: RoutingTable) -> None:
     other = json.dumps(dict.fromkeys(NAMES)).encode()
     with answering(200, other, []) as url, pytest.raises(TableAdminError, match="not what it was asked"):
         ask_edge(table, HOST, edge=url)
+
+
+def test_it_is_signed_with_the_newest_key_and_the_edge_is_told_the_urls_port(table: RoutingTable) -> None:
+    Access(table).rotate()
+    Access(table).rotate()
+    newest, _ = AccessTable(table.stack, table.tables.dynamodb).keys().keys
+    seen: list[dict[str, str]] = []
+    with answering(200, b"{}", seen) as url, pytest.raises(TableAdminError):
+        ask_edge(table, url.replace("127.0.0.1", HOST))
+    assert seen[0]["host"] == url.replace("http://127.0.0.1", HOST)
+    assert seen[0][HEADER].split(".")[2] == newest.key.id
 
 
 def test_where_nobody_answers_a_line_says_so(table: RoutingTable, command: Command) -> None:

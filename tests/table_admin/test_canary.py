@@ -135,6 +135,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(table: RoutingTable) -
         ({"target": B, "weight": -1}, InvalidInput),
         ({"target": B, "weight": 5, "cookie": "a b"}, InvalidInput),
         ({"target": B, "weight": 5, "keep_host": True}, InvalidInput),
+        ({"of": OTHER, "weight": 5, "keep_host": True}, InvalidInput),
         ({"target": B, "of": OTHER, "weight": 5}, InvalidInput),
         ({"weight": 5}, InvalidInput),
         ({"target": "redirect:https://example.com", "weight": 5}, InvalidInput),
@@ -208,6 +209,12 @@ def test_what_was_not_promoted_is_not_said_to_be(table: RoutingTable) -> None:
     promote(table, HOST)
     table.put(HOST, C)
     with pytest.raises(NotFound, match="has no canary"):
+        promote(table, HOST)
+    start(table, HOST, A, weight=5)
+    promote(table, HOST)
+    start(table, HOST, B, weight=5)
+    abort(table, HOST)
+    with pytest.raises(NotFound, match="has no canary"):  # the last one was aborted, whatever became of one before
         promote(table, HOST)
 
 

@@ -192,6 +192,21 @@ def test_an_environment_moves_all_that_it_manages_and_says_what_it_cannot(table:
     }
 
 
+def test_of_what_loses_its_standby_meanwhile_that_is_said(table: RoutingTable) -> None:
+    environments.up(table, "env-1", "example.com", {"web": A, "api": A, "docs": A})
+    for domain in ("web-env-1.example.com", "api-env-1.example.com"):
+        table.put(domain, A, standby=B)
+
+    def takes_away(*_: str) -> None:  # told of docs after the environment was read, and before its rows are
+        table.put("api-env-1.example.com", A, standby="none")
+
+    done = fail_over(table, environment="env-1", on_left=takes_away)
+    assert [(change.domain, change.action, change.message) for change in done] == [
+        ("api-env-1.example.com", "unchanged", "it has no standby"),
+        ("web-env-1.example.com", "updated", "it is failed over to its standby"),
+    ]
+
+
 def test_an_environment_without_any_fails(table: RoutingTable) -> None:
     environments.up(table, "env-1", "example.com", {"": A})
     with pytest.raises(NotFound, match="Nothing that env-1 manages has a standby"):

@@ -172,6 +172,10 @@ def test_a_cell_with_a_target_is_the_whole_canary(table: RoutingTable) -> None:
         ({"canary": "10% cookie=a"}, "canary.target is empty"),
         ({"standby": "strip:https://a.example.net"}, "strip: is for a rule"),
         ({"failed_over": "true"}, "failed_over: what it stands in for is missing; say it as standby."),
+        (
+            {"standby": "none", "failed_over": "true"},
+            "failed_over: what it stands in for is missing; say it as standby.",
+        ),
         ({"failed_over": "perhaps"}, "failed_over is 'perhaps'; write true, false or nothing."),
     ],
 )

@@ -101,6 +101,7 @@ ADDRESSES = st.ip_addresses().map(str) | TEXT
 
 
 @given(ADDRESSES, TEXT, TEXT, WEIGHTS, st.booleans())
+@example("192.0.2.1", "\ud800", "\udfff", 50, True)  # as JSON may have it
 def test_any_viewer_is_on_one_side_whatever_is_sent(
     address: str, agent: str, cookie: str, weight: int, by_cookie: bool
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_cookie_says_who_a_viewer_is_and_address_and_user_agent_where_it_is_no
         side = side_of(HOST, canary, request("192.0.2.1", cookie=f"a=b; uid={number}"))
         assert side[1] == "cookie"
         assert side == side_of(HOST, canary, request("198.51.100.9", user_agent="x", cookie=f"uid={number} ; c"))
+    assert side_of(HOST, canary, request(cookie="uid=; uid=5")) == side_of(HOST, canary, request(cookie="uid=5"))
     for cookie in ("uid=", "uid", "UID=5", "xuid=5"):
         assert side_of(HOST, canary, request(cookie=cookie))[1] == "address"
 
@@ -240,7 +242,10 @@ def test_two_sides_never_share_a_stamp_and_are_filed_as_if_each_were_all(row: Ro
 
 
 IDS = [letter * 32 for letter in "abcd"]
-DEPLOYMENTS = st.sampled_from([DeploymentOrigin(OWN_BUCKET, "us-east-1", one, "files", "") for one in IDS])
+BUCKETS = (OWN_BUCKET, "other-sites.s3.us-east-1.amazonaws.com")
+DEPLOYMENTS = st.sampled_from(
+    [DeploymentOrigin(bucket, "us-east-1", one, "files", "") for bucket in BUCKETS for one in IDS]
+)
 FORMER = st.lists(
     st.builds(Former, st.sampled_from(IDS), st.sampled_from([int(NOW) - 9, int(NOW) + 9])),
     max_size=2,

@@ -426,5 +426,52 @@ def test_who_asks_is_told_snapshot_memory_and_feed_apart(edge: Edge) -> None:
 
 def test_who_asks_of_what_was_made_a_moment_ago_is_told_what_was_read(edge: Edge) -> None:
     edge.table.put(OTHER, MOVED)
+    edge.clock.now += 1
     said = ask(viewer_of(edge), host=OTHER)
     says(said, known_from="table", revision=1, remembered_is_newest=True, age_seconds=0.0)
+
+
+def test_who_asks_while_the_table_is_out_is_told_by_the_feed_what_the_newest_is(edge: Edge) -> None:
+    viewer = viewer_of(edge)
+    edge.reader.reachable = False
+    says(ask(viewer, host=HOST), revision=1, remembered_is_newest=True)
+
+
+def test_who_asks_a_replica_that_is_behind_is_told_what_was_announced(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = edge.reader.read([HOST], 60)
+    edge.table.put(HOST, MOVED)
+    edge.soon(HOST, "/env-b")
+    monkeypatch.setattr(edge.reader, "read", lambda *_, **__: behind)
+    says(ask(viewer_of(edge), host=HOST), revision=2, remembered_is_newest=True)
+
+
+def test_who_asks_while_the_feed_is_silent_is_told_how_old_each_answer_is(edge: Edge) -> None:
+    silent = instance(edge.table, edge.buckets, edge.settings._replace(endpoint=NOBODY))
+    silent.reader.table = edge.reader.table
+    silent.follower.start(60, 60)
+    viewer = viewer_of(silent)
+    silent.clock.now += 100
+    silent.reader.reachable = False
+    outage = ask(viewer, host=HOST)
+    says(outage, age_seconds=100.0, feed_age_seconds=None, revision=None, remembered_is_newest=None)
+    silent.clock.now += 20
+    silent.reader.reachable = True
+    says(ask(viewer, host=HOST), known_from="table", age_seconds=0.0, remembered_is_newest=True)
+    silent.clock.now += 2
+    says(ask(viewer, host=HOST), known_from="memory", age_seconds=2.0, feed_age_seconds=None)
+
+
+def test_who_asks_of_what_was_read_before_a_snapshot_is_told_that_age(edge: Edge, aws: EmbeddedAws) -> None:
+    bucket = Bucket(f"{edge.buckets[0].name}-after", "us-east-1")
+    aws.client("s3").create_bucket(Bucket=bucket.name)
+    late = instance(edge.table, [bucket], edge.settings._replace(snapshot_buckets=((bucket.name, bucket.region),)))
+    late.follower.start(60, 60)
+    late.site(HOST)
+    late.snapshot()
+    late.loader.load(time.monotonic() + 60)
+    late.clock.now += 1
+    late.site(OTHER)
+    assert late.follower.pointer is not None
+    says(ask(viewer_of(late), host=HOST), known_from="memory", age_seconds=1.0)

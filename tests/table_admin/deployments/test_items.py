@@ -9,7 +9,7 @@ import pytest
 
 from table_admin import InvalidInput, NotFound, RoutingTable, TargetRefused
 from table_admin.deployments.items import Begun, Deployments, NoDeployments, NotReady
-from table_admin.tables import TRANSACTION_ROWS, Write
+from table_admin.tables import TRANSACTION_ROWS, Write, together
 from table_admin.transactions import commit_in_turn
 
 BUCKET, REGION = "acme-static-sites", "us-east-1"
@@ -177,6 +177,13 @@ def test_rows_with_several_deployments_each_are_written_in_as_many_transactions_
     assert not table.tables.read(domains)
     assert len([*commit_in_turn(table, writes, False)]) == TRANSACTION_ROWS
     assert len(table.tables.read(domains)) == TRANSACTION_ROWS
+
+
+def test_a_transaction_is_filled_and_takes_no_more(table: RoutingTable) -> None:
+    one = [naming(f"{number:032x}", f"one-{number}.example.com") for number in range(12)]  # three items each
+    three = [with_three(table, f"three-{number}.example.com", 10 + number) for number in range(14)]  # five
+    assert together([*one[:10], *three]) == 24, "that is 100 items"
+    assert together([*one, *three[:13]]) == 24, "one more would be 101"
 
 
 def test_a_row_that_names_a_deployment_already_goes_on_naming_it(table: RoutingTable) -> None:
