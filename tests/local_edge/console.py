@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from playwright.sync_api import Locator, Page, Request, expect
 
 from tests.local_edge.running import LocalEdge
+from tests.support import ROOT, need
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
 
 
 class Console:
@@ -44,3 +49,21 @@ def opened(open_page: Callable[..., Page], edge: LocalEdge, width: int, height: 
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield Console(page, edge)
     assert errors == []
+
+
+def checkable(open_page: Callable[..., Page], scheme: Any, width: int) -> Page:
+    """Open a page in a scheme of colours and a window of a width, for `violations`."""
+    need(AXE.exists(), "axe-core (npm, then make test)")
+    return open_page(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        bypass_csp=True,  # for the checker's own script
+        reduced_motion="reduce",
+    )
+
+
+def violations(page: Page, options: dict[str, Any] | None = None) -> list[tuple[str, list[str]]]:
+    """Return what axe has against a page as it is now: which rule, and where; all its rules by default."""
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("options => axe.run(document, options)", options or {})
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]]

@@ -12,11 +12,11 @@ from playwright.sync_api import Page, Route, expect
 from edge_handler.routes.origin import S3Origin
 from edge_handler.routes.route import encode_route
 from table_admin import environments
+from tests.local_edge.console import checkable, violations
 from tests.local_edge.running import LocalEdge, local_edge
-from tests.support import OWN_BUCKET, ROOT, dynamodb_client, make_tables, need, route
+from tests.support import OWN_BUCKET, dynamodb_client, make_tables, route
 
 ROUTES = 100_000
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SITE = S3Origin(OWN_BUCKET, "us-east-1", "/env-123")
 # Writing the rows takes a busy machine many minutes.
 pytestmark = pytest.mark.timeout(3600)
@@ -177,13 +177,7 @@ def test_a_list_that_is_read_meanwhile_does_not_take_the_focus_away(page: Page) 
 def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
     open_page: Callable[..., Page], edge: LocalEdge, scheme: str, width: int, tmp_path: Path
 ) -> None:
-    need(AXE.exists(), "axe-core (npm, then make test)")
-    page = open_page(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        bypass_csp=True,  # for the checker's own script
-        reduced_motion="reduce",
-    )
+    page = checkable(open_page, scheme, width)
     for hash_, ready, opens in (
         ("", "#results tr", ""),
         ("#env/env-7", "#environment h2:text-is('Environment env-7')", ""),
@@ -196,9 +190,7 @@ def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
         if opens:
             page.get_by_role("button", name=opens).click()
             expect(page.get_by_role("dialog").locator(".diff")).to_be_visible()
-        page.add_script_tag(path=AXE)
-        found = page.evaluate("axe.run()")
-        assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+        assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"
         shot = page.screenshot(path=tmp_path / f"{scheme}-{width}{hash_[:5].strip('#/')}{opens}.png", full_page=True)
         assert len(shot) > 10_000

@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.local_edge.console import Console
+from tests.local_edge.console import WCAG, Console, checkable, violations
 from tests.local_edge.running import LocalEdge
-from tests.support import ROOT, need
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 A = "s3://acme-static-sites/env-123"
 SAID: dict[str, Any] = {
     "private": True,
@@ -103,18 +101,10 @@ def test_a_rollback_shows_what_it_changes_of_it(console: Console, edge: LocalEdg
 def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
     open_page: Callable[..., Page], edge: LocalEdge, scheme: Any, width: int
 ) -> None:
-    need(AXE.exists(), "axe-core (npm, then make test)")
     edge.table.put("well.localhost", A, policy={**SAID, "allow": [f"203.0.113.{n}" for n in range(20)]})
-    page = open_page(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        bypass_csp=True,  # for the checker's own script
-        reduced_motion="reduce",
-    )
+    page = checkable(open_page, scheme, width)
     console = Console(page, edge)
     console.show("#/well.localhost", ".path")
     page.get_by_text("Change who gets an answer").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.add_script_tag(path=str(AXE))
-    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+    assert violations(page, WCAG) == []

@@ -7,11 +7,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.local_edge.console import Console
+from tests.local_edge.console import Console, checkable, violations
 from tests.local_edge.running import LocalEdge
-from tests.support import ROOT, need
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-456"
 WILD = "*.client.localhost"
 
@@ -174,14 +172,8 @@ def test_a_row_is_found_by_its_rules_and_the_list_counts_them(console: Console, 
 def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
     open_page: Callable[..., Page], edge: LocalEdge, scheme: Any, width: int
 ) -> None:
-    need(AXE.exists(), "axe-core (npm, then make test)")
     edge.table.put("*.well.localhost", A, rules={f"/{'long' * 12}-{n}/*": f"strip:{B}" for n in range(12)})
-    page = open_page(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        bypass_csp=True,  # for the checker's own script
-        reduced_motion="reduce",
-    )
+    page = checkable(open_page, scheme, width)
     console = Console(page, edge)
     for where, title in (("#/*.well.localhost", "*.well.localhost"), ("#new", "New route")):
         console.show(where, f"#detail-title:text-is('{title}')")
@@ -190,7 +182,5 @@ def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
             write(console, "/b", "redirect:302:/c")
             console.press("Review changes")
             expect(page.locator("#detail .diff")).to_be_visible()
-        page.add_script_tag(path=AXE)
-        found = page.evaluate("axe.run()")
-        assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+        assert violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls sideways"

@@ -6,11 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.local_edge.console import Console
+from tests.local_edge.console import WCAG, Console, checkable, violations
 from tests.local_edge.running import LocalEdge
-from tests.support import ROOT, need
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 A, B = "s3://acme-static-sites/env-123", "s3://acme-static-sites/env-7"
 STANDBY = "https://standby.example.net"
 CANARY: dict[str, Any] = {"target": B, "weight": 10, "cookie": "session"}
@@ -106,20 +104,12 @@ def test_what_has_neither_has_no_such_button(console: Console, edge: LocalEdge) 
 def test_it_reads_well_in_light_and_dark_on_phone_and_desktop(
     open_page: Callable[..., Page], edge: LocalEdge, scheme: Any, width: int
 ) -> None:
-    need(AXE.exists(), "axe-core (npm, then make test)")
     edge.table.put("legible.localhost", A, canary=CANARY, standby=f"{STANDBY}/{'long/' * 20}")
-    page = open_page(
-        viewport={"width": width, "height": 900},
-        color_scheme=scheme,
-        bypass_csp=True,  # for the checker's own script
-        reduced_motion="reduce",
-    )
+    page = checkable(open_page, scheme, width)
     console = Console(page, edge)
     console.show("#/legible.localhost", ".path")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.add_script_tag(path=str(AXE))
-    found = page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})")
-    assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
+    assert violations(page, WCAG) == []
 
 
 def test_of_a_row_that_cannot_be_read_the_console_says_so_and_shows_no_other(console: Console, edge: LocalEdge) -> None:
