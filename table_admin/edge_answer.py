@@ -100,7 +100,7 @@ def _place(address: str, edge: str | None) -> _Place:
         port = parts.port
     except ValueError:
         named, port = "", None
-    if not named or parts.scheme not in ("http", "https") or parts.username is not None:
+    if not named or not address.isprintable() or parts.scheme not in ("http", "https") or parts.username is not None:
         raise InvalidInput(f"{address[:80]!r} is no host or URL; write for example env-123.example.com/docs/.")
     host = parse_host(named)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -23,6 +23,7 @@ def fail_over(
     environment: str | None = None,
     *,
     note: str = "",
+    if_revision: int | None = None,
     dry_run: bool = False,
     on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
@@ -35,11 +36,13 @@ def fail_over(
         domains: whose rows, wildcards' too. Instead of these:
         environment: all that it manages.
         note: why, for people.
+        if_revision: see `Switch.if_revision`.
         dry_run: say what would be done.
         on_left: told what stays as it is under the environment's name, and why.
 
     Raises:
         InvalidInput: one of the domains has no standby, or its standby redirects in a circle; nothing was written.
+        RevisionConflict: it is another revision than `if_revision`; likewise.
         NotFound, TableAdminError: likewise; see `switching.switch`.
     """
 
@@ -52,7 +55,9 @@ def fail_over(
         return "" if route.standby is not None else f"it has no standby{_GIVE}" if domains else "it has no standby"
 
     domains = [*domains]
-    done = switch(table, domains, environment, Switch(planned, _EXPIRED, impossible), note, dry_run, on_left)
+    done = switch(
+        table, domains, environment, Switch(planned, _EXPIRED, impossible, if_revision), note, dry_run, on_left
+    )
     if not done:
         raise NotFound(f"Nothing that {environment} manages has a standby; nothing was written.")
     return done
@@ -64,6 +69,7 @@ def fail_back(
     environment: str | None = None,
     *,
     note: str = "",
+    if_revision: int | None = None,
     dry_run: bool = False,
     on_left: OnLeft = lambda *_: None,
 ) -> list[Change]:
@@ -74,7 +80,9 @@ def fail_back(
             return "it is not failed over, so there is nothing to do"
         return _moved(table, route, route.standby)
 
-    return switch(table, domains, environment, Switch(planned, _EXPIRED), note, dry_run, on_left)
+    return switch(
+        table, domains, environment, Switch(planned, _EXPIRED, if_revision=if_revision), note, dry_run, on_left
+    )
 
 
 _GIVE = "; give it one: table-admin put DOMAIN TARGET --standby OTHER"

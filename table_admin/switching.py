@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from edge_handler.routes.attributes import Item
 from edge_handler.routes.route import Route, encode_route
-from table_admin.changes import Change, decode, is_live, unchanged
+from table_admin.changes import Change, decode, is_live, refuse_another, unchanged
 from table_admin.contention import replanned
 from table_admin.errors import InvalidInput, NotFound
 from table_admin.inputs import parse_domain
@@ -24,6 +24,8 @@ class Switch:
     """What is said of a domain that has expired, in place of what is done."""
     impossible: Callable[[Route], str] = lambda _: ""
     """Tells why it cannot be done to a domain, without its name; empty where it can."""
+    if_revision: int | None = None
+    """Write only over this revision, of a domain that is named alone. Where all is so already, it does not matter."""
 
 
 def switch(
@@ -97,6 +99,7 @@ def _together(
         if isinstance(planned, str):
             kept[domain] = unchanged(route, planned)
         else:
+            refuse_another(domain, item, what.if_revision)
             row = encode_route(table.stamped(planned, note))
             writes.append(table.write("put", domain, item, row, planned.origin != route.origin))
     done = kept | {change.domain: change for change in table.commit(writes, dry_run=dry_run)}

@@ -77,33 +77,29 @@ def _add_canary(app: APIGatewayHttpResolver, write: Write) -> None:
 
 
 def _add_failover(app: APIGatewayHttpResolver, write: Write) -> None:
-    # A second run changes nothing, and in an outage nobody reads first: no If-Match.
     @app.post(
         "/routes/<domain>/fail-over",
         summary="Move a domain to its standby",
         tags=["second targets"],
-        responses=responses(200, 400, 404, 409),
+        responses=_RESPONSES,
     )
     def fail_over_route(
-        domain: Domain, body: Note, dry_run: DryRun = False, key: Key = None
+        domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        return moved(fail_over, domain, body, dry_run, key)
+        options = write_options(body.note, if_match, dry_run)
+        return write(domain, key, lambda rows: fail_over(rows, [domain], **options))
 
     @app.post(
         "/routes/<domain>/fail-back",
         summary="Move a domain back from its standby",
         tags=["second targets"],
-        responses=responses(200, 400, 404, 409),
+        responses=_RESPONSES,
     )
     def fail_back_route(
-        domain: Domain, body: Note, dry_run: DryRun = False, key: Key = None
+        domain: Domain, body: Note, dry_run: DryRun = False, if_match: IfMatch = None, key: Key = None
     ) -> Response[ChangeDocument]:
-        return moved(fail_back, domain, body, dry_run, key)
-
-    def moved(
-        move: Callable[..., list[Change]], domain: str, body: Note, dry_run: bool, key: str | None
-    ) -> Response[ChangeDocument]:
-        return write(domain, key, lambda rows: move(rows, [domain], note=body.note, dry_run=dry_run))
+        options = write_options(body.note, if_match, dry_run)
+        return write(domain, key, lambda rows: fail_back(rows, [domain], **options))
 
 
 def _add_failover_of_all(app: APIGatewayHttpResolver, write: WriteAll) -> None:

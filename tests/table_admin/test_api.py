@@ -735,3 +735,14 @@ def test_a_body_that_no_parser_takes_is_a_problem_of_who_sends_it(ask: Ask, meth
 def test_a_weight_is_a_whole_number_of_per_cent(ask: Ask, weight: Any) -> None:
     ask("PUT", f"/routes/{HOST}", {"target": A, "canary": {"target": B, "weight": 10}})
     assert ask("POST", f"/routes/{HOST}/canary/weight", {"weight": weight})[0] == 422
+
+
+def test_who_read_another_revision_moves_nothing_and_a_second_run_needs_none(ask: Ask) -> None:
+    ask("PUT", f"/routes/{HOST}", {"target": A, "standby": B})
+    ask("POST", f"/routes/{HOST}/touch", {})
+    for header in ('"1"', "garbage"):
+        assert ask("POST", f"/routes/{HOST}/fail-over", {}, if_match=header)[0] in (400, 412)
+    assert ask("POST", f"/routes/{HOST}/fail-over", {}, if_match='"2"')[2]["after"]["target"] == B
+    assert ask("POST", f"/routes/{HOST}/fail-over", {}, if_match='"2"')[2]["action"] == "unchanged"
+    assert ask("POST", f"/routes/{HOST}/fail-back", {}, if_match='"2"')[0] == 412
+    assert ask("POST", f"/routes/{HOST}/fail-back", {})[2]["after"]["target"] == A
