@@ -191,7 +191,8 @@ def test_without_a_key_a_line_says_how_to_make_one(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "*.example.com", "https://", "ftp://a.b/", "http://[", "a b", "u:p@a.example.com", "/x"]
+    "address",
+    ["", "*.example.com", "https://", "ftp://a.b/", "http://[", "a b", "u:p@a.example.com", "/x", "a.example.com/\nb"],
 )
 def test_what_is_no_host_is_refused_before_anything_is_read(table: RoutingTable, address: str) -> None:
     with pytest.raises(InvalidInput):
